@@ -1,0 +1,1 @@
+"""AWS on localhost that really does the work. See docs/localaws.md."""

@@ -1,0 +1,1 @@
+"""What each container image does here."""

@@ -1,0 +1,1 @@
+"""Jobs as processes: staging, supervision, limits, logs and metrics."""

@@ -1,0 +1,1 @@
+"""Pages for people: the worker portal and the console."""

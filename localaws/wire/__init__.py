@@ -1,0 +1,1 @@
+"""AWS wire formats: codecs, validation and signatures, off botocore's own service models."""
