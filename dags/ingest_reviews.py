@@ -1,0 +1,129 @@
+"""
+### Bring customer reviews into the lake and look at them
+
+Takes the raw reviews (see `REVIEWS_SOURCE` in the README), cleans them, has the Glue crawler register them as the
+table `reviews`, asks Athena five questions and draws the answers. When the counts of all three agree, the Asset
+`reviews` is updated, which sets off `train_sentiment`.
+
+Charts and their numbers are in S3 under `charts/`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.providers.amazon.aws.operators.glue_crawler import GlueCrawlerRunOperator
+from airflow.providers.amazon.aws.operators.s3 import S3CreateBucketOperator
+from airflow.sdk import DAG, Metadata, Param, chain, task
+from amazon_ml.operators.processing import ProcessingJobOperator
+
+from amazon_ml.operators.athena import AthenaQueryOperator
+from include.assets import REVIEWS
+from include.settings import INCLUDE, settings
+
+QUERIES = ["sentiments", "categories", "average_sentiment", "split", "words"]
+
+RAW = settings.uri("data", "raw/")
+TRANSFORMED = settings.uri("data", "transformed/")
+# A folder of this run's own: a retried or parallel run never mixes its answers with another's.
+ANSWERS = settings.uri("athena", "{{ run_id | replace(':', '') | replace('+', '_') }}")
+
+with DAG(
+    dag_id="ingest_reviews",
+    description="Raw reviews to a table in the lake, five questions and their charts",
+    doc_md=__doc__,
+    schedule=None,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=2),
+    template_searchpath=[str(INCLUDE / "sql")],
+    default_args={
+        "owner": "ml",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=10),
+        "execution_timeout": timedelta(hours=1),
+    },
+    params={
+        "source": Param(
+            settings.source,
+            type="string",
+            title="Source of the reviews",
+            description="A path to a .csv or .zip file, or an S3 URI; empty for the public data set.",
+        ),
+        "max_reviews": Param(
+            settings.max_reviews,
+            type="integer",
+            minimum=0,
+            title="Reviews to take",
+            description="A seeded sample of so many reviews; 0 takes them all.",
+        ),
+    },
+    tags=["part-1", "ingest", "athena"],
+) as dag:
+    create_bucket = S3CreateBucketOperator(task_id="create_bucket", bucket_name=settings.bucket)
+
+    @task
+    def upload_raw(params: dict | None = None) -> dict:
+        """Fetch the raw reviews and put them into S3. Returns ``{"uri", "source", "synthetic"}``."""
+        from include.raw import upload
+
+        return upload(
+            params["source"], bucket=settings.bucket, key="data/raw/reviews.csv", sample=params["max_reviews"]
+        )
+
+    raw = upload_raw()
+
+    transform = ProcessingJobOperator(
+        task_id="transform",
+        job=settings.processing_job("transform"),
+        inputs={"raw": RAW},
+        outputs={"reviews": TRANSFORMED, "report": settings.uri("reports", "transform/")},
+        result="report/report.json",
+    )
+
+    @task
+    def define_crawler() -> str:
+        """Create or update the crawler and its CSV classifier. Returns the crawler's name."""
+        from include.crawler import define
+
+        return define(settings, target=TRANSFORMED)
+
+    crawler = define_crawler()
+    crawl = GlueCrawlerRunOperator(
+        task_id="crawl",
+        crawler_name=crawler,
+        deferrable=True,
+        poll_interval=2,
+        # A retry after a lost answer finds the crawl that it started: that one is as good.
+        fail_on_already_running=False,
+    )
+
+    queries = [
+        AthenaQueryOperator(
+            task_id=f"ask_{name}",
+            query=f"{name}.sql",
+            database=settings.database,
+            output_location=f"{ANSWERS}/{name}/",
+        )
+        for name in QUERIES
+    ]
+
+    charts = ProcessingJobOperator(
+        task_id="charts",
+        job=settings.processing_job("charts"),
+        inputs={name: f"{ANSWERS}/{name}/" for name in QUERIES},
+        outputs={"charts": settings.uri("charts/")},
+        result="charts/report.json",
+    )
+
+    @task(outlets=[REVIEWS])
+    def check_counts(transformed: dict, drawn: dict, raw: dict):
+        """Fail unless the job that cleaned the reviews and Athena, which read them back, count the same."""
+        for count in ("rows", "by_sentiment", "by_category"):
+            if transformed[count] != drawn[count]:
+                raise ValueError(f"{count}: the transform job wrote {transformed[count]}, Athena reads {drawn[count]}")
+        print(f"{drawn['rows']} reviews, counted alike by the transform job and by Athena: {drawn['by_sentiment']}")
+        yield Metadata(REVIEWS, extra={"rows": drawn["rows"], "synthetic": raw["synthetic"], "source": raw["source"]})
+
+    checked = check_counts(transform.result, charts.result, raw)
+
+    chain(create_bucket, raw, transform, crawler, crawl, queries, charts, checked)

@@ -1,0 +1,1 @@
+"""What the DAGs ship to AWS, and their settings."""

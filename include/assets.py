@@ -1,0 +1,12 @@
+"""The Assets that chain the DAGs: what one DAG writes and another waits for."""
+
+from __future__ import annotations
+
+from airflow.sdk import Asset
+
+from include.settings import settings
+
+#: The raw reviews of one ingest, after their counts were checked.
+REVIEWS = Asset(name="reviews", uri=settings.uri("data", "raw/"), group="sentiment")
+#: The model that the ``sentiment`` endpoint serves.
+SENTIMENT_MODEL = Asset(name="sentiment_model", uri=settings.uri("models", "sentiment/"), group="sentiment")

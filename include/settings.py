@@ -1,0 +1,100 @@
+"""
+Names, places and sizes of everything the DAGs use: from the environment, with defaults for the local run.
+
+On AWS set at least ``REVIEWS_BUCKET`` and ``SAGEMAKER_ROLE_ARN``; docs/aws.md has the list.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from amazon_ml.jobs import ProcessingJobSpec, TrainingJobSpec
+
+INCLUDE = Path(__file__).parent
+
+# AWS's Deep Learning Containers with Hugging Face inside. localaws goes by the repository's name.
+_REGISTRY = "763104351884.dkr.ecr.{region}.amazonaws.com"
+_TRAINING = _REGISTRY + "/huggingface-pytorch-training:2.9.0-transformers5.3.0-gpu-py312-cu130-ubuntu22.04"
+_INFERENCE = _REGISTRY + "/huggingface-pytorch-inference:2.6.0-transformers4.51.3-cpu-py312-ubuntu22.04"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One deployment's settings; every field can be set by the environment variable that :meth:`read` names."""
+
+    source: str
+    bucket: str
+    region: str
+    role_arn: str
+    database: str
+    endpoint_name: str
+    base_model: str
+    max_seq_length: int
+    training_image: str
+    processing_image: str
+    inference_image: str
+    training_instance_type: str
+    processing_instance_type: str
+    inference_instance_type: str
+    epochs: int
+    min_accuracy: float
+    max_reviews: int
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Settings from ``environment``."""
+        get = environment.get
+        region = get("AWS_DEFAULT_REGION", "us-east-1")
+        return cls(
+            source=get("REVIEWS_SOURCE", ""),
+            bucket=get("REVIEWS_BUCKET", "sentiment-reviews"),
+            region=region,
+            role_arn=get("SAGEMAKER_ROLE_ARN", "arn:aws:iam::123456789012:role/SageMakerExecutionRole"),
+            database=get("REVIEWS_DATABASE", "reviews"),
+            endpoint_name=get("REVIEWS_ENDPOINT", "sentiment"),
+            base_model=get("REVIEWS_BASE_MODEL", "sentence-transformers/all-MiniLM-L6-v2"),
+            max_seq_length=int(get("REVIEWS_MAX_SEQ_LENGTH", "128")),
+            training_image=get("SAGEMAKER_TRAINING_IMAGE", _TRAINING.format(region=region)),
+            processing_image=get("SAGEMAKER_PROCESSING_IMAGE", _TRAINING.format(region=region)),
+            inference_image=get("SAGEMAKER_INFERENCE_IMAGE", _INFERENCE.format(region=region)),
+            training_instance_type=get("SAGEMAKER_TRAINING_INSTANCE", "ml.m5.2xlarge"),
+            processing_instance_type=get("SAGEMAKER_PROCESSING_INSTANCE", "ml.m5.xlarge"),
+            inference_instance_type=get("SAGEMAKER_INFERENCE_INSTANCE", "ml.m5.large"),
+            epochs=int(get("REVIEWS_EPOCHS", "2")),
+            min_accuracy=float(get("REVIEWS_MIN_ACCURACY", "0.65")),
+            max_reviews=int(get("REVIEWS_MAX_REVIEWS", "0")),
+        )
+
+    def uri(self, *parts: str) -> str:
+        """``s3://bucket/part/part``."""
+        return "/".join([f"s3://{self.bucket}", *parts])
+
+    def processing_job(self, name: str, *, instance_count: int = 1) -> ProcessingJobSpec:
+        """The processing job whose script is ``include/jobs/<name>/<name>.py``."""
+        return ProcessingJobSpec(
+            image_uri=self.processing_image,
+            role_arn=self.role_arn,
+            bucket=self.bucket,
+            source_dir=str(INCLUDE / "jobs" / name),
+            entry_point=f"{name}.py",
+            instance_type=self.processing_instance_type,
+            instance_count=instance_count,
+        )
+
+    def training_job(self, name: str, *, instance_count: int = 1) -> TrainingJobSpec:
+        """The training job whose script is ``include/jobs/<name>/<name>.py``."""
+        return TrainingJobSpec(
+            image_uri=self.training_image,
+            role_arn=self.role_arn,
+            bucket=self.bucket,
+            source_dir=str(INCLUDE / "jobs" / name),
+            entry_point=f"{name}.py",
+            instance_type=self.training_instance_type,
+            instance_count=instance_count,
+        )
+
+
+settings = Settings.read()

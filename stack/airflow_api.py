@@ -1,0 +1,114 @@
+"""The few calls of Airflow's REST API that the stack needs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import requests
+
+from stack.layout import Stack, StackError
+
+
+class AirflowApi:
+    """A client of ``/api/v2``, logged in as the admin whose password Airflow generated."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self._session = requests.Session()
+        # A proxy in the environment must not see loopback traffic.
+        self._session.trust_env = False
+
+    @property
+    def password(self) -> str:
+        """The generated password of ``admin``."""
+        path = self.stack.airflow_home / "simple_auth_manager_passwords.json.generated"
+        return str(json.loads(path.read_text())["admin"])
+
+    def healthy(self) -> bool:
+        """Whether the API answers, and scheduler, triggerer and DAG processor send heartbeats."""
+        try:
+            answer = self._session.get(f"{self.stack.airflow_url}/api/v2/monitor/health", timeout=5)
+        except requests.RequestException:
+            return False
+        if not answer.ok:
+            return False
+        health = answer.json()
+        return all(health[part]["status"] == "healthy" for part in ("scheduler", "triggerer", "dag_processor"))
+
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        """
+        One call; ``path`` is below ``/api/v2``.
+
+        :raises StackError: any answer but 2xx, with what Airflow said.
+        """
+        if "Authorization" not in self._session.headers:
+            self._log_in()
+        answer = self._session.request(method, f"{self.stack.airflow_url}/api/v2{path}", timeout=30, **options)
+        if answer.status_code == 401:
+            self._log_in()
+            answer = self._session.request(method, f"{self.stack.airflow_url}/api/v2{path}", timeout=30, **options)
+        if not answer.ok:
+            raise StackError(f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:500]}")
+        return answer.json() if answer.content else None
+
+    def _log_in(self) -> None:
+        body = {"username": "admin", "password": self.password}
+        answer = self._session.post(f"{self.stack.airflow_url}/auth/token", json=body, timeout=30)
+        if not answer.ok:
+            raise StackError(f"Airflow refused the login of admin: {answer.status_code} {answer.text[:300]}")
+        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any] | None = None) -> None:
+        """Start a run of a DAG."""
+        body = {"dag_run_id": run_id, "conf": conf or {}, "logical_date": None}
+        self.call("POST", f"/dags/{dag_id}/dagRuns", json=body)
+
+    def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        """One DAG run."""
+        return dict(self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}"))
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The task instances of a run."""
+        answer = self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 100})
+        return list(answer["task_instances"])
+
+    def order(self, dag_id: str) -> list[str]:
+        """The task ids of a DAG in topological order."""
+        tasks = self.call("GET", f"/dags/{dag_id}/tasks")["tasks"]
+        downstream = {task["task_id"]: task["downstream_task_ids"] for task in tasks}
+        upstream = {name: {up for up, downs in downstream.items() if name in downs} for name in downstream}
+        order: list[str] = []
+        while len(order) < len(downstream):
+            order += [name for name in downstream if name not in order and upstream[name] <= set(order)]
+        return order
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
+        """What a task returned, or ``None``."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
+        try:
+            return self.call("GET", path, params={"deserialize": "false", "stringify": "false"})["value"]
+        except StackError as error:
+            if "answered 404" in str(error):
+                return None
+            raise
+
+    def triggered_by(self, dag_id: str, run_id: str) -> list[tuple[str, str]]:
+        """The runs ``(dag id, run id)`` that the asset events of a run have set off."""
+        parameters = {"source_dag_id": dag_id, "source_run_id": run_id}
+        events = self.call("GET", "/assets/events", params=parameters)["asset_events"]
+        return [(run["dag_id"], run["run_id"]) for event in events for run in event["created_dagruns"]]
+
+    def log(self, dag_id: str, run_id: str, task: dict[str, Any]) -> str:
+        """The log of a task instance's last try, as text."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task['task_id']}/logs/{task['try_number']}"
+        content = self.call(
+            "GET", path, params={"map_index": task["map_index"]}, headers={"Accept": "application/json"}
+        )
+        return "\n".join(_line(entry) for entry in content["content"])
+
+
+def _line(entry: Any) -> str:
+    if isinstance(entry, str):
+        return entry
+    return f"{entry.get('timestamp') or ''} {entry.get('level', '')} {entry.get('event', '')}".strip()

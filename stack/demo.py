@@ -1,0 +1,117 @@
+"""The demo: from raw reviews to a served model on the local stack, watched live, summed up at the end."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from stack import services
+from stack.airflow_api import AirflowApi
+from stack.layout import ROOT, Stack, StackError
+from stack.progress import Progress
+from stack.summary import collect, show
+
+INGEST = "ingest_reviews"
+TRAIN = "train_sentiment"
+ENDED = {"success", "failed"}
+
+#: the small run of ``make demo FAST=1``: a few hundred reviews, one epoch, and a gate that such a model can pass.
+FAST = {"REVIEWS_MAX_REVIEWS": "600", "REVIEWS_EPOCHS": "1", "REVIEWS_MIN_ACCURACY": "0.2"}
+
+
+class RunFailed(StackError):
+    """A DAG run ended failed: names the task and carries the end of its log."""
+
+
+def demo(stack: Stack, console: Console, *, timeout: float = 3600) -> dict[str, Any]:
+    """
+    Run ``ingest_reviews`` and the ``train_sentiment`` run that it sets off; print progress and a summary.
+
+    Returns the summary, which is also in ``.local/demo/summary.json``.
+
+    :param timeout: seconds until the demo gives up on a run.
+    :raises StackError: something does not start, or a task fails.
+    """
+    services.up(stack, console.print)
+    api = AirflowApi(stack)
+    console.print(f"Airflow UI  {stack.airflow_url}   user admin, password {api.password}\n")
+    _wait_for_dags(api, [INGEST, TRAIN], console)
+
+    # A run of its own each time: run ids must differ, and the names of all jobs follow from them.
+    run_id = f"demo__{datetime.now():%Y-%m-%dT%H-%M-%S}"
+    started = time.monotonic()
+    deadline = started + timeout
+    api.trigger(INGEST, run_id)
+    with Progress(console) as progress:
+        _watch(api, progress, INGEST, run_id, deadline)
+        dag_id, train_run = _run_set_off(api, run_id, deadline)
+        _watch(api, progress, dag_id, train_run, deadline)
+
+    summary = collect(stack, api, ingest_run=run_id, train_run=train_run)
+    target = stack.home / "demo" / "summary.json"
+    target.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    show(summary, stack, api, console, _relative(target))
+    return summary
+
+
+def _wait_for_dags(api: AirflowApi, dag_ids: list[str], console: Console) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        present = {dag["dag_id"] for dag in api.call("GET", "/dags")["dags"]}
+        if set(dag_ids) <= present:
+            return
+        errors = api.call("GET", "/importErrors")["import_errors"]
+        if errors:
+            raise StackError(f"a DAG file cannot be imported: {errors[0]['filename']}\n{errors[0]['stack_trace']}")
+        time.sleep(0.5)
+    raise StackError(f"Airflow did not show {dag_ids} within 90 s; see {_relative(api.stack.logs)}")
+
+
+def _watch(api: AirflowApi, progress: Progress, dag_id: str, run_id: str, deadline: float) -> None:
+    order = api.order(dag_id)
+    while True:
+        state = api.run(dag_id, run_id)["state"]
+        tasks = sorted(api.tasks(dag_id, run_id), key=lambda task: order.index(task["task_id"]))
+        progress.update(dag_id, state, tasks)
+        if state in ENDED:
+            break
+        if time.monotonic() > deadline:
+            raise StackError(f"{dag_id} {run_id} did not end in time; it goes on: see {api.stack.airflow_url}")
+        time.sleep(0.5)
+    if state == "failed":
+        raise RunFailed(_failure(api, dag_id, run_id, tasks))
+
+
+def _failure(api: AirflowApi, dag_id: str, run_id: str, tasks: list[dict[str, Any]]) -> str:
+    failed = next((task for task in tasks if task["state"] == "failed"), None)
+    if failed is None:
+        return f"{dag_id} {run_id} failed, and none of its tasks did: see {api.stack.logs}"
+    lines = api.log(dag_id, run_id, failed).splitlines()[-25:]
+    folder = api.stack.airflow_home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={failed['task_id']}"
+    return "\n".join(
+        [
+            f"{dag_id}.{failed['task_id']} failed. The end of its log:",
+            *lines,
+            "",
+            f"Read on: {_relative(folder)}",
+            f"      or {api.stack.airflow_url}/dags/{dag_id}/runs/{run_id}/tasks/{failed['task_id']}",
+        ]
+    )
+
+
+def _run_set_off(api: AirflowApi, run_id: str, deadline: float) -> tuple[str, str]:
+    while time.monotonic() < deadline:
+        for dag_id, train_run in api.triggered_by(INGEST, run_id):
+            if dag_id == TRAIN:
+                return dag_id, train_run
+        time.sleep(0.3)
+    raise StackError(f"the Asset of {INGEST} {run_id} did not set off {TRAIN}")
+
+
+def _relative(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

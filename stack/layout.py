@@ -1,0 +1,146 @@
+"""Where the local stack lives: its folders, its ports, and the settings its processes are started with."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: settings that change what the DAGs do: Airflow must be started anew when one of them changes.
+DAG_SETTINGS = (
+    "REVIEWS_",
+    "SAGEMAKER_",
+)
+
+
+class StackError(RuntimeError):
+    """Something that the person at the terminal has to know and can mend; shown without a stack trace."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """
+    One local stack.
+
+    :param home: the folder that everything lives in (``.local``).
+    :param localaws_port: where localaws listens, on 127.0.0.1.
+    :param airflow_port: where Airflow's UI and API listen, on 127.0.0.1.
+    :param dags: the DAG folder.
+    :param settings: more environment for Airflow's processes, such as ``REVIEWS_SOURCE``.
+    """
+
+    home: Path
+    localaws_port: int = 4566
+    airflow_port: int = 8080
+    dags: Path = ROOT / "dags"
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_environment(cls) -> Stack:
+        """The stack that ``make`` runs: ``LOCALAWS_PORT`` and ``AIRFLOW_PORT`` move it."""
+        settings = {key: value for key, value in os.environ.items() if key.startswith(DAG_SETTINGS) and value}
+        source = settings.get("REVIEWS_SOURCE", "")
+        if source and "://" not in source:
+            # Airflow's processes run elsewhere: a relative path means the caller's folder, not theirs.
+            settings["REVIEWS_SOURCE"] = str(Path(source).expanduser().resolve())
+        return cls(
+            home=Path(os.environ.get("STACK_HOME", ROOT / ".local")).resolve(),
+            localaws_port=int(os.environ.get("LOCALAWS_PORT", "4566")),
+            airflow_port=int(os.environ.get("AIRFLOW_PORT", "8080")),
+            settings=settings,
+        )
+
+    @property
+    def localaws_url(self) -> str:
+        """The local AWS endpoint."""
+        return f"http://127.0.0.1:{self.localaws_port}"
+
+    @property
+    def airflow_url(self) -> str:
+        """The Airflow UI and REST API."""
+        return f"http://127.0.0.1:{self.airflow_port}"
+
+    @property
+    def logs(self) -> Path:
+        """What the background processes print, a file each."""
+        return self.home / "logs"
+
+    @property
+    def airflow_home(self) -> Path:
+        """AIRFLOW_HOME: database, task logs, the generated password."""
+        return self.home / "airflow"
+
+    @property
+    def jobs_python(self) -> str:
+        """The interpreter of the environment for localaws and the jobs."""
+        return os.environ.get("JOBS_PYTHON", str(ROOT / ".local" / "venv-jobs" / "bin" / "python"))
+
+    @property
+    def airflow_python(self) -> str:
+        """The interpreter of Airflow's environment."""
+        return os.environ.get("AIRFLOW_PYTHON", str(ROOT / ".local" / "venv-airflow" / "bin" / "python"))
+
+    def aws_environment(self) -> dict[str, str]:
+        """What makes any AWS client talk to this localaws and to nothing else. Holds no secret, only its path."""
+        return {
+            "AWS_ENDPOINT_URL": self.localaws_url,
+            "AWS_SHARED_CREDENTIALS_FILE": str(self.home / "credentials"),
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def base_environment(self) -> dict[str, str]:
+        """This process's environment less its own AWS and Airflow settings: a stray key must never reach the stack."""
+        kept = {
+            key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "AIRFLOW_", *DAG_SETTINGS))
+        }
+        return {**kept, "STACK_MARK": str(self.home)}
+
+    def airflow_environment(self) -> dict[str, str]:
+        """The environment of all Airflow processes."""
+        return {
+            **self.base_environment(),
+            **self.aws_environment(),
+            **self.settings,
+            **_airflow_settings(self),
+            "PATH": f"{Path(self.airflow_python).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+def _airflow_settings(stack: Stack) -> dict[str, str]:
+    sections = {
+        "core": {
+            "dags_folder": str(stack.dags),
+            "plugins_folder": str(ROOT / "plugins"),
+            "executor": "LocalExecutor",
+            # 32 workers by default: a laptop needs four and saves about 30 idle processes.
+            "parallelism": "4",
+            "load_examples": "False",
+            "dags_are_paused_at_creation": "False",
+            "min_serialized_dag_update_interval": "1",
+            "execution_api_server_url": f"{stack.airflow_url}/execution/",
+        },
+        "database": {"sql_alchemy_conn": f"sqlite:///{stack.airflow_home / 'airflow.db'}"},
+        "scheduler": {"scheduler_idle_sleep_time": "0.1", "enable_health_check": "False"},
+        "dag_processor": {
+            "refresh_interval": "5",
+            "min_file_process_interval": "5",
+            "bundle_refresh_check_interval": "1",
+        },
+        "api": {"host": "127.0.0.1", "port": str(stack.airflow_port), "base_url": stack.airflow_url, "workers": "1"},
+        "usage_data_collection": {"enabled": "False"},
+        "logging": {"base_log_folder": str(stack.airflow_home / "logs")},
+    }
+    names = {
+        f"AIRFLOW__{section.upper()}__{option.upper()}": value
+        for section, options in sections.items()
+        for option, value in options.items()
+    }
+    # An empty AWS connection: boto3's own chain finds endpoint, keys and region in the environment, here as on AWS.
+    return {**names, "AIRFLOW_HOME": str(stack.airflow_home), "AIRFLOW_CONN_AWS_DEFAULT": "aws://"}

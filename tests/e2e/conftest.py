@@ -1,0 +1,56 @@
+"""A real Airflow (all four components) and a real localaws, on free ports, for one session."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stack import processes, services
+from stack.airflow_api import AirflowApi
+from stack.layout import Stack
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack with the project's DAGs, the tests' own ones, and a sample of 600 reviews."""
+    folder = tmp_path_factory.mktemp("stack")
+    dags = folder / "dags"
+    dags.mkdir()
+    for source in [*(ROOT / "dags").glob("*.py"), *(ROOT / "tests" / "e2e" / "dags").glob("*.py")]:
+        (dags / source.name).symlink_to(source)
+    source = os.environ.get("REVIEWS_SOURCE", "")
+    stack = Stack(
+        home=folder / "home",
+        localaws_port=free_port(),
+        airflow_port=free_port(),
+        dags=dags,
+        settings={
+            "REVIEWS_SOURCE": str(Path(source).resolve()) if source else "synthetic",
+            "REVIEWS_MAX_REVIEWS": "600",
+            "REVIEWS_EPOCHS": "1",
+            "REVIEWS_MIN_ACCURACY": "0.2",
+        },
+    )
+    try:
+        services.up(stack)
+        yield stack
+    finally:
+        services.down(stack)
+        assert processes.belonging(stack) == [], "make down would leave processes behind"
+
+
+@pytest.fixture(scope="session")
+def api(stack: Stack) -> AirflowApi:
+    return AirflowApi(stack)
