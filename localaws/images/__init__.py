@@ -1,1 +1,57 @@
-"""What each container image does here."""
+"""What each container image does here: an image is the Python modules that play its entry points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from localaws.errors import ValidationException
+
+
+@dataclass(frozen=True)
+class Image:
+    """
+    A container image, by what runs in its place; each role is a module for ``python -m``, or ``None``.
+
+    :param repository: its name in the registry, such as ``pytorch-training``.
+    :param training: plays ``docker run IMAGE train``.
+    :param processing: plays the image's own entry point in a processing job; a ContainerEntrypoint goes before it.
+    :param serving: plays ``docker run IMAGE serve``.
+    """
+
+    repository: str
+    training: str | None = None
+    processing: str | None = None
+    serving: str | None = None
+
+
+class UnknownImage(ValidationException):
+    """Nothing here plays that image."""
+
+
+_TOOLKIT = "localaws.images.pytorch"
+_SERVER = "localaws.images.serving"
+
+_IMAGES = {
+    image.repository: image
+    for image in (
+        Image("pytorch-training", training=_TOOLKIT),
+        Image("huggingface-pytorch-training", training=_TOOLKIT),
+        Image("pytorch-inference", serving=_SERVER),
+        Image("huggingface-pytorch-inference", serving=_SERVER),
+        Image("sagemaker-scikit-learn", training=_TOOLKIT, serving=_SERVER),
+        Image("scikit-learn", training=_TOOLKIT, serving=_SERVER),
+    )
+}
+
+
+def resolve(image_uri: str) -> Image:
+    """
+    The image of a URI, by the repository's name: registry, account, region and tag do not matter.
+
+    :raises UnknownImage: no image of that name is known; the message names it and those that are.
+    """
+    repository = image_uri.rpartition("/")[2].partition("@")[0].partition(":")[0]
+    if repository not in _IMAGES:
+        known = ", ".join(sorted(_IMAGES))
+        raise UnknownImage(f"The image {image_uri!r} is not known here: localaws has {known}")
+    return _IMAGES[repository]

@@ -1,0 +1,152 @@
+"""Token ids from the features job: reading a split, balancing an epoch, and batches of reviews of like length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+CLASSES = 3
+BALANCES = ("undersample", "oversample", "class_weights", "none")
+
+# Batches are cut from pools of this many, sorted by length: little padding, and still another order in each epoch.
+BATCHES_A_POOL = 50
+
+
+class BadInput(Exception):
+    """The input cannot be used; the message is one sentence for the person who supplied it."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded to its longest row: ``input_ids`` and ``attention_mask`` [rows, length], ``labels`` [rows]."""
+
+    input_ids: torch.Tensor
+    attention_mask: torch.Tensor
+    labels: torch.Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on ``device``."""
+        return Batch(self.input_ids.to(device), self.attention_mask.to(device), self.labels.to(device))
+
+
+class Examples:
+    """Reviews as token ids: ``labels`` [n], ``lengths`` [n], and all ids in one array."""
+
+    def __init__(self, ids: np.ndarray, offsets: np.ndarray, labels: np.ndarray, longest: int) -> None:
+        self.ids, self.offsets, self.labels, self.longest = ids, offsets, labels, longest
+        self.lengths = np.minimum(np.diff(offsets), longest)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def row(self, index: int) -> np.ndarray:
+        """The ids of one review, cut to the longest allowed; the closing special token stays."""
+        ids = self.ids[self.offsets[index] : self.offsets[index + 1]]
+        return ids if len(ids) <= self.longest else np.append(ids[: self.longest - 1], ids[-1])
+
+    def take(self, limit: int, seed: int) -> Examples:
+        """At most ``limit`` rows, drawn at random; 0 means all."""
+        if not limit or limit >= len(self):
+            return self
+        rows = np.sort(np.random.default_rng(seed).permutation(len(self))[:limit])
+        ids = [self.ids[self.offsets[row] : self.offsets[row + 1]] for row in rows]
+        offsets = np.concatenate([[0], np.cumsum([len(one) for one in ids])])
+        return Examples(np.concatenate(ids), offsets, self.labels[rows], self.longest)
+
+    def batch(self, rows: np.ndarray, padding: int) -> Batch:
+        """These rows as one padded batch."""
+        width = int(self.lengths[rows].max())
+        ids = np.full((len(rows), width), padding, dtype=np.int64)
+        mask = np.zeros((len(rows), width), dtype=np.int64)
+        for at, row in enumerate(rows):
+            tokens = self.row(int(row))
+            ids[at, : len(tokens)], mask[at, : len(tokens)] = tokens, 1
+        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(self.labels[rows]))
+
+
+def read_split(folder: Path, longest: int, vocabulary: str | None = None) -> Examples:
+    """
+    All Parquet parts of a split.
+
+    :param longest: tokens a review at most.
+    :param vocabulary: the hash of the base model's vocabulary, which the features must have been made with.
+    :raises BadInput: no part, a part that is no such file, or one made for another base model.
+    """
+    parts = sorted(folder.glob("*.parquet"))
+    if not parts:
+        raise BadInput(f"channel {folder.name}: there is no .parquet file in {folder}")
+    tables = [_read_part(part, vocabulary) for part in parts]
+    table = pa.concat_tables(tables).combine_chunks()
+    if not len(table):
+        raise BadInput(f"channel {folder.name}: the files in {folder} have no rows")
+    labels = table["label_id"].to_numpy().astype(np.int64)
+    if labels.min() < 0 or labels.max() >= CLASSES:
+        raise BadInput(f"channel {folder.name}: label_id must be 0 to {CLASSES - 1}")
+    column = table["input_ids"].combine_chunks()
+    lists = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+    offsets = lists.offsets.to_numpy()
+    return Examples(lists.values.to_numpy(), offsets, labels, longest)
+
+
+def _read_part(part: Path, vocabulary: str | None) -> pa.Table:
+    try:
+        table = pq.read_table(part, columns=["input_ids", "label_id"])
+    except (pa.ArrowException, KeyError) as error:
+        raise BadInput(f"{part} is not a file of the features job: {str(error).splitlines()[0]}") from error
+    made_with = (table.schema.metadata or {}).get(b"vocabulary", b"").decode()
+    if vocabulary and made_with and made_with != vocabulary:
+        raise BadInput(f"{part.name} was tokenised for another base model (vocabulary {made_with}, not {vocabulary})")
+    return table
+
+
+def class_weights(labels: np.ndarray) -> np.ndarray:
+    """n / (classes x n of the class), [classes]; 0 for a class that does not occur."""
+    counts = np.bincount(labels, minlength=CLASSES)
+    present = counts > 0
+    return np.where(present, len(labels) / (present.sum() * np.maximum(counts, 1)), 0.0)
+
+
+def epoch_rows(labels: np.ndarray, balance: str, rows: int, epoch: int, seed: int) -> np.ndarray:
+    """
+    The rows of one epoch, shuffled.
+
+    ``undersample`` and ``oversample`` give as many of each class: as the smallest or the largest has, or ``rows`` in
+    all when that is not 0. A class with more than its part moves on through its rows from epoch to epoch; one with
+    fewer repeats them. ``class_weights`` and ``none`` give all rows.
+    """
+    random = np.random.default_rng([seed, epoch])
+    if balance in ("class_weights", "none"):
+        return random.permutation(len(labels))
+    classes = [np.flatnonzero(labels == label) for label in range(CLASSES) if (labels == label).any()]
+    sizes = [len(members) for members in classes]
+    each = rows // len(classes) if rows else min(sizes) if balance == "undersample" else max(sizes)
+    chosen = []
+    for number, members in enumerate(classes):
+        order = np.random.default_rng([seed, CLASSES + number]).permutation(members)
+        chosen.append(np.take(order, np.arange(epoch * each, (epoch + 1) * each), mode="wrap"))
+    return random.permutation(np.concatenate(chosen))
+
+
+def bucketed(examples: Examples, rows: np.ndarray, size: int, seed: int) -> list[np.ndarray]:
+    """Cut ``rows`` into batches of ``size`` rows of like length, in random order."""
+    pool = size * BATCHES_A_POOL
+    batches = []
+    for start in range(0, len(rows), pool):
+        part = rows[start : start + pool]
+        part = part[np.argsort(examples.lengths[part], kind="stable")]
+        batches += [part[at : at + size] for at in range(0, len(part), size)]
+    order = np.random.default_rng(seed).permutation(len(batches))
+    return [batches[at] for at in order]
+
+
+def by_length(examples: Examples, size: int) -> Iterator[np.ndarray]:
+    """All rows, longest first, ``size`` at a time: for evaluation."""
+    order = np.argsort(-examples.lengths, kind="stable")
+    for start in range(0, len(order), size):
+        yield order[start : start + size]

@@ -1,0 +1,155 @@
+"""
+Processing job: raw reviews -> the table that Athena queries.
+
+Reads the raw CSV files in ``--input``; keeps review text, rating and class; drops rows with a blank in these and
+categories with ten reviews or fewer; turns stars into sentiment (1-2 -> -1, 3 -> 0, 4-5 -> 1). Writes::
+
+    OUTPUT/reviews/reviews.csv   sentiment,review_body,product_category (header line; no comma or line break in a text)
+    OUTPUT/report/report.json    {"rows_in", "rows", "dropped": {reason: n}, "by_sentiment", "by_category", "synthetic"}
+
+Memory does not grow with the number of rows. Exit status 2, and one sentence, when the input cannot be used; nothing
+is written then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from raw_csv import BadInput, Drops, Row, input_files, read_rows
+
+TEXT, RATING, CATEGORY = "Review Text", "Rating", "Class Name"
+COLUMNS = (TEXT, RATING, CATEGORY)
+HEADER = ("sentiment", "review_body", "product_category")
+SMALL_CATEGORY = 10
+ONE_SPACE_EACH = str.maketrans({",": " ", "\r": " ", "\n": " "})
+
+Record = tuple[int, str, str]
+
+
+def cleaned(row: Row, drops: Drops) -> Record | None:
+    """The row as ``(sentiment, review_body, product_category)``; None, and a count in ``drops``, when it has no use."""
+    blank = row.blank(COLUMNS)
+    if blank:
+        drops.add(f"blank {blank}", row.place)
+        return None
+    sentiment = row.sentiment()
+    if sentiment is None:
+        drops.add("rating outside 1-5", row.place)
+        return None
+    text = row.values[TEXT].translate(ONE_SPACE_EACH)
+    return sentiment, text, row.values[CATEGORY].strip().translate(ONE_SPACE_EACH)
+
+
+def transform(source: Path, target: Path, synthetic: bool) -> dict[str, Any]:
+    """Write the table and the report below ``target``, both or neither; the report."""
+    drops, rows_in = Drops(), Counter[str]()
+    files = input_files(source)
+    target.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=".transform-", dir=target))
+    try:
+        usable = scratch / "usable.csv"
+        sizes = _write(usable, _records(files, drops, rows_in))
+        small = {category for category, n in sizes.items() if n <= SMALL_CATEGORY}
+        table = scratch / "reviews" / "reviews.csv"
+        table.parent.mkdir()
+        by_sentiment: Counter[int] = Counter()
+        by_category = _write(table, _without(small, usable, drops, by_sentiment))
+        if len(by_sentiment) < 2:
+            raise BadInput(_too_little(by_sentiment, rows_in, drops))
+        report = {
+            "rows_in": rows_in["rows"],
+            "rows": sum(by_sentiment.values()),
+            "dropped": dict(drops.counts),
+            "first_dropped": drops.first,
+            "by_sentiment": {str(sentiment): by_sentiment[sentiment] for sentiment in (-1, 0, 1)},
+            "by_category": dict(by_category.most_common()),
+            "synthetic": synthetic,
+            "files": [path.name for path in files],
+        }
+        _publish(table, target / "reviews" / "reviews.csv")
+        _publish_json(report, scratch, target / "report" / "report.json")
+    finally:
+        shutil.rmtree(scratch)
+    for line in drops.lines():
+        print(line)
+    return report
+
+
+def _records(files: list[Path], drops: Drops, rows_in: Counter[str]) -> Iterator[Record]:
+    for row in read_rows(files, COLUMNS, drops):
+        rows_in["rows"] += 1
+        record = cleaned(row, drops)
+        if record:
+            yield record
+
+
+def _without(small: set[str], usable: Path, drops: Drops, by_sentiment: Counter[int]) -> Iterator[Record]:
+    with usable.open(encoding="utf-8", newline="") as text:
+        reader = csv.reader(text)
+        next(reader)
+        for number, (sentiment, review_body, category) in enumerate(reader, start=1):
+            if category in small:
+                drops.add(f"category with {SMALL_CATEGORY} reviews or fewer", f"usable row {number}, {category!r}")
+            else:
+                by_sentiment[int(sentiment)] += 1
+                yield int(sentiment), review_body, category
+
+
+def _write(path: Path, records: Iterator[Record]) -> Counter[str]:
+    """Write ``records`` with a header; how many of each category there were."""
+    by_category: Counter[str] = Counter()
+    with path.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(HEADER)
+        for record in records:
+            by_category[record[2]] += 1
+            writer.writerow(record)
+    return by_category
+
+
+def _too_little(by_sentiment: Counter[int], rows_in: Counter[str], drops: Drops) -> str:
+    dropped = "; ".join(drops.lines()) or "none was dropped"
+    if not by_sentiment:
+        return f"none of the {rows_in['rows']} rows can be used: {dropped}"
+    sentiment, n = next(iter(by_sentiment.items()))
+    return f"all {n} usable reviews have the sentiment {sentiment} (column {RATING}): nothing to tell apart; {dropped}"
+
+
+def _publish(written: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    written.replace(target)
+
+
+def _publish_json(report: dict[str, Any], scratch: Path, target: Path) -> None:
+    written = scratch / target.name
+    written.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    _publish(written, target)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the job; the exit status."""
+    parser = argparse.ArgumentParser(description="raw reviews -> the table that Athena queries")
+    parser.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input/raw"))
+    parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
+    parser.add_argument("--synthetic", default="false", choices=("true", "false", "True", "False"))
+    options = parser.parse_args(arguments)
+    try:
+        report = transform(options.input, options.output, options.synthetic.lower() == "true")
+    except BadInput as error:
+        print(f"transform: {error}", file=sys.stderr)
+        return 2
+    print(f"{report['rows_in']} rows in, {report['rows']} out: {report['by_sentiment']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""The Glue catalog, looked at for one statement: what was read once is not read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+
+class Catalog:
+    """
+    Databases, tables and partitions.
+
+    :param glue: a boto3 Glue client.
+    """
+
+    def __init__(self, glue: Any) -> None:
+        self.glue = glue
+        self._tables: dict[tuple[str, str], dict[str, Any] | None] = {}
+        self._databases: dict[str, dict[str, Any] | None] = {}
+        self._partitions: dict[tuple[str, str], list[dict[str, Any]]] = {}
+
+    def database(self, name: str) -> dict[str, Any] | None:
+        """A database, or ``None``; ``default`` is always there."""
+        if name not in self._databases:
+            found = _absent(lambda: self.glue.get_database(Name=name)["Database"])
+            self._databases[name] = found or ({"Name": name} if name == "default" else None)
+        return self._databases[name]
+
+    def has_database(self, name: str) -> bool:
+        """Whether there is such a database."""
+        return self.database(name) is not None
+
+    def table(self, database: str, name: str) -> dict[str, Any] | None:
+        """A table, or ``None``."""
+        key = (database, name)
+        if key not in self._tables:
+            self._tables[key] = _absent(lambda: self.glue.get_table(DatabaseName=database, Name=name)["Table"])
+        return self._tables[key]
+
+    def databases(self) -> list[str]:
+        """The names of all databases, in order."""
+        names = {database["Name"] for database in self._pages("get_databases", "DatabaseList")}
+        return sorted(names | {"default"})
+
+    def tables(self, database: str) -> list[dict[str, Any]]:
+        """All tables of a database, by name."""
+        if _absent(lambda: self.glue.get_database(Name=database)) is None:
+            return []
+        return sorted(self._pages("get_tables", "TableList", DatabaseName=database), key=lambda table: table["Name"])
+
+    def partitions(self, database: str, table: str) -> list[dict[str, Any]]:
+        """All partitions of a table that Glue knows."""
+        key = (database, table)
+        if key not in self._partitions:
+            pages = self._pages("get_partitions", "Partitions", DatabaseName=database, TableName=table)
+            self._partitions[key] = list(pages)
+        return self._partitions[key]
+
+    def forget(self) -> None:
+        """What was read may have changed."""
+        self._tables.clear()
+        self._databases.clear()
+        self._partitions.clear()
+
+    def _pages(self, operation: str, member: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        for page in self.glue.get_paginator(operation).paginate(**parameters):
+            yield from page[member]
+
+
+def _absent(call: Any) -> Any:
+    try:
+        return call()
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "EntityNotFoundException":
+            return None
+        raise

@@ -1,0 +1,58 @@
+"""What is refused before anything looks at it: a foreign Host, moto's own controls, bodies beyond reason."""
+
+from __future__ import annotations
+
+import re
+
+from localaws.errors import AwsError
+from localaws.wire.http import HttpRequest
+
+#: A page on the web that has a name of its own resolve to 127.0.0.1 must not reach this server: only names that no
+#: resolver gives to anybody else are answered to.
+_HOST = re.compile(r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]*)\.)?(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?", re.I)
+#: S3 takes 5 GiB in one PUT; every other operation's body is small.
+MAX_OBJECT = 5 * 1024**3
+MAX_DOCUMENT = 32 * 1024**2
+
+
+class Forbidden(AwsError):
+    """Not answered at all."""
+
+    code = "AccessDenied"
+    status = 403
+
+
+class TooLarge(AwsError):
+    """The body is larger than any that the operation could want."""
+
+    code = "EntityTooLarge"
+    status = 413
+
+
+def check(request: HttpRequest) -> None:
+    """
+    Let only requests in that were meant for this server.
+
+    :raises Forbidden: a foreign Host, or one of moto's own pages.
+    """
+    hosts = request.headers.all("host")
+    if len(hosts) != 1 or _HOST.fullmatch(hosts[0]) is None:
+        raise Forbidden("Requests are answered for localhost and 127.0.0.1 only.")
+    if not request.path.startswith("/"):
+        raise Forbidden("The request's target must be a path.")
+
+
+def bucket_of_host(request: HttpRequest) -> str | None:
+    """The bucket in ``<bucket>.localhost``, which clients make of ``http://localhost`` (virtual-host style)."""
+    found = _HOST.fullmatch(request.headers.get("host"))
+    return found["bucket"] if found else None
+
+
+def check_size(length: int, *, is_object: bool) -> None:
+    """
+    Refuse a body before it is read.
+
+    :raises TooLarge: it is over the limit.
+    """
+    if length > (MAX_OBJECT if is_object else MAX_DOCUMENT):
+        raise TooLarge("Your proposed upload exceeds the maximum allowed size")

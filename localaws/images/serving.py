@@ -1,0 +1,166 @@
+"""
+The model server that runs in an endpoint's container: one process, which loads the model and answers over HTTP.
+
+It speaks the container's side of SageMaker's hosting contract, on a Unix socket in place of port 8080:
+
+* ``GET /ping``: 200 once the model is loaded, 503 before.
+* ``POST /invocations``: the request's body, ``Content-Type`` and ``Accept`` go through the functions of
+  ``code/inference.py`` (:mod:`localaws.images.inference`), each request in a thread of its own.
+
+The process ends by itself where nobody has pinged it for a while, so that a host that died leaves none behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import os
+import signal
+import socketserver
+import sys
+import threading
+import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from types import FrameType
+
+from localaws.images.inference import Model, Reply, RequestContext, trace_of
+from localaws.images.inference_defaults import InferenceError
+
+#: the answer to a ping names the process, so that a restarted host knows its own.
+WORKER_HEADER = "X-Localaws-Worker"
+
+
+class ModelServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """
+    Answers pings from the start, and invocations as soon as :attr:`model` is set.
+
+    :param path: the socket to listen on.
+    :param worker: the name that pings are answered with.
+    """
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, path: Path, worker: str) -> None:
+        # A process of the same name that was killed leaves its socket behind.
+        path.unlink(missing_ok=True)
+        super().__init__(str(path), _Handler)
+        self.worker = worker
+        self.model: Model | None = None
+        self.last_ping = time.monotonic()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # an answer leaves in one piece
+    server: ModelServer
+
+    def do_GET(self) -> None:
+        """Health."""
+        if self.path != "/ping":
+            self._answer(Reply(404, b"Not Found", "text/plain"))
+            return
+        self.server.last_ping = time.monotonic()
+        self._answer(Reply(200 if self.server.model else 503, b"", "text/plain"))
+
+    def do_POST(self) -> None:
+        """An inference."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        model = self.server.model
+        if self.path != "/invocations":
+            self._answer(Reply(404, b"Not Found", "text/plain"))
+        elif model is None:
+            self._answer(Reply(503, b"The model is still loading.", "text/plain"))
+        else:
+            context = RequestContext(model.directory, dict(self.headers.items()))
+            self._answer(model.answer(body, context))
+
+    def _answer(self, reply: Reply) -> None:
+        self.send_response_only(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", reply.content_type)
+        self.send_header("Content-Length", str(len(reply.body)))
+        self.send_header(WORKER_HEADER, self.server.worker)
+        self.end_headers()
+        self.wfile.write(reply.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Log nothing: the container's log belongs to the model."""
+
+
+def _end_when_forgotten(server: ModelServer, socket_path: Path, silence: float) -> None:
+    """End the process once nobody has pinged for ``silence`` seconds: its host is gone."""
+    while (left := server.last_ping + silence - time.monotonic()) > 0:
+        time.sleep(left)
+    print(f"No health check for {silence:g} s: the host is gone, and so is this model server.", flush=True)
+    socket_path.unlink(missing_ok=True)
+    # Its children, if a model started any, are in its process group.
+    with suppress(ProcessLookupError):
+        os.killpg(0, signal.SIGTERM)
+    os._exit(0)
+
+
+def framework(image: str) -> str:
+    """Whose toolkit serves in an image: ``pytorch``, ``huggingface`` or ``scikit-learn``, by its repository's name."""
+    if image.startswith("huggingface"):
+        return "huggingface"
+    return "scikit-learn" if "scikit-learn" in image else "pytorch"
+
+
+def _hide_localaws() -> None:
+    """Take this package's folder off the import path: a model's code sees what it would see in the container."""
+    root = str(Path(__file__).parents[2])
+    sys.path[:] = [entry for entry in sys.path if entry not in ("", root)]
+    kept = [entry for entry in os.environ.pop("PYTHONPATH", "").split(os.pathsep) if entry not in ("", root)]
+    if kept:
+        os.environ["PYTHONPATH"] = os.pathsep.join(kept)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Serve the model of one SageMaker container")
+    parser.add_argument("--socket", type=Path, required=True)
+    parser.add_argument("--worker", required=True)
+    parser.add_argument("--image", required=True, help="the repository of the image that this stands for")
+    parser.add_argument("--base", type=Path, default=Path("/opt/ml"), help="the folder that holds model/ and code/")
+    parser.add_argument("--silence", type=float, default=20.0, help="seconds without a ping after which to end")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Load the model and serve it until SIGTERM; 1, and the reason on stderr, where it does not load."""
+    arguments = _arguments()
+    _hide_localaws()
+    faulthandler.enable()
+    ending = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ending.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    server = ModelServer(arguments.socket, arguments.worker)
+    threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
+    threading.Thread(
+        target=_end_when_forgotten, args=(server, arguments.socket, arguments.silence), name="watch", daemon=True
+    ).start()
+    try:
+        server.model = Model.load(arguments.base, framework(arguments.image))
+    except Exception as error:
+        print(error if isinstance(error, InferenceError) else trace_of(error), file=sys.stderr)
+        arguments.socket.unlink(missing_ok=True)
+        return 1
+    print("Model server started.", flush=True)
+    ending.wait()
+    arguments.socket.unlink(missing_ok=True)
+    return 0
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: threads of a model (a pool, a queue) that are not daemons would keep the process for ever.
+    os._exit(status)

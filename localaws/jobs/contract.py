@@ -1,0 +1,173 @@
+"""What a kind of job promises its containers: folders, files, environment, inputs and outputs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import localaws
+from localaws.images import Image
+from localaws.jobs import environment, sandbox
+from localaws.jobs.aws import Aws
+from localaws.jobs.folder import JobFolder
+from localaws.jobs.mirror import Mirror
+from localaws.jobs.processes import MARK
+from localaws.jobs.staging import Source
+
+#: the folder to import localaws from, for the modules that play an image.
+_ROOT = str(Path(localaws.__file__).parent.parent)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    How the processes ended.
+
+    :param status: Completed, Failed or Stopped.
+    :param secondary: the same, or MaxRuntimeExceeded.
+    :param reason: why, for a failure.
+    """
+
+    status: str
+    secondary: str
+    reason: str | None = None
+
+
+class Contract(ABC):
+    """
+    One job of a kind. The supervisor calls its methods in the order in which they stand here.
+
+    :param job: ``job.json``: ``Kind``, ``Name``, ``Arn``, ``Region``, ``Url`` and the ``Request`` that made it.
+    """
+
+    #: the log group and, for metrics, the namespace.
+    log_group: str
+    #: the metrics' dimension.
+    dimension: str
+    #: what the primary status means, for StatusMessage.
+    noun: str
+    #: the secondary status while the processes run.
+    running = "Training"
+    #: the working directory, as a container sees it.
+    folder_to_start_in = sandbox.ML_ROOT
+
+    def __init__(self, folder: JobFolder, job: dict[str, Any]) -> None:
+        self.folder = folder
+        self.name: str = job["Name"]
+        self.arn: str = job["Arn"]
+        self.request: dict[str, Any] = job["Request"]
+        self._job = job
+        self.hosts = [f"algo-{number + 1}" for number in range(self.resources["InstanceCount"])]
+
+    @property
+    @abstractmethod
+    def resources(self) -> dict[str, Any]:
+        """``InstanceCount``, ``InstanceType`` and so on."""
+
+    @property
+    def max_runtime(self) -> int:
+        """Seconds that the job may take."""
+        # One day is SageMaker's default, for training and for processing.
+        return int(self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400))
+
+    @property
+    def metric_definitions(self) -> Sequence[dict[str, str]]:
+        """Regexes for the log."""
+        return ()
+
+    @property
+    @abstractmethod
+    def image_uri(self) -> str:
+        """The container image."""
+
+    @abstractmethod
+    def prepare(self, host: str) -> None:
+        """Make the folders and the configuration files of a host."""
+
+    @abstractmethod
+    def sources(self) -> Sequence[Source]:
+        """The data to bring before the processes start."""
+
+    def code_folders(self) -> Sequence[str]:
+        """Where sources lie that are to be rewritten where ``/opt/ml`` cannot be had."""
+        return ()
+
+    @abstractmethod
+    def command(self, image: Image) -> list[str]:
+        """
+        The command line.
+
+        :raises DataError: the image has no entry point for this kind of job.
+        """
+
+    def environment(self, host: str, port: int) -> dict[str, str]:
+        """
+        All variables of a host's process.
+
+        :param port: a free port, the same for all hosts, for them to find each other.
+        """
+        variables = {
+            **environment.child(self.home, self._job["Url"], self._job["Region"]),
+            **self._threads(),
+            "MASTER_PORT": str(port),
+            "LOCALAWS_ML_ROOT": sandbox.ML_ROOT,
+            MARK: str(self.folder.path),
+        }
+        return {**variables, **self.kind_environment(host), **self.request.get("Environment", {})}
+
+    @abstractmethod
+    def kind_environment(self, host: str) -> dict[str, str]:
+        """The variables that are of this kind of job."""
+
+    @abstractmethod
+    def mirrors(self, aws: Aws) -> Sequence[Mirror]:
+        """The folders that are uploaded while the job runs."""
+
+    @abstractmethod
+    def deliver(self, aws: Aws, outcome: Outcome) -> dict[str, Any]:
+        """
+        Upload what the job made; further members for the status.
+
+        :raises DataError: it cannot be uploaded.
+        """
+
+    @property
+    def home(self) -> Path:
+        """``ctx.home``."""
+        return self.folder.path.parents[2]
+
+    def play(self, module: str) -> list[str]:
+        """The command line that runs a module of localaws in the image's place."""
+        start = f"import sys; sys.path[0] = {_ROOT!r}; from {module} import main; main()"
+        return [sys.executable, "-c", start]
+
+    def write(self, host: str, path: str, body: Any) -> None:
+        """Write a JSON file under a host's ``/opt/ml``."""
+        target = self.folder.ml(host) / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(sandbox.rewrite(json.dumps(body, default=str), self.folder.ml(host)))
+
+    def make_folders(self, host: str, *paths: str) -> None:
+        """Make folders under a host's ``/opt/ml``."""
+        for path in paths:
+            (self.folder.ml(host) / path).mkdir(parents=True, exist_ok=True)
+
+    def read(self, host: str, path: str) -> str | None:
+        """What a process left in a small text file under ``/opt/ml``, shortened; ``None`` if it left none."""
+        target = self.folder.ml(host) / path
+        if not target.is_file():
+            return None
+        with open(target, encoding="utf-8", errors="replace") as file:
+            return file.read(16384).strip() or None
+
+    def _threads(self) -> dict[str, str]:
+        """Several hosts share this machine's cores."""
+        if len(self.hosts) == 1 or "OMP_NUM_THREADS" in os.environ:
+            return {}
+        return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // len(self.hosts)))}

@@ -1,0 +1,137 @@
+"""The server's side of jobs: start, look, stop, forget. Any service may use it; the kinds are the supervisor's."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import localaws
+from localaws.context import Context
+from localaws.jobs import processes
+from localaws.jobs.folder import TERMINAL, JobFolder
+from localaws.jobs.progress import Progress, shorten
+
+log = logging.getLogger("localaws.jobs")
+
+#: seconds between SIGTERM and SIGKILL; SageMaker gives 120.
+STOP_GRACE_S = float(os.environ.get("LOCALAWS_STOP_GRACE", "120"))
+
+_starting = threading.Lock()
+
+
+def start(ctx: Context, kind: str, name: str, arn: str, request: dict[str, Any]) -> None:
+    """
+    Start a job: write down what to do, and start its supervisor.
+
+    :param kind: ``training-job`` or another key of :data:`localaws.jobs.supervisor.CONTRACTS`.
+    :param request: of the shape of the Create operation of that kind.
+    """
+    folder = JobFolder.of(ctx.home, kind, name)
+    # What a deleted job of this name may have left would speak for the new one.
+    shutil.rmtree(folder.path, ignore_errors=True)
+    folder.write_job(
+        {
+            "Kind": kind,
+            "Name": name,
+            "Arn": arn,
+            "Region": ctx.region,
+            "Url": ctx.endpoint_url,
+            "StopGrace": STOP_GRACE_S,
+            "Request": request,
+        }
+    )
+    _supervise(folder)
+
+
+def look(ctx: Context, kind: str, name: str) -> dict[str, Any] | None:
+    """
+    The job's status, see :class:`localaws.jobs.progress.Progress`; ``None`` before its supervisor's first word.
+
+    A job whose supervisor was killed is Failed, or Stopped if that was asked for. One whose server was killed between
+    its record and its start is started.
+    """
+    folder = JobFolder.of(ctx.home, kind, name)
+    status = folder.status()
+    if (status and status["Status"] in TERMINAL) or folder.supervised():
+        return _with_request_to_stop(folder, status)
+    with _starting:
+        # Again, under the lock: it may have ended, or have been started, since.
+        status = folder.status()
+        if (status and status["Status"] in TERMINAL) or folder.supervised():
+            return status
+        if status is None and not (folder.path / "started").exists():
+            _supervise(folder, locked=True)
+            return None
+        return _bury(folder, status)
+
+
+def stop(ctx: Context, kind: str, name: str) -> None:
+    """Ask a job to end; it will be Stopping at once, and Stopped when its processes have ended and its output is up."""
+    JobFolder.of(ctx.home, kind, name).ask_to_stop()
+
+
+def forget(ctx: Context, kind: str, name: str) -> None:
+    """Remove the folder of a job that has ended."""
+    shutil.rmtree(JobFolder.of(ctx.home, kind, name).path, ignore_errors=True)
+
+
+def _with_request_to_stop(folder: JobFolder, status: dict[str, Any] | None) -> dict[str, Any] | None:
+    if status and status["Status"] == "InProgress" and folder.asked_to_stop():
+        return {**status, "Status": "Stopping"}
+    return status
+
+
+def _supervise(folder: JobFolder, *, locked: bool = False) -> None:
+    """Start the supervisor, which inherits the job's lock: at no moment does a living job look like a dead one."""
+    if not locked:
+        with _starting:
+            _supervise(folder, locked=True)
+        return
+    lock = folder.lock()
+    if lock is None:
+        return
+    try:
+        with open(folder.supervisor_log, "ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "localaws.jobs.supervisor", str(folder.path), str(lock)],
+                cwd=Path(localaws.__file__).parent.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                pass_fds=[lock],
+            )
+        (folder.path / "started").touch()
+    finally:
+        os.close(lock)
+    # Without a wait an ended supervisor would stay as a zombie of the server.
+    threading.Thread(target=process.wait, name=f"wait-{folder.path.name}", daemon=True).start()
+
+
+def _bury(folder: JobFolder, status: dict[str, Any] | None) -> dict[str, Any]:
+    """Say in the status what became of a job whose supervisor is dead, after ending what it may have left."""
+    processes.kill_marked(folder.path)
+    log.error("the supervisor of %s is gone; see %s", folder.path.name, folder.supervisor_log)
+    progress = Progress(folder, status)
+    if folder.asked_to_stop():
+        progress.finish("Stopped", "Stopped", "Job stopped")
+    else:
+        reason = f"InternalServerError: We encountered an internal error. {_last_words(folder)}"
+        progress.finish("Failed", "Failed", "Job failed", FailureReason=shorten(reason))
+    return folder.status() or {}
+
+
+def _last_words(folder: JobFolder) -> str:
+    if not folder.supervisor_log.exists():
+        return "The job's supervisor could not be started."
+    words = folder.supervisor_log.read_text(errors="replace").strip().splitlines()
+    return f"The job's supervisor ended before the job, with: {words[-1]}" if words else _KILLED
+
+
+_KILLED = "The job's supervisor was killed, and its processes with it."

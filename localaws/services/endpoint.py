@@ -1,0 +1,211 @@
+"""SageMaker endpoints: models in service. The work is that of :mod:`localaws.endpoints`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localaws import listing
+from localaws.context import Context
+from localaws.endpoints.fleet import KIND, fleet
+from localaws.endpoints.plan import Plan
+from localaws.errors import NotImplementedByLocalAws, ValidationException
+from localaws.services import endpoint_config, model, tags
+from localaws.services.registry import Service
+
+endpoint = Service("sagemaker", noun="endpoint")
+
+
+def arn(ctx: Context, name: str) -> str:
+    """The endpoint's ARN; names are in lower case there, as AWS has them."""
+    return ctx.arn("sagemaker", f"endpoint/{name.lower()}")
+
+
+def find(ctx: Context, name: str) -> dict[str, Any]:
+    """
+    The record of an endpoint.
+
+    :raises ValidationException: there is none, in AWS's words.
+    """
+    record = ctx.store.get(KIND, name)
+    if record is None:
+        raise ValidationException(f'Could not find endpoint "{arn(ctx, name)}".')
+    return record
+
+
+@endpoint.operation
+def create_endpoint(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """Begin to deploy what the endpoint config says."""
+    _refuse_deployment_config(request)
+    name = request["EndpointName"]
+    plan = _plan(ctx, request["EndpointConfigName"])
+    now = ctx.now()
+    record = {
+        "EndpointName": name,
+        "EndpointArn": arn(ctx, name),
+        "EndpointConfigName": request["EndpointConfigName"],
+        "EndpointStatus": "Creating",
+        "CreationTime": now,
+        "LastModifiedTime": now,
+        "_pending": plan.record(),
+    }
+    with ctx.store.transaction():
+        if not ctx.store.insert(KIND, name, record):
+            raise ValidationException(f'Cannot create already existing endpoint "{record["EndpointArn"]}".')
+        tags.put(ctx, record["EndpointArn"], request.get("Tags", []))
+    fleet(ctx).deploy(name)
+    return {"EndpointArn": record["EndpointArn"]}
+
+
+@endpoint.operation
+def describe_endpoint(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """Its status, and what it serves."""
+    return find(ctx, request["EndpointName"])
+
+
+@endpoint.operation
+def list_endpoints(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """Endpoints by name, status and time."""
+    chosen = listing.select(ctx.store.all(KIND), request, name="EndpointName", status="EndpointStatus")
+    page, more = listing.page(chosen, request)
+    return {"Endpoints": page, **more}
+
+
+@endpoint.operation
+def update_endpoint(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """Begin to serve what another endpoint config says; requests are answered all along."""
+    _refuse_deployment_config(request)
+    name, config = request["EndpointName"], request["EndpointConfigName"]
+    plan = _plan(ctx, config)
+    retained = request.get("RetainAllVariantProperties", False)
+    excluded = {each["VariantPropertyType"] for each in request.get("ExcludeRetainedVariantProperties", [])}
+
+    def change(record: dict[str, Any]) -> None:
+        _must_be_in_service(record)
+        if record["EndpointConfigName"] == config:
+            raise ValidationException(
+                f'Cannot update endpoint with the currently in use endpoint configuration "{config}".'
+            )
+        now = Plan.load(record["_plan"]).variants
+        chosen = plan
+        if retained and "DesiredWeight" not in excluded:
+            chosen = chosen.changed({variant.name: variant.weight for variant in now}, {})
+        if retained and "DesiredInstanceCount" not in excluded:
+            chosen = chosen.changed({}, {variant.name: variant.count for variant in now})
+        _begin(ctx, record, chosen)
+
+    _update(ctx, name, change)
+    fleet(ctx).deploy(name)
+    return {"EndpointArn": arn(ctx, name)}
+
+
+@endpoint.operation
+def update_endpoint_weights_and_capacities(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """Begin to shift traffic between the variants, and to add or end instances."""
+    name = request["EndpointName"]
+    wanted = {each["VariantName"]: each for each in request["DesiredWeightsAndCapacities"]}
+    if any("ServerlessUpdateConfig" in each for each in wanted.values()):
+        raise NotImplementedByLocalAws("ServerlessUpdateConfig is not implemented by localaws.")
+
+    def change(record: dict[str, Any]) -> None:
+        _must_be_in_service(record)
+        plan = Plan.load(record["_plan"])
+        unknown = sorted(wanted.keys() - {variant.name for variant in plan.variants})
+        if unknown:
+            raise ValidationException(
+                f'The variant name(s) "{", ".join(unknown)}" is/are not present within endpoint configuration'
+                f' "{plan.config}".'
+            )
+        changed = plan.changed(_values(wanted, "DesiredWeight"), _values(wanted, "DesiredInstanceCount"))
+        if not any(variant.weight for variant in changed.variants):
+            raise ValidationException("At least one production variant must have a weight greater than 0.")
+        if not all(variant.count for variant in changed.variants):
+            raise ValidationException("DesiredInstanceCount must be at least 1.")
+        _begin(ctx, record, changed)
+        for variant in record["ProductionVariants"]:
+            desired = wanted.get(variant["VariantName"], {})
+            variant |= {key: desired[key] for key in ("DesiredWeight", "DesiredInstanceCount") if key in desired}
+
+    _update(ctx, name, change)
+    fleet(ctx).change(name)
+    return {"EndpointArn": arn(ctx, name)}
+
+
+@endpoint.operation
+def delete_endpoint(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """Begin to take it out of service; its config and its models stay."""
+    name = request["EndpointName"]
+
+    def change(record: dict[str, Any]) -> None:
+        _must_be_settled(record)
+        record["EndpointStatus"] = "Deleting"
+        record["LastModifiedTime"] = ctx.now()
+        tags.forget(ctx, record["EndpointArn"])
+
+    _update(ctx, name, change)
+    fleet(ctx).delete(name)
+    return {}
+
+
+@endpoint.on_start
+def start(ctx: Context) -> None:
+    """Serve what was in service."""
+    fleet(ctx).recover()
+
+
+@endpoint.on_stop
+def stop(ctx: Context) -> None:
+    """End all model servers."""
+    fleet(ctx).close()
+
+
+def _values(wanted: dict[str, dict[str, Any]], member: str) -> dict[str, Any]:
+    return {name: each[member] for name, each in wanted.items() if member in each}
+
+
+def _plan(ctx: Context, config_name: str) -> Plan:
+    config = endpoint_config.find(ctx, config_name)
+    names = {variant["ModelName"] for variant in config["ProductionVariants"]}
+    return Plan.of(config, {name: model.find(ctx, name) for name in names})
+
+
+def _update(ctx: Context, name: str, change: Any) -> None:
+    find(ctx, name)
+    ctx.store.update(KIND, name, change)
+
+
+def _begin(ctx: Context, record: dict[str, Any], plan: Plan) -> None:
+    now = ctx.now()
+    record["_pending"] = plan.record()
+    record["EndpointStatus"] = "Updating"
+    record["LastModifiedTime"] = now
+    record["PendingDeploymentSummary"] = {
+        "EndpointConfigName": plan.config,
+        "StartTime": now,
+        "ProductionVariants": [
+            {
+                "VariantName": variant.name,
+                "DesiredWeight": variant.weight,
+                "DesiredInstanceCount": variant.count,
+                "VariantStatus": [{"Status": "Creating", "StartTime": now}],
+            }
+            for variant in plan.variants
+        ],
+    }
+
+
+def _must_be_settled(record: dict[str, Any]) -> None:
+    if record["EndpointStatus"] not in ("InService", "Failed"):
+        raise ValidationException(f'Cannot update in-progress endpoint "{record["EndpointArn"]}".')
+
+
+def _must_be_in_service(record: dict[str, Any]) -> None:
+    _must_be_settled(record)
+    if record["EndpointStatus"] == "Failed":
+        raise ValidationException(f'Cannot update failed endpoint "{record["EndpointArn"]}".')
+
+
+def _refuse_deployment_config(request: dict[str, Any]) -> None:
+    """All at once is what is done here; canaries, batches and alarms are not."""
+    for member in ("DeploymentConfig", "RetainDeploymentConfig"):
+        if request.get(member):
+            raise NotImplementedByLocalAws(f"{member} is not implemented by localaws: updates go all at once.")

@@ -1,0 +1,114 @@
+"""SageMaker models: an image and where its model lies. Nothing runs until an endpoint deploys one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from localaws import listing
+from localaws.context import Context
+from localaws.endpoints.plan import model_data
+from localaws.endpoints.staging import split
+from localaws.errors import NotImplementedByLocalAws, ValidationException
+from localaws.services import tags
+from localaws.services.registry import Service
+
+model = Service("sagemaker", noun="model")
+
+_KIND = "model"
+#: members of a container that change what it does, and that nothing here does.
+_UNSUPPORTED = ("ModelPackageName", "MultiModelConfig", "AdditionalModelDataSources", "ContainerMetricsConfig")
+
+
+def arn(ctx: Context, name: str) -> str:
+    """The model's ARN; names are in lower case there, as AWS has them."""
+    return ctx.arn("sagemaker", f"model/{name.lower()}")
+
+
+def find(ctx: Context, name: str) -> dict[str, Any]:
+    """
+    The record of a model.
+
+    :raises ValidationException: there is none, in AWS's words.
+    """
+    record = ctx.store.get(_KIND, name)
+    if record is None:
+        raise ValidationException(f'Could not find model "{arn(ctx, name)}".')
+    return record
+
+
+@model.operation
+def create_model(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """Register a model of one container."""
+    _check(request, ctx)
+    name = request["ModelName"]
+    record = {key: value for key, value in request.items() if key != "Tags"}
+    record |= {"ModelArn": arn(ctx, name), "CreationTime": ctx.now()}
+    record.setdefault("EnableNetworkIsolation", False)
+    with ctx.store.transaction():
+        if not ctx.store.insert(_KIND, name, record):
+            raise ValidationException(f'Cannot create already existing model "{record["ModelArn"]}".')
+        tags.put(ctx, record["ModelArn"], request.get("Tags", []))
+    return {"ModelArn": record["ModelArn"]}
+
+
+def _check(request: dict[str, Any], ctx: Context) -> None:
+    containers = request.get("Containers") or []
+    if ("PrimaryContainer" in request) == bool(containers):
+        raise ValidationException("You must specify exactly one of PrimaryContainer and Containers.")
+    if len(containers) > 1:
+        raise NotImplementedByLocalAws("CreateModel with several Containers is not implemented by localaws.")
+    container = containers[0] if containers else request["PrimaryContainer"]
+    for member in _UNSUPPORTED:
+        if container.get(member):
+            raise NotImplementedByLocalAws(f"CreateModel with {member} is not implemented by localaws.")
+    if container.get("Mode") == "MultiModel":
+        raise NotImplementedByLocalAws("CreateModel with Mode MultiModel is not implemented by localaws.")
+    if "Image" not in container:
+        raise ValidationException("You must provide a valid Image for the container.")
+    uri = model_data(container)
+    if uri is not None:
+        _check_data(ctx, uri)
+
+
+def _check_data(ctx: Context, uri: str) -> None:
+    """AWS looks for the model when it is registered, and again when it is deployed."""
+    if not uri.startswith("s3://"):
+        raise NotImplementedByLocalAws(f"CreateModel with model data at {uri}: localaws takes s3:// addresses only.")
+    bucket, key = split(uri)
+    client = ctx.client("s3")
+    try:
+        if key.endswith("/") or not key:
+            found = client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)["KeyCount"] > 0
+        else:
+            found = bool(client.head_object(Bucket=bucket, Key=key))
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("404", "NoSuchKey", "NoSuchBucket"):
+            raise
+        found = False
+    if not found:
+        raise ValidationException(f"Could not find model data at {uri}.")
+
+
+@model.operation
+def describe_model(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """All that was given at creation."""
+    return find(ctx, request["ModelName"])
+
+
+@model.operation
+def list_models(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """Models by name and time."""
+    chosen = listing.select(ctx.store.all(_KIND), request, name="ModelName")
+    page, more = listing.page(chosen, request)
+    return {"Models": page, **more}
+
+
+@model.operation
+def delete_model(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """Delete the record; the data in S3 stays, and so does an endpoint that serves it."""
+    record = find(ctx, request["ModelName"])
+    ctx.store.delete(_KIND, record["ModelName"])
+    tags.forget(ctx, record["ModelArn"])
+    return {}

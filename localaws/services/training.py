@@ -1,0 +1,217 @@
+"""SageMaker training jobs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from localaws import listing
+from localaws.context import Context
+from localaws.errors import NotImplementedByLocalAws, ResourceInUse, ValidationException
+from localaws.jobs import control
+from localaws.jobs.folder import TERMINAL
+from localaws.services import tags
+from localaws.services.registry import Service
+
+training = Service("sagemaker", noun="training-job")
+
+KIND = "training-job"
+#: members that are kept, shown by Describe, and change nothing that a local run could show.
+_NOT_DONE = {
+    "DebugRuleConfigurations": "DebugRuleEvaluationStatuses",
+    "ProfilerRuleConfigurations": "ProfilerRuleEvaluationStatuses",
+}
+
+
+@training.operation
+def create_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """CreateTrainingJob: records the job and starts its supervisor; what goes wrong later is in FailureReason."""
+    return {"TrainingJobArn": begin(request, ctx)["TrainingJobArn"]}
+
+
+def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, Any]:
+    """
+    Start a training job for another service (tuning, pipelines); the record.
+
+    :param members: further members of the Describe answer, such as ``TuningJobArn``.
+    :raises ResourceInUse: the name is taken.
+    :raises ValidationException: the request cannot be done by any container.
+    """
+    _check(request)
+    name = request["TrainingJobName"]
+    arn = ctx.arn("sagemaker", f"training-job/{name}")
+    now = ctx.now()
+    record = {
+        **{key: value for key, value in request.items() if key != "Tags"},
+        **members,
+        "TrainingJobArn": arn,
+        "TrainingJobStatus": "InProgress",
+        "SecondaryStatus": "Starting",
+        "SecondaryStatusTransitions": [
+            {"Status": "Starting", "StartTime": now, "StatusMessage": "Starting the training job"}
+        ],
+        "CreationTime": now,
+        "LastModifiedTime": now,
+        **_rules_not_done(request, now),
+    }
+    if not ctx.store.insert(KIND, name, record):
+        raise ResourceInUse(
+            "Training job names must be unique within an AWS account and region, and a training job with this name "
+            f"already exists ({arn})"
+        )
+    tags.put(ctx, arn, request.get("Tags", []))
+    control.start(ctx, KIND, name, arn, {key: value for key, value in request.items() if key != "Tags"})
+    return record
+
+
+@training.operation
+def describe_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """DescribeTrainingJob."""
+    record = ctx.store.get(KIND, request["TrainingJobName"])
+    if record is None:
+        # AWS answers ValidationException, not ResourceNotFound, here; Airflow's hook depends on it.
+        raise ValidationException("Requested resource not found.")
+    return _refresh(record, ctx)
+
+
+@training.operation
+def list_training_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """ListTrainingJobs."""
+    if request.get("WarmPoolStatusEquals") or request.get("TrainingPlanArnEquals"):
+        # There are neither warm pools nor training plans here, and so no job has one.
+        return {"TrainingJobSummaries": []}
+    records = [_refresh(record, ctx) for record in ctx.store.all(KIND)]
+    chosen = listing.select(records, request, name="TrainingJobName", status="TrainingJobStatus")
+    found, more = listing.page(chosen, request)
+    return {"TrainingJobSummaries": found, **more}
+
+
+@training.operation
+def stop_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """StopTrainingJob: SIGTERM, two minutes of grace, then what was saved is uploaded."""
+    record = describe_training_job(request, ctx)
+    status = record["TrainingJobStatus"]
+    if status in TERMINAL:
+        raise ValidationException(f"The request was rejected because the training job is in status {status}.")
+    control.stop(ctx, KIND, record["TrainingJobName"])
+    return {}
+
+
+@training.operation
+def delete_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """DeleteTrainingJob: of one that has ended; its name can be used again, and its artefacts stay in S3."""
+    record = describe_training_job(request, ctx)
+    if record["TrainingJobStatus"] not in TERMINAL:
+        raise ResourceInUse(
+            f"The request was rejected because the training job is in status {record['TrainingJobStatus']}."
+        )
+    tags.forget(ctx, record["TrainingJobArn"])
+    control.forget(ctx, KIND, record["TrainingJobName"])
+    ctx.store.delete(KIND, record["TrainingJobName"])
+    return {}
+
+
+@training.on_start
+def resume(ctx: Context) -> None:
+    """Take up the jobs that ran on, or ended, while the server was away."""
+    for record in ctx.store.all(KIND):
+        _refresh(record, ctx)
+
+
+def _refresh(record: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """The record with what the job's folder says; kept in the store once it is the last word."""
+    if record["TrainingJobStatus"] in TERMINAL:
+        return record
+    status = control.look(ctx, KIND, record["TrainingJobName"])
+    if status is None:
+        return record
+    record = {**record, **_members(status)}
+    if status["Status"] in TERMINAL:
+        ctx.store.update(KIND, record["TrainingJobName"], lambda stored: stored.update(_members(status)))
+    return record
+
+
+def _members(status: dict[str, Any]) -> dict[str, Any]:
+    members = {
+        "TrainingJobStatus": status["Status"],
+        "SecondaryStatus": status["SecondaryStatus"],
+        "SecondaryStatusTransitions": status["Transitions"],
+        "TrainingStartTime": status["StartTime"],
+        "LastModifiedTime": status["LastModifiedTime"],
+    }
+    if "EndTime" in status:
+        seconds = max(1, round((status["EndTime"] - status["StartTime"]).total_seconds()))
+        members |= {"TrainingEndTime": status["EndTime"], "TrainingTimeInSeconds": seconds}
+        members |= {"BillableTimeInSeconds": seconds, "FinalMetricDataList": status.get("Metrics") or None}
+    if "FailureReason" in status:
+        members["FailureReason"] = status["FailureReason"]
+    if "ModelArtifacts" in status:
+        members["ModelArtifacts"] = {"S3ModelArtifacts": status["ModelArtifacts"]}
+    return members
+
+
+def _check(request: dict[str, Any]) -> None:
+    """What the operation's model cannot say."""
+    algorithm = request["AlgorithmSpecification"]
+    if "TrainingImage" not in algorithm:
+        raise NotImplementedByLocalAws("AlgorithmName is not implemented by localaws: give a TrainingImage.")
+    resources = request.get("ResourceConfig", {})
+    if "InstanceGroups" in resources or "InstanceCount" not in resources or "InstanceType" not in resources:
+        raise NotImplementedByLocalAws("localaws runs InstanceCount hosts of one InstanceType, which are to be given.")
+    _check_input_mode(algorithm["TrainingInputMode"], "AlgorithmSpecification.TrainingInputMode")
+    names = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
+    if len(set(names)) < len(names):
+        raise ValidationException(f"Channel names must be unique: {', '.join(names)}")
+    for channel in request.get("InputDataConfig", []):
+        _check_channel(channel)
+    for definition in algorithm.get("MetricDefinitions", []):
+        _check_regex(definition)
+    for config, default in (("CheckpointConfig", "/opt/ml/checkpoints"), ("TensorBoardOutputConfig", "/opt/ml/output")):
+        path = request.get(config, {}).get("LocalPath", default)
+        if not path.startswith("/opt/ml/") or ".." in path.split("/"):
+            raise ValidationException(f"{config}.LocalPath must be under /opt/ml: {path}")
+
+
+def _check_channel(channel: dict[str, Any]) -> None:
+    name = channel["ChannelName"]
+    data = channel["DataSource"].get("S3DataSource")
+    if data is None:
+        raise NotImplementedByLocalAws(f"The channel {name} has no S3DataSource: localaws has no other source.")
+    _check_input_mode(channel.get("InputMode", "File"), f"the channel {name}")
+    if data["S3DataType"] not in ("S3Prefix", "ManifestFile"):
+        raise NotImplementedByLocalAws(f"S3DataType {data['S3DataType']} of the channel {name} is not implemented.")
+    if channel.get("CompressionType", "None") != "None":
+        raise ValidationException(
+            f"CompressionType {channel['CompressionType']} of the channel {name} is for Pipe mode only."
+        )
+
+
+def _check_input_mode(mode: str, where: str) -> None:
+    if mode == "Pipe":
+        raise NotImplementedByLocalAws(f"Pipe mode of {where} is not implemented by localaws: use File or FastFile.")
+
+
+def _check_regex(definition: dict[str, str]) -> None:
+    try:
+        groups = re.compile(definition["Regex"]).groups
+    except re.error as error:
+        raise ValidationException(f"The Regex of the metric {definition['Name']} is invalid: {error}") from error
+    if groups < 1:
+        raise ValidationException(f"The Regex of the metric {definition['Name']} has no group that is the value.")
+
+
+def _rules_not_done(request: dict[str, Any], now: Any) -> dict[str, Any]:
+    """The SDK asks for a profiler's report by default: the job runs, and Describe says that no rule was evaluated."""
+    return {
+        statuses: [
+            {
+                "RuleConfigurationName": rule["RuleConfigurationName"],
+                "RuleEvaluationStatus": "Error",
+                "StatusDetails": "localaws does not evaluate rules",
+                "LastModifiedTime": now,
+            }
+            for rule in request[member]
+        ]
+        for member, statuses in _NOT_DONE.items()
+        if request.get(member)
+    }

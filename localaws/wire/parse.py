@@ -1,0 +1,255 @@
+"""From an HTTP request to the operation's input in boto3's shape, for the json and rest-json protocols."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+
+from localaws.errors import AwsError
+from localaws.wire import timestamps
+from localaws.wire.http import HttpRequest
+
+_INTEGERS = {"integer": "Integer", "long": "Long"}
+_FRACTIONS = {"float": "Float", "double": "Double"}
+
+
+class SerializationException(AwsError):
+    """The body is not what the operation's input can be read from."""
+
+    code = "SerializationException"
+    status = 400
+
+
+def parse(operation: OperationModel, http: HttpRequest, uri: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """
+    The input of ``operation``, typed but not yet validated.
+
+    Absent members (and JSON ``null``) are absent; members that the model does not know are dropped, as AWS does.
+
+    :param uri: the decoded labels of the request's path (rest-json).
+    :raises SerializationException: malformed JSON, or a value of another type than the model's.
+    """
+    shape = operation.input_shape
+    if shape is None:
+        return {}
+    if operation.service_model.resolved_protocol == "json":
+        return _structure(shape, _document(http.body))
+    return _rest(shape, http, uri or {})
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    if not body.strip():
+        return {}
+    try:
+        document = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise SerializationException(f"Could not parse the request body as JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise SerializationException("Start of structure or map found where not expected.")
+    return document
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _rest(shape: StructureShape, http: HttpRequest, uri: Mapping[str, str]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    payload = shape.serialization.get("payload")
+    if payload:
+        member = shape.members[payload]
+        if member.type_name in ("blob", "string"):
+            result[payload] = http.body if member.type_name == "blob" else http.body.decode()
+        elif http.body:
+            result[payload] = _structure(member, _document(http.body))
+    else:
+        body_members = {name for name, member in shape.members.items() if "location" not in member.serialization}
+        if body_members:
+            result.update(_structure(shape, _document(http.body), only=body_members))
+    query = _grouped(http.query)
+    for name, member in shape.members.items():
+        value = _located(member, member.serialization.get("name", name), http, uri, query)
+        if value is not None:
+            result[name] = value
+    return result
+
+
+def _grouped(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for name, value in pairs:
+        grouped.setdefault(name, []).append(value)
+    return grouped
+
+
+def _located(
+    member: Shape, wire_name: str, http: HttpRequest, uri: Mapping[str, str], query: dict[str, list[str]]
+) -> Any:
+    """The value of a member that travels outside the body, or ``None``."""
+    place = member.serialization.get("location")
+    if place == "uri":
+        return _text(member, uri[wire_name]) if wire_name in uri else None
+    if place == "querystring":
+        return _query_value(member, wire_name, query)
+    if place == "header":
+        return _header_value(member, http, wire_name.lower())
+    if place == "headers":
+        prefix = wire_name.lower()
+        return {name[len(prefix) :]: value for name, value in http.headers if name.lower().startswith(prefix)}
+    return None
+
+
+def _query_value(member: Shape, wire_name: str, query: dict[str, list[str]]) -> Any:
+    if isinstance(member, MapShape):
+        modelled = set(query)
+        return {name: query[name][0] for name in modelled} or None
+    if wire_name not in query:
+        return None
+    if isinstance(member, ListShape):
+        return [_text(member.member, value) for value in query[wire_name]]
+    return _text(member, query[wire_name][0])
+
+
+def _header_value(member: Shape, http: HttpRequest, wire_name: str) -> Any:
+    if wire_name not in http.headers:
+        return None
+    value = http.headers.get(wire_name)
+    if isinstance(member, ListShape):
+        return [_text(member.member, part.strip()) for part in value.split(",")]
+    if member.serialization.get("jsonvalue"):
+        try:
+            return json.loads(base64.b64decode(value, validate=True))
+        except (ValueError, binascii.Error) as error:
+            raise SerializationException(f"The header {wire_name} is not base64 of JSON") from error
+    return _text(member, value)
+
+
+def _text(shape: Shape, text: str) -> Any:
+    """A value of a URI label, query parameter or header, by its shape."""
+    kind = shape.type_name
+    try:
+        if kind in _INTEGERS:
+            return int(text)
+        if kind in _FRACTIONS:
+            return float(text)
+        if kind == "timestamp":
+            return timestamps.parse(text)
+        if kind == "blob":
+            return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise SerializationException(f"{text!r} can not be converted to {_article(kind)}") from error
+    if kind == "boolean":
+        if text.lower() not in ("true", "false"):
+            raise SerializationException(f"{text!r} can not be converted to a Boolean")
+        return text.lower() == "true"
+    return text
+
+
+def _article(kind: str) -> str:
+    name = {**_INTEGERS, **_FRACTIONS}.get(kind, kind.capitalize())
+    return f"an {name}" if name[0] in "AEIOU" else f"a {name}"
+
+
+def _value(shape: Shape, value: Any) -> Any:
+    if isinstance(shape, StructureShape):
+        return value if shape.is_document_type else _structure(shape, value)
+    if isinstance(shape, ListShape):
+        return _list(shape, value)
+    if isinstance(shape, MapShape):
+        return _map(shape, value)
+    return _scalar(shape, value)
+
+
+def _structure(shape: StructureShape, value: Any, only: set[str] | None = None) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise SerializationException(f"{_token(value)} can not be converted to a structure")
+    result = {}
+    for name, member in shape.members.items():
+        if only is not None and name not in only:
+            continue
+        found = value.get(member.serialization.get("name", name))
+        if found is not None:
+            result[name] = _value(member, found)
+    return result
+
+
+def _list(shape: ListShape, value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise SerializationException(f"{_token(value)} can not be converted to a list")
+    # A null in a list is kept for the validation to name.
+    return [None if item is None else _value(shape.member, item) for item in value]
+
+
+def _map(shape: MapShape, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise SerializationException(f"{_token(value)} can not be converted to a map")
+    return {key: None if item is None else _value(shape.value, item) for key, item in value.items()}
+
+
+def _scalar(shape: Shape, value: Any) -> Any:
+    kind = shape.type_name
+    if kind in ("string", "character"):
+        return _expect(value, str, "a String")
+    if kind == "boolean":
+        return _expect(value, bool, "a Boolean")
+    if isinstance(value, bool):
+        raise SerializationException(f"{_token(value)} can not be converted to {_article(kind)}")
+    if kind in _INTEGERS:
+        return _integer(value, kind)
+    if kind in _FRACTIONS:
+        return float(_fraction(value, kind))
+    if kind == "timestamp":
+        return _timestamp(value)
+    return _blob(value)
+
+
+def _expect(value: Any, python_type: type, name: str) -> Any:
+    if not isinstance(value, python_type):
+        raise SerializationException(f"{_token(value)} can not be converted to {name}")
+    return value
+
+
+def _integer(value: Any, kind: str) -> int:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return int(_expect(value, int, _article(kind)))
+
+
+def _fraction(value: Any, kind: str) -> float:
+    # AWS's JSON writes the three non-numbers as strings.
+    if value in ("NaN", "Infinity", "-Infinity"):
+        return float(value)
+    if not isinstance(value, int | float):
+        raise SerializationException(f"{_token(value)} can not be converted to {_article(kind)}")
+    return value
+
+
+def _timestamp(value: Any) -> Any:
+    if isinstance(value, str | int | float):
+        try:
+            return timestamps.parse(value)
+        except (ValueError, OverflowError, OSError) as error:
+            raise SerializationException(f"{value!r} can not be converted to a Timestamp") from error
+    raise SerializationException(f"{_token(value)} can not be converted to a Timestamp")
+
+
+def _blob(value: Any) -> bytes:
+    try:
+        return base64.b64decode(_expect(value, str, "a Blob"), validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise SerializationException("The value is not base64") from error
+
+
+def _token(value: Any) -> str:
+    """What AWS's JSON reader calls a value that it did not expect."""
+    if isinstance(value, bool):
+        return f"{str(value).upper()}_VALUE"
+    if isinstance(value, str):
+        return "STRING_VALUE"
+    if isinstance(value, int | float):
+        return "NUMBER_VALUE"
+    return "START_OBJECT" if isinstance(value, dict) else "START_ARRAY"

@@ -1,0 +1,1 @@
+"""Crash-safe Airflow operators for Amazon SageMaker: one task instance, one job, one result."""

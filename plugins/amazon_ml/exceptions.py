@@ -1,0 +1,25 @@
+"""How a task of amazon_ml fails."""
+
+from __future__ import annotations
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+
+class JobFailed(AirflowException):
+    """The job, or the endpoint, ended badly: carries AWS's reason. A retry makes the next attempt."""
+
+
+class DeadlineExceeded(AirflowException):
+    """The task's time is over. The job was stopped, where AWS can stop it."""
+
+
+class TaskKilled(AirflowException):
+    """The task was told to end, by a user or because its worker ends."""
+
+
+class RequestRefused(AirflowFailException):
+    """AWS will not do this, however often it is asked: malformed, or not allowed. Fails at once, without a retry."""
+
+
+class BadResult(AirflowFailException):
+    """The job completed and its result is not there, too long or not JSON. A retry would find the same."""

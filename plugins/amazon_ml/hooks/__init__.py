@@ -1,0 +1,1 @@
+"""The hooks of amazon_ml, one AWS noun a file."""

@@ -1,0 +1,254 @@
+"""SageMaker through boto3: the few calls that the operators make, and what their errors mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+
+from amazon_ml.exceptions import BadResult, RequestRefused
+from amazon_ml.waiting import transient
+
+#: how often one call is tried; botocore waits 1, 2, 4, ... up to 20 s between, less a random part.
+ATTEMPTS = 10
+#: a result has to fit into XCom.
+MAX_RESULT_BYTES = 32 * 1024
+
+_LOG_STREAMS = 4
+#: refusals that a later try may not meet: a quota, and credentials that are about to be renewed.
+_PASSING = frozenset({"ResourceLimitExceeded", "ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+
+
+class AlreadyExists(Exception):
+    """Somebody made it between our look and our Create: the name is taken."""
+
+
+class SageMakerJobHook(AwsBaseHook):
+    """
+    Jobs, models and endpoints, by the name of their kind as AWS spells it: "TrainingJob", "EndpointConfig".
+
+    Throttling and 5xx are tried again with backoff, by botocore; the connection's own ``config_kwargs`` and
+    ``botocore_config`` go before our settings. A request that AWS refuses raises :class:`RequestRefused` with AWS's
+    message. Every client, of whatever service, is made by Airflow's hook: so it goes where the connection or
+    ``AWS_ENDPOINT_URL`` says.
+    """
+
+    def __init__(
+        self,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: Mapping[str, Any] | None = None,
+        service: str = "sagemaker",
+        attempts: int = ATTEMPTS,
+    ) -> None:
+        super().__init__(
+            aws_conn_id=aws_conn_id,
+            region_name=region_name,
+            verify=verify,
+            config=dict(botocore_config) if botocore_config else None,
+            client_type=service,
+        )
+        self._botocore_config = botocore_config
+        self._attempts = attempts
+
+    @property
+    def config(self) -> Any:
+        """The connection's botocore settings over ours."""
+        from botocore.config import Config
+
+        ours = Config(retries={"mode": "standard", "total_max_attempts": self._attempts})
+        return ours.merge(super().config)
+
+    def of(self, service: str) -> SageMakerJobHook:
+        """The same connection, for another service."""
+        return SageMakerJobHook(
+            self.aws_conn_id, self._region_name, self._verify, self._botocore_config, service, self._attempts
+        )
+
+    def call(self, method: str, **request: Any) -> dict[str, Any]:
+        """
+        One call of boto3's ``method``.
+
+        :raises RequestRefused: botocore or AWS says that the request is malformed or not allowed.
+        :raises botocore.exceptions.ClientError: throttled or failed still after all attempts, a quota is reached, or
+            credentials have expired.
+        """
+        from botocore.exceptions import ClientError, ParamValidationError
+
+        try:
+            answer: dict[str, Any] = getattr(self.conn, method)(**request)
+        except ParamValidationError as error:
+            raise RequestRefused(f"{method}: {error}") from error
+        except ClientError as error:
+            if transient(error) or _code(error) in _PASSING:
+                raise
+            _refuse(method, error)
+        return answer
+
+    def describe(self, kind: str, name: str) -> dict[str, Any] | None:
+        """What AWS knows of it, or None where there is none of that name."""
+        try:
+            return self.call(f"describe_{_snake(kind)}", **{f"{kind}Name": name})
+        except RequestRefused as error:
+            if _means_missing(error.__cause__):
+                return None
+            raise
+
+    async def async_client(self) -> Any:
+        """An aiobotocore client; a context manager."""
+        return await self.get_async_conn()  # type: ignore[no-untyped-call]
+
+    def look(self, kind: str, name: str) -> dict[str, Any]:
+        """Describe, with botocore's own errors: for a poll, whose rules say what each of them means."""
+        answer: dict[str, Any] = getattr(self.conn, f"describe_{_snake(kind)}")(**{f"{kind}Name": name})
+        return answer
+
+    def create(self, kind: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Create it; AWS's answer.
+
+        :raises AlreadyExists: the name is taken.
+        """
+        try:
+            return self.call(f"create_{_snake(kind)}", **request)
+        except RequestRefused as error:
+            if _means_taken(error.__cause__):
+                raise AlreadyExists(str(error)) from error
+            raise
+
+    def stop(self, kind: str, name: str) -> None:
+        """Stop a job; one that has ended, or was never there, needs no stop."""
+        try:
+            self.call(f"stop_{_snake(kind)}", **{f"{kind}Name": name})
+        except RequestRefused as error:
+            if not _is_validation(error.__cause__):
+                raise
+            self.log.info("%s %s needs no stop: %s", kind, name, error)
+
+    def delete(self, kind: str, name: str) -> bool:
+        """Delete a model, an endpoint or its configuration; False where there was none."""
+        try:
+            self.call(f"delete_{_snake(kind)}", **{f"{kind}Name": name})
+        except RequestRefused as error:
+            if _means_missing(error.__cause__):
+                return False
+            raise
+        return True
+
+    def put_missing(self, bucket: str, contents: Mapping[str, bytes]) -> int:
+        """
+        Put those objects that are not there yet; their number.
+
+        For keys that carry a hash of the content: an object is put whole or not at all, so one that is there is right.
+        """
+        s3 = self.of("s3")
+        missing = [key for key in contents if not s3.has_object(bucket, key)]
+        for key in missing:
+            s3.call("put_object", Bucket=bucket, Key=key, Body=contents[key])
+        return len(missing)
+
+    def has_object(self, bucket: str, key: str) -> bool:
+        """Whether S3 has the object; for a hook of the service "s3"."""
+        try:
+            self.call("head_object", Bucket=bucket, Key=key)
+        except RequestRefused as error:
+            if _code(error.__cause__) in {"404", "NoSuchKey", "NotFound"}:
+                return False
+            raise
+        return True
+
+    def read_json(self, uri: str) -> Any:
+        """
+        A small JSON document from S3.
+
+        :raises BadResult: not there, over 32 KiB, or not JSON.
+        """
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        try:
+            answer = self.of("s3").call("get_object", Bucket=bucket, Key=key)
+        except RequestRefused as error:
+            if _code(error.__cause__) in {"NoSuchKey", "404"}:
+                raise BadResult(f"The job completed and wrote no {uri}") from error
+            raise
+        with answer["Body"] as body:
+            if answer["ContentLength"] > MAX_RESULT_BYTES:
+                raise BadResult(
+                    f"{uri} has {answer['ContentLength']} bytes: a result goes into XCom, at most {MAX_RESULT_BYTES}"
+                )
+            content = body.read()
+        try:
+            return json.loads(content, parse_constant=_no_constant)
+        except ValueError as error:
+            raise BadResult(f"{uri} is not JSON: {error}") from error
+
+    def log_tail(self, group: str, stream_prefix: str, lines: int = 40) -> list[str]:
+        """
+        The last lines that the job wrote, of each of its instances (four at most), oldest first.
+
+        Never raises for a log that is missing or closed to us: it is asked for to explain another failure.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        logs: Any = self.of("logs").conn
+        tail: list[str] = []
+        try:
+            found = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream_prefix)
+            for stream in found["logStreams"][:_LOG_STREAMS]:
+                name = stream["logStreamName"]
+                events = logs.get_log_events(logGroupName=group, logStreamName=name, limit=lines, startFromHead=False)[
+                    "events"
+                ]
+                tail.append(f"--- {group} {name}")
+                tail.extend(event["message"].rstrip() for event in events[-lines:])
+        except (ClientError, BotoCoreError) as error:
+            return [*tail, f"(no log from {group} {stream_prefix}: {error})"]
+        return tail or [f"(nothing in {group} {stream_prefix})"]
+
+
+def _snake(kind: str) -> str:
+    from botocore import xform_name
+
+    return str(xform_name(kind))
+
+
+def _refuse(method: str, error: Any) -> NoReturn:
+    detail = error.response["Error"]
+    raise RequestRefused(f"{method}: {detail['Code']}: {detail.get('Message', '')}") from error
+
+
+def _code(error: BaseException | None) -> str:
+    response: Mapping[str, Any] = getattr(error, "response", None) or {}
+    return str(response.get("Error", {}).get("Code", ""))
+
+
+def _message(error: BaseException | None) -> str:
+    response: Mapping[str, Any] = getattr(error, "response", None) or {}
+    return str(response.get("Error", {}).get("Message", "")).lower()
+
+
+def _is_validation(error: BaseException | None) -> bool:
+    return _code(error) in {"ValidationException", "ValidationError", "ResourceNotFound"}
+
+
+def _means_missing(error: BaseException | None) -> bool:
+    # SageMaker has no one answer for "no such thing": most operations answer ValidationException and one of these.
+    wordings: tuple[Callable[[str], bool], ...] = (
+        lambda text: "not found" in text,
+        lambda text: "could not find" in text,
+        lambda text: "does not exist" in text,
+    )
+    return _code(error) == "ResourceNotFound" or (
+        _is_validation(error) and any(says(_message(error)) for says in wordings)
+    )
+
+
+def _means_taken(error: BaseException | None) -> bool:
+    # Jobs answer ResourceInUse; models, configurations and endpoints ValidationException with this wording.
+    return _code(error) == "ResourceInUse" or (_is_validation(error) and "already exist" in _message(error))
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")

@@ -1,0 +1,1 @@
+"""The links of amazon_ml, one AWS noun a file."""

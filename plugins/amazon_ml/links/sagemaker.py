@@ -1,0 +1,49 @@
+"""From a task in the Airflow UI to its job, model or endpoint in the AWS console."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from airflow.sdk import BaseOperatorLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+    from airflow.sdk.types import TaskInstanceKey
+
+_CONSOLES = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+_PAGES = {
+    "TrainingJob": "jobs",
+    "ProcessingJob": "processing-jobs",
+    "Model": "models",
+    "EndpointConfig": "endpointConfig",
+    "Endpoint": "endpoints",
+}
+
+
+def console_url(kind: str, name: str, *, region: str, partition: str, endpoint_url: str) -> str:
+    """
+    The console page, or "" where there is none.
+
+    AWS's console shows what AWS's own endpoints made. A client that talks to any other address gets no link,
+    rather than one to a page that says "not found".
+    """
+    host = urlsplit(endpoint_url).hostname or ""
+    own = host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
+    if not own or partition not in _CONSOLES or kind not in _PAGES:
+        return ""
+    return f"https://{_CONSOLES[partition]}/sagemaker/home?region={region}#/{_PAGES[kind]}/{quote(name, safe='')}"
+
+
+class SageMakerConsoleLink(BaseOperatorLink):
+    """The button on the task's page; Airflow keeps the address in XCom when the task defers and when it ends."""
+
+    name = "SageMaker console"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The address that the operator noted while it ran, or ""."""
+        return getattr(operator, "console_url", "")

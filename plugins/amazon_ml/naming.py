@@ -1,0 +1,118 @@
+"""Names and tags of what the operators create: pure functions of the Airflow run, never of the try or the clock."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+#: the longest name that SageMaker takes for a job, a model, an endpoint configuration or an endpoint.
+MAX_LENGTH = 63
+#: attempts beyond this are a loop that somebody has to look at, and would not fit into the name.
+MAX_ATTEMPTS = 999
+
+_HASH_LENGTH = 12
+_SUFFIX_LENGTH = len(f"-{MAX_ATTEMPTS}")
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """What tells one task instance from every other, whatever its try: the identity that names are made of."""
+
+    dag_id: str
+    task_id: str
+    map_index: int
+    run_id: str
+
+    @classmethod
+    def of(cls, context: Context) -> RunKey:
+        """The key of the task instance that ``context`` belongs to."""
+        return cls.of_task(context["ti"])
+
+    @classmethod
+    def of_task(cls, ti: Any) -> RunKey:
+        """The key of a task instance, of whichever of Airflow's classes for one."""
+        return cls(ti.dag_id, ti.task_id, -1 if ti.map_index is None else ti.map_index, ti.run_id)
+
+
+def job_name(dag_id: str, task_id: str, map_index: int | None, run_id: str, attempt: int = 1) -> str:
+    """
+    The job's name: ``<dag>-<task>-<hash>``, and ``-<attempt>`` from the second attempt on.
+
+    All attempts of a run share everything before that suffix. At most 63 letters, digits and hyphens.
+
+    :param map_index: -1 or None for a task that is not mapped.
+    :param attempt: counted from 1.
+    """
+    if not 1 <= attempt <= MAX_ATTEMPTS:
+        raise ValueError(f"attempt {attempt} of {dag_id}.{task_id}: must be between 1 and {MAX_ATTEMPTS}")
+    index = -1 if map_index is None else map_index
+    name = _name((dag_id, task_id), [dag_id, task_id, index, run_id], reserve=_SUFFIX_LENGTH)
+    return name if attempt == 1 else f"{name}-{attempt}"
+
+
+def derived_name(key: RunKey, content: Any) -> str:
+    """
+    The name of a resource that cannot be changed once made (a model): of the run and of what is in it.
+
+    :param content: anything that JSON can carry; another content gives another name.
+    """
+    return _name((key.dag_id, key.task_id), [*astuple(key), content])
+
+
+def endpoint_config_name(endpoint_name: str, key: RunKey, content: Any) -> str:
+    """The name of an endpoint's configuration: begins with the endpoint's, then of the run and of its variants."""
+    return _name((endpoint_name,), [*astuple(key), endpoint_name, content])
+
+
+def is_endpoint_config_name(name: str, endpoint_name: str) -> bool:
+    """Whether ``name`` is one that :func:`endpoint_config_name` gives for this endpoint."""
+    readable, _, digest = name.rpartition("-")
+    return readable == _readable((endpoint_name,), _room()) and bool(
+        re.fullmatch(f"[0-9a-f]{{{_HASH_LENGTH}}}", digest)
+    )
+
+
+def tags(key: RunKey, *more: Mapping[str, str]) -> list[dict[str, str]]:
+    """
+    AWS's tag list for what this task instance creates: where it comes from, and the caller's own.
+
+    :param more: later mappings win. Characters that AWS refuses become ``_``; values are cut at 256 characters.
+    """
+    merged = {"airflow:dag_id": key.dag_id, "airflow:task_id": key.task_id, "airflow:run_id": key.run_id}
+    for mapping in more:
+        merged.update(mapping)
+    return [{"Key": _tag_text(name, 128), "Value": _tag_text(str(value), 256)} for name, value in merged.items()]
+
+
+def _name(readable: Sequence[str], identity: Sequence[Any], reserve: int = 0) -> str:
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:_HASH_LENGTH]
+    prefix = _readable(readable, _room(reserve))
+    return f"{prefix}-{digest}"
+
+
+def _room(reserve: int = 0) -> int:
+    return MAX_LENGTH - reserve - _HASH_LENGTH - 1
+
+
+def _readable(parts: Sequence[str], room: int) -> str:
+    """The parts, in AWS's characters and joined by hyphens, in at most ``room``: each gives way before another does."""
+    slugs = [slug for part in parts if (slug := re.sub(r"[^a-zA-Z0-9]+", "-", part).strip("-"))]
+    cut: list[str] = []
+    for position, slug in enumerate(slugs):
+        rest = slugs[position + 1 :]
+        free = room - sum(len(done) + 1 for done in cut)
+        share = free // (len(rest) + 1)
+        wanted_by_rest = sum(len(other) + 1 for other in rest)
+        cut.append(slug[: max(share, free - wanted_by_rest)].strip("-"))
+    return "-".join(part for part in cut if part) or "job"
+
+
+def _tag_text(text: str, length: int) -> str:
+    return re.sub(r"[^\w .:/=+\-@]", "_", text)[:length]

@@ -1,0 +1,1 @@
+"""The operators of amazon_ml, one AWS noun a file."""

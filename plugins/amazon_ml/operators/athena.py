@@ -1,0 +1,49 @@
+"""Athena queries, started once a task instance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.amazon.aws.operators.athena import AthenaOperator
+
+from amazon_ml.naming import job_name
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class AthenaQueryOperator(AthenaOperator):
+    """
+    The provider's AthenaOperator, made safe to retry.
+
+    The provider does not template ``client_request_token``, so a retry starts a second query. Here the token follows
+    from the task instance: Athena answers a repeated start with the query that it already has, and the operator waits
+    for that one. Only a query that failed or was cancelled is followed by a new one.
+
+    Returns the query execution id.
+
+    :param sleep_time: seconds between two looks at the query.
+
+    .. seealso:: ClientRequestToken of StartQueryExecution in the Athena API reference.
+    """
+
+    def __init__(self, *, sleep_time: int = 1, deferrable: bool = True, **kwargs: Any) -> None:
+        super().__init__(sleep_time=sleep_time, deferrable=deferrable, **kwargs)
+
+    def execute(self, context: Context) -> str | None:
+        """Start the query, or find the one that an earlier try started, and wait for it."""
+        instance = context["ti"]
+        for attempt in range(instance.try_number + 1):
+            self.client_request_token = job_name(
+                instance.dag_id, instance.task_id, instance.map_index, instance.run_id, attempt=attempt
+            )
+            query = self.hook.run_query(
+                self.query,
+                {"Catalog": self.catalog, **({"Database": self.database} if self.database else {})},
+                {**self.result_configuration, "OutputLocation": self.output_location},
+                self.client_request_token,
+                self.workgroup,
+            )
+            if self.hook.check_query_status(query) not in self.hook.FAILURE_STATES:
+                break
+        return super().execute(context)

@@ -1,0 +1,163 @@
+"""What every SageMaker operator has: its connection, its deferral, its console link."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from amazon_ml.exceptions import DeadlineExceeded, JobFailed, TaskKilled
+from amazon_ml.links.sagemaker import SageMakerConsoleLink, console_url
+from amazon_ml.waiting import Watch, rules
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from amazon_ml.hooks.sagemaker import SageMakerJobHook
+
+#: how much longer than the deadline Airflow's own time-out waits: it is for a triggerer that is away.
+_TRIGGER_GRACE = timedelta(minutes=5)
+
+
+class SageMakerOperator(BaseOperator):
+    """
+    Base of all: waits deferred, or polling where ``deferrable`` is off, by the same rules.
+
+    :param timeout: from the start of the task's try until what it waits for must be done. Absolute: a triggerer that
+        restarts does not extend it. A shorter ``execution_timeout`` goes before it.
+    :param tags: on what is created, beside ``airflow:dag_id``, ``airflow:task_id`` and ``airflow:run_id``.
+    :param deferrable: wait in the triggerer, without a worker slot.
+    :param aws_conn_id: Airflow connection; without one of that name boto3's own settings are used.
+    :param region_name: AWS region, else the connection's.
+    :param verify: whether, or with which CA bundle, to verify TLS certificates.
+    :param botocore_config: settings of botocore's Config; retries default to ten with backoff.
+    """
+
+    template_fields: Sequence[str] = ("aws_conn_id", "region_name", "tags")
+    template_fields_renderers = {"tags": "json"}
+    operator_extra_links = (SageMakerConsoleLink(),)
+    ui_color = "#e8f3ec"
+
+    def __init__(
+        self,
+        *,
+        timeout: timedelta = timedelta(hours=1),
+        tags: Mapping[str, str] | None = None,
+        deferrable: bool = True,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.timeout = timeout
+        self.tags = dict(tags or {})
+        self.deferrable = deferrable
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.verify = verify
+        self.botocore_config = botocore_config
+        self.console_url = ""
+        self._killed = False
+
+    @cached_property
+    def hook(self) -> SageMakerJobHook:
+        """The hook for SageMaker, made once."""
+        from amazon_ml.hooks.sagemaker import SageMakerJobHook
+
+        return SageMakerJobHook(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
+
+    def deadline(self, context: Context) -> float:
+        """Seconds since the epoch. Airflow keeps the try's start over a deferral, and so the deadline."""
+        # Airflow measures execution_timeout itself, also over a deferral. We do first, for we can stop what runs.
+        limit = min(self.timeout, self.execution_timeout or self.timeout)
+        started = context["ti"].start_date
+        return (started.timestamp() if started else time.time()) + limit.total_seconds()
+
+    def note_console(self, kind: str, name: str) -> None:
+        """Keep the address of the console page for the extra link."""
+        meta = self.hook.conn_client_meta
+        self.console_url = console_url(
+            kind, name, region=meta.region_name, partition=meta.partition, endpoint_url=meta.endpoint_url
+        )
+
+    def wait(self, context: Context, *, waiter: str, name: str, then: str, **kwargs: Any) -> Any:
+        """
+        Wait by these rules, then call the method ``then`` with ``context``, ``event`` and ``kwargs``; its result.
+
+        Deferred, this raises TaskDeferred and Airflow makes that call, in another process.
+        """
+        deadline = self.deadline(context)
+        if not self.deferrable:
+            return getattr(self, then)(context, event=self._poll(waiter, name, deadline), **kwargs)
+
+        from amazon_ml.triggers.sagemaker_job import SageMakerJobTrigger
+
+        self.defer(
+            trigger=SageMakerJobTrigger(
+                waiter=waiter,
+                name=name,
+                deadline=deadline,
+                aws_conn_id=self.aws_conn_id,
+                region_name=self.region_name,
+                verify=self.verify,
+                botocore_config=self.botocore_config,
+            ),
+            method_name=then,
+            kwargs=kwargs,
+            timeout=timedelta(seconds=max(0.0, deadline - time.time())) + _TRIGGER_GRACE,
+        )
+        return None
+
+    def check_event(self, event: Mapping[str, str] | None, kind: str) -> Mapping[str, str]:
+        """
+        The event, when it says that the wait is over; raises for one that says that it was given up.
+
+        :raises DeadlineExceeded: too late.
+        :raises JobFailed: AWS refused to say how it is.
+        """
+        if not event:
+            raise JobFailed(f"{self.task_id} was resumed without an event")
+        if event["outcome"] == "deadline":
+            raise DeadlineExceeded(
+                f"{kind} {event['name']} was still {event['status'] or 'without an answer'} when the task's time "
+                f"was over ({min(self.timeout, self.execution_timeout or self.timeout)} from the start of this try)"
+            )
+        if event["outcome"] == "error":
+            raise JobFailed(f"{kind} {event['name']}: AWS refused to say how it is: {event['message']}")
+        return event
+
+    def on_kill(self) -> None:
+        """Airflow's SIGTERM: what is polling here gives up; AWS goes on."""
+        self._killed = True
+
+    def check_alive(self) -> None:
+        """Raise when the task was killed in the meantime: Airflow's handler returns to wherever the code was."""
+        if self._killed:
+            raise TaskKilled(f"{self.task_id} was killed")
+
+    def _poll(self, waiter: str, name: str, deadline: float) -> dict[str, str]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        watch = Watch(rules(waiter), name, deadline, self.log.info)
+        kind = watch.rules.kind
+        while True:
+            self.check_alive()
+            try:
+                event = watch.answered(self.hook.look(kind, name))
+            except (BotoCoreError, ClientError) as error:
+                event = watch.refused(error)
+            if event is not None:
+                return event
+            self._pause(watch.delay())
+
+    def _pause(self, seconds: float) -> None:
+        # In slices: the signal handler of a kill returns here, and the task must end before Airflow insists.
+        end = time.monotonic() + seconds
+        while not self._killed and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, 0.5))

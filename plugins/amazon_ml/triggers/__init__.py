@@ -1,0 +1,1 @@
+"""The triggers of amazon_ml, one AWS noun a file."""

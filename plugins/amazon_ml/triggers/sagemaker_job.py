@@ -1,0 +1,134 @@
+"""The one trigger for everything that SageMaker takes its time over; what differs is in the rules file."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from amazon_ml.naming import RunKey
+from amazon_ml.task_state import GOES_ON, task_state
+from amazon_ml.waiting import Watch, rules
+
+if TYPE_CHECKING:
+    from amazon_ml.hooks.sagemaker import SageMakerJobHook
+
+#: one look is tried twice only: the next look comes anyway, and an outage must not hold back the deadline.
+_ATTEMPTS = 2
+
+
+class SageMakerJobTrigger(BaseTrigger):
+    """
+    Wait until a job or an endpoint is done, or the deadline has come.
+
+    Fires one event, see :class:`amazon_ml.waiting.Watch`. At the deadline the job is stopped first. An AWS that does
+    not answer is asked again until the deadline. When a user ends the task (marks it, deletes its run), the job is
+    stopped; when the task is only cleared, or the triggerer ends, the job is left to whoever attaches to it next.
+
+    :param waiter: name in the rules file.
+    :param name: of the job or endpoint.
+    :param deadline: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        waiter: str,
+        name: str,
+        deadline: float,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.waiter = waiter
+        self.name = name
+        self.deadline = deadline
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.verify = verify
+        self.botocore_config = botocore_config
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Everything that another triggerer needs to take over."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "waiter": self.waiter,
+                "name": self.name,
+                "deadline": self.deadline,
+                "aws_conn_id": self.aws_conn_id,
+                "region_name": self.region_name,
+                "verify": self.verify,
+                "botocore_config": dict(self.botocore_config) if self.botocore_config else None,
+            },
+        )
+
+    def hook(self) -> SageMakerJobHook:
+        """A hook with the operator's connection settings."""
+        from amazon_ml.hooks.sagemaker import SageMakerJobHook
+
+        return SageMakerJobHook(
+            self.aws_conn_id, self.region_name, self.verify, self.botocore_config, attempts=_ATTEMPTS
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look, pause, look again; one event at the end."""
+        watch = Watch(rules(self.waiter), self.name, self.deadline, self.log.info)
+        async with await self.hook().async_client() as client:
+            while (event := await self._look(client, watch)) is None:
+                await asyncio.sleep(watch.delay())
+            if event["outcome"] == "deadline":
+                await self._stop(client)
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    async def on_kill(self) -> None:
+        """Called when a user acted on the task, and when another triggerer took it over: look which."""
+        kind = rules(self.waiter).kind
+        if not rules(self.waiter).stop:
+            self.log.info("%s %s cannot be stopped while it changes, and is left as it is", kind, self.name)
+            return
+        state = await asyncio.to_thread(task_state, RunKey.of_task(self.task_instance))
+        if state in GOES_ON:
+            self.log.info(
+                "The task is %s: %s %s goes on, the next try attaches to it", state or "cleared", kind, self.name
+            )
+            return
+        self.log.info("The task is %s: stopping %s %s", state, kind, self.name)
+        async with await self.hook().async_client() as client:
+            await self._stop(client)
+
+    async def _look(self, client: Any, watch: Watch) -> dict[str, str] | None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            # A connection that hangs must not outlive the deadline either.
+            async with asyncio.timeout(max(1.0, self.deadline - time.time())):
+                answer = await self._call(client, "describe")
+        except (BotoCoreError, ClientError) as error:
+            return watch.refused(error)
+        except TimeoutError:
+            return watch.late()
+        return watch.answered(answer)
+
+    async def _stop(self, client: Any) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if not rules(self.waiter).stop:
+            return
+        try:
+            await self._call(client, "stop")
+        except (BotoCoreError, ClientError) as error:
+            # The operator stops it again when it resumes; a job that has ended refuses, which is as good.
+            self.log.warning("Stop of %s %s: %s", rules(self.waiter).kind, self.name, error)
+
+    async def _call(self, client: Any, verb: str) -> dict[str, Any]:
+        from botocore import xform_name
+
+        kind = rules(self.waiter).kind
+        answer: dict[str, Any] = await getattr(client, f"{verb}_{xform_name(kind)}")(**{f"{kind}Name": self.name})
+        return answer

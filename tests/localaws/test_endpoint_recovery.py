@@ -1,0 +1,127 @@
+"""Endpoints across the ends of the server: an orderly stop, kill -9, and in the midst of a change."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import psutil
+import pytest
+from endpoint_kit import MULTIPLIER, Hosting
+
+SLOW_START = MULTIPLIER.replace('print("factor"', 'time.sleep(3)\n    print("factor"')
+
+
+def model_servers(server: Any) -> list[int]:
+    """The model servers of one localaws, by the folders and sockets that only it has."""
+    ids = {path.name for path in (server.home / "localaws" / "endpoints").glob("*/*/*/i-*")}
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        line = process.info["cmdline"] or []
+        if "localaws.images.serving" in line and ids & set(line) and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process.pid)
+    return found
+
+
+def until(condition: Any) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_stop_leaves_no_process_and_a_start_serves_again_without_model_and_config(own_localaws: Any) -> None:
+    hosting = Hosting()
+    model = hosting.model(3)
+    config = hosting.config(model, count=2)
+    endpoint = hosting.create(config)
+    hosting.settled(endpoint)
+    first = hosting.invoke(endpoint, 1)
+    hosting.sagemaker.delete_model(ModelName=model)
+    hosting.sagemaker.delete_endpoint_config(EndpointConfigName=config)
+    assert model_servers(own_localaws)
+    own_localaws.stop()
+    assert model_servers(own_localaws) == []
+    own_localaws.restart()
+    # The first request waits for its model.
+    assert Hosting().invoke(endpoint, 1)["product"] == 3
+    assert Hosting().invoke(endpoint, 1)["process"] != first["process"]
+    description = Hosting().settled(endpoint)
+    assert (description["EndpointStatus"], description["EndpointConfigName"]) == ("InService", config)
+
+
+def test_a_killed_server_finds_its_model_servers_again(own_localaws: Any) -> None:
+    hosting = Hosting()
+    endpoint = hosting.serve(hosting.model(3), hosting.model(4), weights=(1, 1))
+    before = {hosting.invoke(endpoint, 1)["process"] for _ in range(4)}
+    assert len(before) == 2
+    processes = model_servers(own_localaws)
+    own_localaws.kill()
+    own_localaws.restart()
+    assert {Hosting().invoke(endpoint, 1)["process"] for _ in range(4)} == before
+    assert model_servers(own_localaws) == processes
+    # And it keeps them: a crash is repaired as ever.
+    with pytest.raises(hosting.runtime.exceptions.ModelError):
+        hosting.invoke(endpoint, "crash")
+    answers = [hosting.invoke(endpoint, 1) for _ in range(6)]
+    assert len({answer["process"] for answer in answers} - before) == 1
+    hosting.sagemaker.delete_endpoint(EndpointName=endpoint)
+    hosting.gone(endpoint)
+    assert model_servers(own_localaws) == []
+
+
+def test_a_server_killed_in_a_creation_begins_it_again(own_localaws: Any) -> None:
+    hosting = Hosting()
+    endpoint = hosting.create(hosting.config(hosting.model(5, code=SLOW_START)))
+    until(lambda: model_servers(own_localaws))
+    orphans = model_servers(own_localaws)
+    own_localaws.kill()
+    own_localaws.restart()
+    description = hosting.settled(endpoint)
+    assert description["EndpointStatus"] == "InService", description["FailureReason"]
+    assert hosting.invoke(endpoint, 1)["product"] == 5
+    assert not set(orphans) & {process.pid for process in psutil.process_iter()}
+
+
+def test_a_server_killed_in_an_update_serves_the_old_one_and_goes_on(own_localaws: Any) -> None:
+    hosting = Hosting()
+    endpoint = hosting.serve(hosting.model(1))
+    config = hosting.config(hosting.model(2, code=SLOW_START))
+    hosting.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+    until(lambda: len(list((own_localaws.home / "localaws" / "endpoints").glob("*/*/*/i-*/process.json"))) == 2)
+    own_localaws.kill()
+    own_localaws.restart()
+    assert hosting.invoke(endpoint, 1)["product"] == 1
+    description = hosting.settled(endpoint)
+    assert (description["EndpointStatus"], description["EndpointConfigName"]) == ("InService", config)
+    assert hosting.invoke(endpoint, 1)["product"] == 2
+    ids = {path.parts[-3] for path in (own_localaws.home / "localaws" / "endpoints").glob("*/*/*/i-*")}
+    assert len(ids) == 1
+
+
+def test_a_server_stopped_in_a_creation_leaves_no_process_and_begins_it_again(own_localaws: Any) -> None:
+    hosting = Hosting()
+    endpoint = hosting.create(hosting.config(hosting.model(5, code=SLOW_START)))
+    until(lambda: model_servers(own_localaws))
+    own_localaws.stop()
+    assert model_servers(own_localaws) == []
+    own_localaws.restart()
+    description = hosting.settled(endpoint)
+    assert description["EndpointStatus"] == "InService", description["FailureReason"]
+
+
+@pytest.fixture
+def without_namespaces(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Any:
+    monkeypatch.setenv("LOCALAWS_SANDBOX", "rewrite")
+    return request.getfixturevalue("own_localaws")
+
+
+def test_where_namespaces_are_refused_paths_are_rewritten(without_namespaces: Any) -> None:
+    code = MULTIPLIER.replace("os.path.join(model_dir, ", "os.path.join('/opt/ml/model', ")
+    hosting = Hosting()
+    model = hosting.model(8, code=code)
+    endpoint = hosting.serve(model, count=2)
+    assert {hosting.invoke(endpoint, 1)["product"] for _ in range(4)} == {8}
+    hosting.sagemaker.delete_endpoint(EndpointName=endpoint)
+    hosting.gone(endpoint)
+    assert model_servers(without_namespaces) == []

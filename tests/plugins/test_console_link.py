@@ -1,0 +1,55 @@
+"""The button on the task's page leads to AWS's console, and nowhere when AWS's console has nothing to show."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from amazon_ml.links.sagemaker import SageMakerConsoleLink, console_url
+
+AWS: dict[str, Any] = {
+    "region": "eu-west-1",
+    "partition": "aws",
+    "endpoint_url": "https://api.sagemaker.eu-west-1.amazonaws.com",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "page"),
+    [
+        ("TrainingJob", "jobs/x-1"),
+        ("ProcessingJob", "processing-jobs/x-1"),
+        ("Model", "models/x-1"),
+        ("Endpoint", "endpoints/x-1"),
+    ],
+)
+def test_each_kind_has_its_page(kind: str, page: str) -> None:
+    assert console_url(kind, "x-1", **AWS) == (
+        f"https://console.aws.amazon.com/sagemaker/home?region=eu-west-1#/{page}"
+    )
+
+
+def test_china_has_its_own_console() -> None:
+    china = {"partition": "aws-cn", "endpoint_url": "https://api.sagemaker.cn-north-1.amazonaws.com.cn"}
+    assert console_url("Model", "x", **{**AWS, **china}).startswith("https://console.amazonaws.cn/")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"endpoint_url": "http://127.0.0.1:4566"},
+        {"endpoint_url": "https://amazonaws.com.example.org"},
+        {"partition": "aws-iso"},
+    ],
+)
+def test_elsewhere_there_is_no_page(change: dict[str, Any]) -> None:
+    assert console_url("TrainingJob", "x", **{**AWS, **change}) == ""
+
+
+def test_the_link_is_what_the_operator_noted() -> None:
+    link = SageMakerConsoleLink()
+    key: Any = None
+    assert link.get_link(SimpleNamespace(console_url="https://there"), ti_key=key) == "https://there"  # type: ignore[arg-type]
+    assert link.get_link(SimpleNamespace(), ti_key=key) == ""  # type: ignore[arg-type]

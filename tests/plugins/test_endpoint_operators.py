@@ -1,0 +1,225 @@
+"""Model and endpoint operators against localaws: make it, change it, find it, ask it, take it away."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from conftest import BUCKET, ROLE, SERVING_IMAGE, Airflow, FakeTask
+
+from amazon_ml.exceptions import JobFailed, RequestRefused
+from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator
+from amazon_ml.operators.model import ModelOperator
+
+INFERENCE = """
+import json, pathlib
+
+def model_fn(folder):
+    return pathlib.Path(folder, "word.txt").read_text()
+
+def input_fn(body, content_type):
+    text = body.decode() if isinstance(body, bytes) else body
+    return [json.loads(line)["features"][0] for line in text.splitlines()]
+
+def predict_fn(texts, word):
+    if "break" in texts:
+        raise ValueError("cannot read break")
+    return [{"word": word, "length": len(text)} for text in texts]
+
+def output_fn(rows, accept):
+    return "\\n".join(json.dumps(row) for row in rows)
+"""
+
+
+def put_model(aws: Any, word: str) -> str:
+    """A model that answers ``word``; its URI."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for path, text in {"word.txt": word, "code/inference.py": INFERENCE}.items():
+            member = tarfile.TarInfo(path)
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    aws("s3").put_object(Bucket=BUCKET, Key=f"models/{word}/model.tar.gz", Body=packed.getvalue())
+    return f"s3://{BUCKET}/models/{word}/model.tar.gz"
+
+
+def model(ti: FakeTask, data: str, **changes: Any) -> Callable[[], ModelOperator]:
+    given = {"task_id": ti.task_id, "image_uri": SERVING_IMAGE, "role_arn": ROLE, "model_data": data}
+    return lambda: ModelOperator(**{**given, **changes})
+
+
+def endpoint(ti: FakeTask, name: str, model_name: str, **changes: Any) -> Callable[[], EndpointOperator]:
+    given = {"task_id": ti.task_id, "endpoint_name": name, "model_name": model_name, "instance_type": "ml.m5.large"}
+    return lambda: EndpointOperator(**{**given, **changes})
+
+
+def ask(ti: FakeTask, name: str, *records: Any, **changes: Any) -> Callable[[], InvokeEndpointOperator]:
+    return lambda: InvokeEndpointOperator(task_id=ti.task_id, endpoint_name=name, records=list(records), **changes)
+
+
+def delete(ti: FakeTask, name: str) -> Callable[[], DeleteEndpointOperator]:
+    return lambda: DeleteEndpointOperator(task_id=ti.task_id, endpoint_name=name)
+
+
+def configs(aws: Any, name: str) -> list[str]:
+    found = aws("sagemaker").list_endpoint_configs(NameContains=name)["EndpointConfigs"]
+    return [config["EndpointConfigName"] for config in found]
+
+
+def test_a_model_is_made_once_and_another_for_other_content(aws: Any, airflow: Airflow, ti: FakeTask) -> None:
+    one, two = put_model(aws, "one"), put_model(aws, "two")
+    made = airflow.run(model(ti, one), ti)
+    assert ti.pushed == {"model_name": made["name"]}
+    assert airflow.run(model(ti, one), ti.next_try()) == made
+    other = airflow.run(model(ti, two), ti.next_try())
+    assert other["name"] != made["name"]
+    assert aws("sagemaker").describe_model(ModelName=made["name"])["PrimaryContainer"]["ModelDataUrl"] == one
+    tags = {tag["Key"] for tag in aws("sagemaker").list_tags(ResourceArn=made["arn"])["Tags"]}
+    assert tags == {"airflow:dag_id", "airflow:task_id", "airflow:run_id"}
+
+
+def test_an_endpoint_from_its_creation_to_its_end(aws: Any, airflow: Airflow, ti: FakeTask) -> None:
+    name = "life"
+    one = airflow.run(model(ti, put_model(aws, "one")), ti)["name"]
+    two = airflow.run(model(ti, put_model(aws, "two")), ti)["name"]
+
+    created = airflow.run(endpoint(ti, name, one, tags={"project": "reviews"}, ttl=timedelta(hours=2)), ti)
+    assert created == {
+        "name": name,
+        "arn": f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{name}",
+        "status": "InService",
+        "config": configs(aws, name)[0],
+        "variants": [
+            {"name": "AllTraffic", "model": one, "instance_type": "ml.m5.large", "instances": 1, "weight": 1.0}
+        ],
+    }
+    tags = {tag["Key"]: tag["Value"] for tag in aws("sagemaker").list_tags(ResourceArn=created["arn"])["Tags"]}
+    assert (tags["ttl"], tags["project"], tags["airflow:run_id"]) == ("7200", "reviews", ti.run_id)
+
+    deferrals = len(airflow.deferrals)
+    assert deferrals == 1
+    assert airflow.run(endpoint(ti, name, one, tags={"project": "reviews"}), ti.next_try()) == created
+    assert len(airflow.deferrals) == deferrals, "an endpoint that is as it should be was waited for"
+
+    updated = airflow.run(endpoint(ti, name, two), ti.next_try())
+    assert updated["config"] != created["config"]
+    answer = airflow.run(ask(ti, name, "great", {"features": ["bad"]}, batch_size=1), ti)
+    assert answer == {
+        "endpoint": name,
+        "predictions": [{"features": "great", "word": "two", "length": 5}, {"word": "two", "length": 3}],
+    }
+    with pytest.raises(JobFailed, match=r"the model failed with .*cannot read break"):
+        airflow.run(ask(ti, name, "break"), ti)
+
+    gone = airflow.run(delete(ti, name), ti)
+    assert gone["endpoint"] == name
+    assert gone["deleted"]["endpoint"] is True
+    assert sorted(gone["deleted"]["configs"]) == sorted([created["config"], updated["config"]])
+    assert sorted(gone["deleted"]["models"]) == sorted([one, two])
+    assert configs(aws, name) == []
+    again = airflow.run(delete(ti, name), ti.next_try())
+    assert again == {"endpoint": name, "deleted": {"endpoint": False, "configs": [], "models": []}}
+
+
+def test_an_endpoint_whose_creation_failed_is_made_anew_by_the_next_try(
+    aws: Any, airflow: Airflow, ti: FakeTask
+) -> None:
+    name = "second-chance"
+    data = put_model(aws, "late")
+    aws("s3").delete_object(Bucket=BUCKET, Key="models/late/model.tar.gz")
+    late = airflow.run(model(ti, data), ti)["name"]
+    with pytest.raises(JobFailed, match=f"Endpoint {name} is Failed: .*model.tar.gz"):
+        airflow.run(endpoint(ti, name, late), ti)
+    put_model(aws, "late")
+    assert airflow.run(endpoint(ti, name, late), ti.next_try())["status"] == "InService"
+    airflow.run(delete(ti, name), ti)
+
+
+def test_an_update_that_does_not_come_up_fails_the_task_and_leaves_the_old_one_serving(
+    aws: Any, airflow: Airflow, ti: FakeTask
+) -> None:
+    name = "rolled-back"
+    good = airflow.run(model(ti, put_model(aws, "good")), ti)["name"]
+    bad = airflow.run(model(ti, f"s3://{BUCKET}/models/nowhere/model.tar.gz"), ti)["name"]
+    created = airflow.run(endpoint(ti, name, good), ti)
+    with pytest.raises(JobFailed, match=f"did not take .* with {created['config']}"):
+        airflow.run(endpoint(ti, name, bad), ti.next_try())
+    assert airflow.run(ask(ti, name, "x"), ti)["predictions"][0]["word"] == "good"
+    airflow.run(delete(ti, name), ti)
+
+
+def test_a_try_that_died_after_create_leaves_its_endpoint_to_the_next(aws: Any, airflow: Airflow, ti: FakeTask) -> None:
+    name = "left-behind"
+    one = airflow.run(model(ti, put_model(aws, "one")), ti)["name"]
+    airflow.start(endpoint(ti, name, one), ti)  # killed after its deferral
+    assert airflow.run(endpoint(ti, name, one), ti.next_try())["status"] == "InService"
+    assert len(configs(aws, name)) == 1
+    # A delete that died half-way: the endpoint is gone, its configuration and model are not.
+    airflow.start(delete(ti, name), ti)
+    rest = airflow.run(delete(ti, name), ti.next_try())["deleted"]
+    assert (len(rest["configs"]), rest["models"]) == (1, [one])
+
+
+def test_an_endpoint_that_is_not_there_is_said_at_once(aws: Any, airflow: Airflow, ti: FakeTask) -> None:
+    with pytest.raises(RequestRefused, match=r"no-such-endpoint.* not found"):
+        airflow.run(ask(ti, "no-such-endpoint", "x"), ti)
+
+
+class Runtime:
+    """Stands in for the runtime client: raises what it is given, in turn, then answers."""
+
+    def __init__(self, body: bytes, *failures: str) -> None:
+        self.body, self.failures, self.calls = body, list(failures), 0
+
+    def of(self, service: str) -> Runtime:
+        return self
+
+    def call(self, method: str, **_: Any) -> dict[str, Any]:
+        from botocore.exceptions import ClientError
+
+        self.calls += 1
+        if self.failures:
+            raise ClientError({"Error": {"Code": self.failures.pop(0), "Message": ""}}, method)
+        return {"Body": io.BytesIO(self.body)}
+
+
+def asked(ti: FakeTask, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Callable[[], Any]:
+    def make() -> InvokeEndpointOperator:
+        operator = ask(ti, "e", "x", **changes)()
+        operator.__dict__["hook"] = runtime
+        monkeypatch.setattr(operator, "note_console", lambda *_: None)
+        monkeypatch.setattr(operator, "_pause", lambda _: None)
+        return operator
+
+    return make
+
+
+def test_a_model_that_still_loads_is_asked_again(
+    airflow: Airflow, ti: FakeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = Runtime(b'{"y": 1}\n', "ModelNotReadyException", "ThrottlingException")
+    answer = airflow.run(asked(ti, runtime, monkeypatch), ti)
+    assert (runtime.calls, answer["predictions"]) == (3, [{"features": "x", "y": 1}])
+
+
+def test_asking_again_ends_with_the_time_out(
+    airflow: Airflow, old_ti: FakeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = Runtime(b"", *["ThrottlingException"] * 9)
+    with pytest.raises(Exception, match="ThrottlingException"):
+        airflow.run(asked(old_ti, runtime, monkeypatch), old_ti)
+    assert runtime.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "says"), [(b"<html>", "did not answer in JSON Lines"), (b'{"y": 1}\n{"y": 2}', "answered 2 lines to 1")]
+)
+def test_an_answer_of_another_shape_fails_the_task(
+    airflow: Airflow, ti: FakeTask, monkeypatch: pytest.MonkeyPatch, body: bytes, says: str
+) -> None:
+    with pytest.raises(JobFailed, match=says):
+        airflow.run(asked(ti, Runtime(body), monkeypatch), ti)

@@ -1,0 +1,119 @@
+"""The trigger as the triggerer sees it: rebuilt from what it says of itself, and told nothing but what it was given."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+from airflow.models.trigger import Trigger
+from airflow.serialization.decoders import smart_decode_trigger_kwargs
+from conftest import FakeTask, rebuild
+
+from amazon_ml.task_state import GOES_ON, task_state
+from amazon_ml.triggers.sagemaker_job import SageMakerJobTrigger
+
+
+def make(**changes: Any) -> SageMakerJobTrigger:
+    given: dict[str, Any] = {
+        "waiter": "training_job_finished",
+        "name": "job-1",
+        "deadline": time.time() + 60,
+        "aws_conn_id": "aws_other",
+        "region_name": "eu-west-1",
+        "verify": False,
+        "botocore_config": {"read_timeout": 10, "retries": {"max_attempts": 3}},
+    }
+    return SageMakerJobTrigger(**{**given, **changes})
+
+
+def test_it_comes_back_from_the_database_as_it_was() -> None:
+    trigger = make()
+    path, arguments = trigger.serialize()
+    assert path == "amazon_ml.triggers.sagemaker_job.SageMakerJobTrigger"
+    stored = json.loads(json.dumps(arguments))
+    decoded = {key: smart_decode_trigger_kwargs(value) for key, value in stored.items()}
+    assert SageMakerJobTrigger(**decoded).serialize() == (path, arguments)
+
+
+def test_airflow_can_store_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    path, arguments = make().serialize()
+    row = Trigger(classpath=path, kwargs=arguments)
+    assert row.kwargs == arguments
+
+
+def test_its_hook_has_the_operators_settings() -> None:
+    hook = make().hook()
+    assert (hook.aws_conn_id, hook._region_name, hook._verify) == ("aws_other", "eu-west-1", False)
+    assert hook.config.read_timeout == 10
+    assert hook.config.retries["max_attempts"] == 3
+
+
+def test_without_settings_of_ones_own_a_look_is_tried_twice() -> None:
+    assert make(botocore_config=None).hook().config.retries["total_max_attempts"] == 2
+
+
+def test_a_change_that_cannot_be_stopped_is_left(task_states: dict[str, Any]) -> None:
+    task_states["state"] = "failed"
+    trigger = make(waiter="endpoint_settled", aws_conn_id="there_is_none")
+    asyncio.run(trigger.on_kill())
+
+
+def test_an_answer_that_hangs_does_not_outlast_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Client:
+        async def __aenter__(self) -> Client:
+            return self
+
+        async def __aexit__(self, *_: object) -> None:
+            return None
+
+        async def describe_training_job(self, **_: Any) -> None:
+            await asyncio.sleep(3600)
+
+        async def stop_training_job(self, **request: Any) -> None:
+            stopped.append(request["TrainingJobName"])
+
+    async def client(_: Any) -> Client:
+        return Client()
+
+    stopped: list[str] = []
+    monkeypatch.setattr("amazon_ml.hooks.sagemaker.SageMakerJobHook.async_client", client)
+    trigger = rebuild(make(deadline=time.time() + 0.1))
+
+    async def first() -> Any:
+        return await anext(trigger.run())
+
+    assert asyncio.run(asyncio.wait_for(first(), 30)).payload["outcome"] == "deadline"
+    assert stopped == ["job-1"]
+
+
+@pytest.mark.parametrize(
+    ("map_index", "answer", "expected"),
+    [
+        (-1, {"r": {"t": "failed"}}, "failed"),
+        (-1, {"r": {"t": None}}, None),
+        (-1, {}, "removed"),
+        (3, {"r": {"t_3": "running"}}, "running"),
+        (3, {"r": {"t_4": "running"}}, "removed"),
+    ],
+)
+def test_the_tasks_state_is_the_one_of_its_own_map_index(
+    monkeypatch: pytest.MonkeyPatch, map_index: int, answer: dict[str, Any], expected: str | None
+) -> None:
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    from amazon_ml.naming import RunKey
+
+    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", lambda **_: answer)
+    ti = FakeTask("d", "t", "r", map_index)
+    assert task_state(RunKey.of_task(ti)) == expected
+
+
+def test_every_state_of_a_task_is_known_as_going_on_or_ended() -> None:
+    from airflow.utils.state import TaskInstanceState
+
+    ended = {"success", "failed", "skipped", "removed", "upstream_failed"}
+    known = {None if state is None else str(state) for state in GOES_ON} | ended
+    assert {state.value for state in TaskInstanceState} - known == {"awaiting_input"}
