@@ -66,9 +66,7 @@ with DAG(
         """Fetch the raw reviews and put them into S3. Returns ``{"uri", "source", "synthetic"}``."""
         from include.raw import upload
 
-        return upload(
-            params["source"], bucket=settings.bucket, key="data/raw/reviews.csv", sample=params["max_reviews"]
-        )
+        return upload(params["source"], to=f"{RAW}reviews.csv", sample=params["max_reviews"])
 
     raw = upload_raw()
 
@@ -82,7 +80,7 @@ with DAG(
 
     @task
     def define_crawler() -> str:
-        """Create or update the crawler and its CSV classifier. Returns the crawler's name."""
+        """Create or update database, crawler and CSV classifier. Returns the crawler's name."""
         from include.crawler import define
 
         return define(settings, target=TRANSFORMED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 
 def define(settings: Settings, *, target: str) -> str:
     """
-    Create the crawler and its CSV classifier, or bring them up to date; safe to repeat.
+    Create the database, the crawler and its CSV classifier, or bring them up to date; safe to repeat.
 
     :param target: the S3 URI that the crawler reads.
     :return: the crawler's name.
@@ -19,6 +20,7 @@ def define(settings: Settings, *, target: str) -> str:
 
     hook = GlueCrawlerHook()
     classifier = f"{settings.database}-csv"
+    _put_database(hook.glue_client, settings.database)
     _put_classifier(hook.glue_client, classifier)
     crawler: dict[str, Any] = {
         "Name": f"{settings.database}-transformed",
@@ -34,6 +36,11 @@ def define(settings: Settings, *, target: str) -> str:
     else:
         hook.create_crawler(**crawler)
     return crawler["Name"]
+
+
+def _put_database(glue: Any, name: str) -> None:
+    with suppress(glue.exceptions.AlreadyExistsException):
+        glue.create_database(DatabaseInput={"Name": name, "Description": "Customer reviews"})
 
 
 def _put_classifier(glue: Any, name: str) -> None:

@@ -3,21 +3,92 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
+from localaws import lifecycle
+from localaws.lifecycle import Home, LifecycleError
 
-def main() -> None:
-    """Run one command."""
+DEFAULT_PORT = 4566
+
+
+def main(argv: list[str] | None = None) -> int:
+    """
+    Run one command.
+
+    :returns: the exit status: 0, or 1 where it could not be done (``status``: where nothing runs).
+    """
+    arguments = _parser().parse_args(argv)
+    home = Home(arguments.home.resolve())
+    commands = {"serve": _serve, "stop": _stop, "status": _status, "reset": _reset}
+    try:
+        return commands[arguments.command](home, arguments)
+    except LifecycleError as error:
+        return _fail(error)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="localaws", description="AWS on localhost that really does the work.")
     commands = parser.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser("serve", help="answer until stopped")
-    serve.add_argument("--home", type=Path, default=Path(".local"), help="where everything is kept")
-    serve.add_argument("--port", type=int, default=4566, help="0 takes a free one")
-    arguments = parser.parse_args()
-    from localaws.server import serve as run
+    for name, text in (
+        ("serve", "answer until stopped"),
+        ("stop", "end the server of this home"),
+        ("status", "say whether it runs, and where"),
+        ("reset", "throw its state away; the credentials stay"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--home", type=Path, default=Path(".local"), help="where everything is kept (.local)")
+        if name == "serve":
+            command.add_argument("--port", type=_port, default=DEFAULT_PORT, help="0 takes a free one (4566)")
+    return parser
 
-    run(arguments.home.resolve(), arguments.port)
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{number} is not a port")
+    return number
+
+
+def _serve(home: Home, arguments: argparse.Namespace) -> int:
+    # Imported here: the other commands answer without loading botocore and moto.
+    from localaws.moto_bridge import StateError
+    from localaws.server import serve
+    from localaws.serving import PortTaken
+
+    try:
+        serve(home, arguments.port)
+    except PortTaken as error:
+        return _fail(f"{error}: choose another with --port, or end what uses it")
+    except StateError as error:
+        return _fail(error)
+    return 0
+
+
+def _stop(home: Home, _: argparse.Namespace) -> int:
+    pid = lifecycle.stop(home)
+    print(f"stopped (pid {pid})" if pid else "not running")
+    return 0
+
+
+def _status(home: Home, _: argparse.Namespace) -> int:
+    facts = lifecycle.status(home)
+    if facts is None:
+        print("not running")
+        return 1
+    print(f"{facts.get('url', 'starting')} (pid {facts['pid']})")
+    return 0
+
+
+def _reset(home: Home, _: argparse.Namespace) -> int:
+    print(f"removed {home.state}" if lifecycle.reset(home) else "nothing to remove")
+    return 0
+
+
+def _fail(reason: object) -> int:
+    print(f"localaws: {reason}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

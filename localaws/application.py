@@ -63,9 +63,9 @@ class Application:
             request = _plain(request, signature)
             return self._dispatch(request, signature)
         except sigv4.Refused as refused:
-            return faults.refusal(refused, signing_name or _claimed_service(request), request)
+            return faults.refusal(refused, signing_name or sigv4.claimed_service(request), request)
         except AwsError as error:
-            return faults.fault(error, signing_name, request)
+            return faults.fault(error, signing_name or sigv4.claimed_service(request), request)
         except Exception:
             log.error(
                 "%s %s failed (%s):\n%s", request.method, request.path, request.request_id, traceback.format_exc()
@@ -131,16 +131,9 @@ def _check_signed(where: Route, signature: sigv4.Signature | None) -> None:
 
 def _signing_name(service: str) -> str | None:
     try:
-        return service_model(service).signing_name
+        return str(service_model(service).signing_name)
     except UnknownServiceError:
         return None
-
-
-def _claimed_service(request: HttpRequest) -> str:
-    """The service that a bad signature claims: it decides only the protocol of the refusal."""
-    text = f"{request.headers.get('authorization')} {request.query_string}"
-    found = re.search(r"Credential=[^,&]+?(?:/|%2F)([a-z0-9-]+)(?:/|%2F)aws4_request", text)
-    return found[1] if found else ""
 
 
 def _plain(request: HttpRequest, signature: sigv4.Signature | None) -> HttpRequest:

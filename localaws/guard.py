@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from localaws.errors import AwsError
+from localaws.wire import sigv4
 from localaws.wire.http import HttpRequest
 
 #: A page on the web that has a name of its own resolve to 127.0.0.1 must not reach this server: only names that no
@@ -48,11 +49,7 @@ def bucket_of_host(request: HttpRequest) -> str | None:
     return found["bucket"] if found else None
 
 
-def check_size(length: int, *, is_object: bool) -> None:
-    """
-    Refuse a body before it is read.
-
-    :raises TooLarge: it is over the limit.
-    """
-    if length > (MAX_OBJECT if is_object else MAX_DOCUMENT):
-        raise TooLarge("Your proposed upload exceeds the maximum allowed size")
+def limit(request: HttpRequest) -> int:
+    """The most bytes that the request's body may have: known before it is read."""
+    is_object = "x-amz-target" not in request.headers and sigv4.claimed_service(request) in ("", "s3")
+    return MAX_OBJECT if is_object else MAX_DOCUMENT

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.handlers
 import os
 import signal
 import threading
+import time
 import traceback
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
-from localaws import services
+from localaws import lifecycle, services
 from localaws.application import Application
 from localaws.context import Context
 from localaws.credentials import load_or_create
+from localaws.lifecycle import Home
 from localaws.moto_bridge import Moto
 from localaws.services.registry import ON_START, ON_STOP, Hook
 from localaws.serving import HOST, Server
@@ -23,50 +27,67 @@ log = logging.getLogger("localaws")
 
 #: how long a stop waits for requests in progress.
 _GRACE_SECONDS = 5.0
+#: a hook that takes longer than this keeps everybody waiting, and is named in the log.
+_SLOW_HOOK_SECONDS = 2.0
+#: the log is cut into a few files of this size: a poller's requests must not fill the disk.
+_LOG_BYTES = 20 * 1024**2
 
 
-def serve(home: Path, port: int) -> None:
+def serve(home: Home, port: int) -> None:
     """
     Answer on ``127.0.0.1:port`` until SIGTERM or SIGINT.
 
-    :param home: the folder of ``--home``; everything is kept under it.
     :param port: 0 takes a free one.
+    :raises LifecycleError: another server runs for this home.
+    :raises PortTaken: another program has the port.
+    :raises StateError: moto's saved state cannot be used.
     """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    folder = home / "localaws"
-    folder.mkdir(parents=True, exist_ok=True)
-    _log_to(folder / "server.log")
-    credentials = load_or_create(home / "credentials")
-    server = Server(port)
-    url = f"http://{HOST}:{server.port}"
-    region = os.environ.get("AWS_DEFAULT_REGION", "us-east-1")
-    store = Store(folder / "state.db")
-    context = Context(folder, url, region, store, credentials)
-    services.load_all()
-    moto = Moto(folder / "moto")
-    moto.state.restore()
-    moto.state.start()
-    server.responder = Application(context, moto)
-    answering = threading.Thread(target=server.serve_forever, name="accept", daemon=True)
-    answering.start()
-    _run(ON_START, context)
-    _announce(folder / "server.json", {"port": server.port, "pid": os.getpid(), "url": url})
-    log.info("answering on %s", url)
-    stop.wait()
-    log.info("stopping")
-    _run(ON_STOP, context)
-    server.shutdown()
-    server.busy.wait(_GRACE_SECONDS)
-    server.server_close()
-    moto.state.stop()
-    (folder / "server.json").unlink(missing_ok=True)
-    store.close()
+    with ExitStack() as closing:
+        closing.enter_context(lifecycle.acquire(home))
+        home.state.mkdir(parents=True, exist_ok=True)
+        home.facts.unlink(missing_ok=True)
+        _log_to_file(home)
+        context = closing.enter_context(_answering(home, port))
+        _run(ON_START, context)
+        _announce(home, context.endpoint_url)
+        closing.callback(home.facts.unlink, missing_ok=True)
+        log.info("answering on %s", context.endpoint_url)
+        stop.wait()
+        log.info("stopping")
+        # The hooks still reach S3, Logs and all else over HTTP.
+        _run(ON_STOP, context)
+    log.info("stopped")
 
 
-def _log_to(path: Path) -> None:
-    handler = logging.FileHandler(path)
+@contextmanager
+def _answering(home: Home, port: int) -> Iterator[Context]:
+    """Everything is open, and requests are answered, until this ends."""
+    store = Store(home.state / "state.db")
+    moto = Moto(home.state / "moto")
+    with Server(port) as server:
+        url = f"http://{HOST}:{server.port}"
+        region = os.environ.get("AWS_DEFAULT_REGION", "us-east-1")
+        context = Context(home.state, url, region, store, load_or_create(home.path / "credentials"))
+        services.load_all()
+        moto.state.restore()
+        moto.state.start()
+        server.responder = Application(context, moto)
+        threading.Thread(target=server.serve_forever, name="accept", daemon=True).start()
+        try:
+            yield context
+        finally:
+            server.shutdown()
+            if not server.busy.wait(_GRACE_SECONDS):
+                log.warning("requests in progress were cut off")
+            moto.state.stop()
+            store.close()
+
+
+def _log_to_file(home: Home) -> None:
+    handler = logging.handlers.RotatingFileHandler(home.state / "server.log", maxBytes=_LOG_BYTES, backupCount=2)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     for noisy in ("botocore", "boto3", "urllib3", "werkzeug"):
@@ -74,15 +95,21 @@ def _log_to(path: Path) -> None:
 
 
 def _run(hooks: list[Hook], context: Context) -> None:
-    """One service's failing hook must not keep the others from theirs."""
     for hook in hooks:
+        name = f"{hook.__module__}.{hook.__qualname__}"
+        started = time.monotonic()
         try:
             hook(context)
         except Exception:
-            log.error("%s.%s failed:\n%s", hook.__module__, hook.__qualname__, traceback.format_exc())
+            # One service's failing hook must not keep the others from theirs.
+            log.error("%s failed:\n%s", name, traceback.format_exc())
+        seconds = time.monotonic() - started
+        if seconds > _SLOW_HOOK_SECONDS:
+            log.warning("%s took %.1f s", name, seconds)
 
 
-def _announce(path: Path, facts: dict[str, object]) -> None:
-    part = path.with_suffix(".part")
+def _announce(home: Home, url: str) -> None:
+    facts = {"port": int(url.rpartition(":")[2]), "pid": os.getpid(), "url": url}
+    part = home.facts.with_suffix(".part")
     part.write_text(json.dumps(facts))
-    part.replace(path)
+    part.replace(home.facts)

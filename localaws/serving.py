@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import socket
 import threading
 import time
 from email.utils import formatdate
@@ -11,7 +13,10 @@ from typing import Any, Protocol
 
 from werkzeug.serving import DechunkedInput, ThreadedWSGIServer
 
+from localaws import guard
+from localaws.errors import AwsError
 from localaws.moto_bridge import MotoRequestHandler
+from localaws.wire import faults, sigv4
 from localaws.wire.http import Headers, HttpRequest, HttpResponse
 
 access = logging.getLogger("localaws.access")
@@ -19,6 +24,14 @@ access = logging.getLogger("localaws.access")
 HOST = "127.0.0.1"
 #: up to this size an answer's body leaves in one write with its headers.
 _ONE_WRITE = 64 * 1024
+#: a chunked body is read in pieces of this size, so that its limit is seen in time.
+_PIECE = 1024**2
+#: headers that this module writes itself.
+_OWN_HEADERS = ("connection", "date", "server")
+
+
+class PortTaken(Exception):
+    """Another program listens on the port."""
 
 
 class Responder(Protocol):
@@ -26,6 +39,13 @@ class Responder(Protocol):
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """The answer to one request; never raises."""
+
+
+class BadBody(AwsError):
+    """The body is not framed as HTTP wants it."""
+
+    code = "MalformedHttpRequest"
+    status = 400
 
 
 class Handler(MotoRequestHandler):
@@ -47,8 +67,15 @@ class Handler(MotoRequestHandler):
         """Read one request, answer it, and leave the connection at the start of the next one."""
         started = time.monotonic()
         with self.server.busy:
-            request = self._read()
-            response = self.server.responder.handle(request)
+            request = self._head_of_request()
+            try:
+                request.body = self._body(request)
+            except AwsError as error:
+                # What is left of the body would be taken for the next request.
+                self.close_connection = True
+                response = faults.fault(error, sigv4.claimed_service(request), request)
+            else:
+                response = self.server.responder.handle(request)
             self._write(response)
         access.info(
             "%s %s %s %d %.0f ms",
@@ -59,38 +86,73 @@ class Handler(MotoRequestHandler):
             (time.monotonic() - started) * 1000,
         )
 
-    def _read(self) -> HttpRequest:
-        environ = self.make_environ()
-        if environ.get("wsgi.input_terminated"):
-            body = DechunkedInput(self.rfile).read()
-        else:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    def _head_of_request(self) -> HttpRequest:
         path, _, query = self.path.partition("?")
-        return HttpRequest(self.command, path, query, Headers(list(self.headers.items())), body, environ)
+        return HttpRequest(self.command, path, query, Headers(list(self.headers.items())), b"", self.make_environ())
+
+    def _body(self, request: HttpRequest) -> bytes:
+        limit = guard.limit(request)
+        lengths = request.headers.all("content-length")
+        if "transfer-encoding" in request.headers:
+            if lengths or request.headers.get("transfer-encoding").lower() != "chunked":
+                raise BadBody("Transfer-Encoding must be chunked, and Content-Length absent with it.")
+            return self._chunked_body(limit)
+        length = lengths[0] if lengths else "0"
+        if len(set(lengths)) > 1 or not (length.isascii() and length.isdecimal()):
+            raise BadBody("Content-Length must be one number.")
+        if int(length) > limit:
+            raise guard.TooLarge("Your proposed upload exceeds the maximum allowed size")
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):
+            raise ConnectionResetError("the client left before its body was complete")
+        return body
+
+    def _chunked_body(self, limit: int) -> bytes:
+        reader = DechunkedInput(self.rfile)  # type: ignore[arg-type]
+        pieces = []
+        size = 0
+        try:
+            while piece := reader.read(_PIECE):
+                size += len(piece)
+                if size > limit:
+                    raise guard.TooLarge("Your proposed upload exceeds the maximum allowed size")
+                pieces.append(piece)
+        except (ValueError, OSError) as error:
+            raise BadBody(f"The chunked body is malformed: {error}") from error
+        return b"".join(pieces)
 
     def _write(self, response: HttpResponse) -> None:
-        head = self._head(response)
-        if self.command == "HEAD" or len(response.body) <= _ONE_WRITE:
-            self.wfile.write(head if self.command == "HEAD" else head + response.body)
+        head = self._head_of_response(response)
+        if self.command == "HEAD":
+            self.wfile.write(head)
+        elif len(response.body) <= _ONE_WRITE:
+            self.wfile.write(head + response.body)
         else:
             self.wfile.write(head)
             self.wfile.write(response.body)
 
-    def _head(self, response: HttpResponse) -> bytes:
-        names = {name.lower() for name, _ in response.headers}
-        headers = [(name, value) for name, value in response.headers if name.lower() not in ("connection", "date")]
-        if "content-length" not in names and response.status not in (204, 304):
+    def _head_of_response(self, response: HttpResponse) -> bytes:
+        headers = [(name, value) for name, value in response.headers if name.lower() not in _OWN_HEADERS]
+        if response.status not in (204, 304) and not any(name.lower() == "content-length" for name, _ in headers):
             headers.append(("Content-Length", str(len(response.body))))
         headers += [("Date", formatdate(usegmt=True)), ("Server", "localaws")]
         if self.close_connection:
             headers.append(("Connection", "close"))
-        try:
-            phrase = HTTPStatus(response.status).phrase
-        except ValueError:
-            phrase = ""
-        lines = [f"HTTP/1.1 {response.status} {phrase}"]
-        lines += [f"{name}: {str(value).replace(chr(13), '').replace(chr(10), ' ')}" for name, value in headers]
+        lines = [f"HTTP/1.1 {response.status} {_phrase(response.status)}"]
+        lines += [f"{name}: {_one_line(value)}" for name, value in headers]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _one_line(value: Any) -> str:
+    """A header's value; a line break in it would begin another header."""
+    return str(value).replace("\r", "").replace("\n", " ")
 
 
 class _Busy:
@@ -116,15 +178,36 @@ class _Busy:
 
 
 class Server(ThreadedWSGIServer):
-    """The listening socket and its threads."""
+    """
+    The listening socket and its threads. The caller sets ``responder`` before it lets the server answer.
 
-    # A burst of clients must not meet a refused connection.
-    request_queue_size = 1024
+    :raises PortTaken: another program has the port.
+    """
+
+    # Threads that wait on idle connections must not keep the process alive.
+    daemon_threads = True
 
     def __init__(self, port: int) -> None:
-        super().__init__(HOST, port, _no_wsgi, Handler)
+        # werkzeug binds by itself too, but ends the process where it cannot.
+        with _listen(port) as listening:
+            super().__init__(HOST, port, _no_wsgi, Handler, fd=listening.fileno())
         self.responder: Responder
         self.busy = _Busy()
+
+
+def _listen(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+        # A burst of clients must not meet a refused connection.
+        listening.listen(1024)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(f"port {port} on {HOST} is taken by another program") from error
+        raise
+    return listening
 
 
 def _no_wsgi(environ: dict[str, Any], start_response: Any) -> list[bytes]:

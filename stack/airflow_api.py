@@ -109,6 +109,12 @@ class AirflowApi:
 
 
 def _line(entry: Any) -> str:
+    """One entry of a structured log; an exception with its type, its text and the last frame it came through."""
     if isinstance(entry, str):
         return entry
-    return f"{entry.get('timestamp') or ''} {entry.get('level', '')} {entry.get('event', '')}".strip()
+    lines = [f"{entry.get('timestamp') or ''} {entry.get('level', '')} {entry.get('event', '')}".strip()]
+    for error in entry.get("error_detail") or []:
+        frame = error["frames"][-1] if error.get("frames") else {}
+        place = f" ({frame['filename']}:{frame['lineno']})" if frame else ""
+        lines.append(f"    {error['exc_type']}: {error['exc_value']}{place}")
+    return "\n".join(lines)

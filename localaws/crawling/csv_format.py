@@ -123,7 +123,7 @@ def _found(table: _Table, sample: Sample, options: CsvOptions) -> Found:
         notes.append("has quoted values, which LazySimpleSerDe does not understand: use a classifier with OpenCSVSerDe")
     header_bytes = len(table.delimiter.join(first).encode()) + 1 if has_header else 0
     size = max(len(sample.data) - header_bytes, 0)
-    return Found(_format(table, sample, options, has_header), columns, len(data), size, tuple(notes))
+    return Found(_format(table, sample, options, has_header), columns, len(data), size, sample.complete, tuple(notes))
 
 
 def _has_header(table: _Table, options: CsvOptions) -> bool:

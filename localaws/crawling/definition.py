@@ -124,6 +124,7 @@ def _storage(uri: str, encoding: Format, columns: Sequence[Column], parameters: 
     serde_parameters = dict(encoding.serde_parameters)
     if encoding.classification == "json":
         serde_parameters["paths"] = ",".join(sorted(column.name for column in columns))
+    serde = {"SerializationLibrary": encoding.serde, "Parameters": serde_parameters} if encoding.serde else {}
     return {
         "Columns": [{"Name": column.name, "Type": str(column.type)} for column in columns],
         "Location": uri,
@@ -131,7 +132,7 @@ def _storage(uri: str, encoding: Format, columns: Sequence[Column], parameters: 
         "OutputFormat": encoding.output_format,
         "Compressed": encoding.compression != "none",
         "NumberOfBuckets": -1,
-        "SerdeInfo": {"SerializationLibrary": encoding.serde, "Parameters": serde_parameters},
+        "SerdeInfo": serde,
         "BucketColumns": [],
         "SortColumns": [],
         "Parameters": dict(parameters),

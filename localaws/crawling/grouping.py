@@ -153,9 +153,9 @@ def _table_of(objects: Sequence[S3Object], root: str, unseen: Sequence[S3Object]
 
 def _statistics(item: S3Object, found: Found) -> Statistics:
     records = found.records
-    if found.record_bytes and records and found.record_bytes < item.size and found.format.compression == "none":
+    if not found.complete and found.format.compression == "none":
         # Only the beginning was read: the rest has as many records a byte.
-        records = max(records, round(item.size * records / found.record_bytes))
+        records = round(item.size * records / found.record_bytes)
     return Statistics(1, item.size, records)
 
 

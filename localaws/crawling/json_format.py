@@ -54,14 +54,14 @@ def classify(reader: ObjectReader, path: str = "$") -> Found:
         sample = reader.sample(LONGEST_SAMPLE_BYTES)
         if not sample.complete:
             raise Unrecognised(f"larger than {LONGEST_SAMPLE_BYTES >> 20} MiB, too large for the JsonPath {path}")
-    records, size = _records(sample, path)
+    records = _records(sample, path)
     while not records and sample.may_grow:
         sample = reader.sample(len(sample.data) * 8)
-        records, size = _records(sample, path)
+        records = _records(sample, path)
     if not records:
         raise Unrecognised(f"JSON with no record at {path}")
     array = path == "$" and sample.text().lstrip().startswith("[")
-    return _found(records, size, sample.compression, path, array=array)
+    return _found(records, sample, path, array=array)
 
 
 def _must_look_like_json(sample: Sample) -> None:
@@ -69,17 +69,17 @@ def _must_look_like_json(sample: Sample) -> None:
         raise Unrecognised("not JSON")
 
 
-def _records(sample: Sample, path: str) -> tuple[list[Any], int]:
-    """The records that the sample holds whole, and how many bytes it took to hold them."""
+def _records(sample: Sample, path: str) -> list[Any]:
+    """The records that the sample holds whole."""
     text = sample.text()
     start = text.index("[") + 1 if text.lstrip().startswith("[") else 0
     if path == _EVERY_ITEM and not start:
         raise Unrecognised(f"JSON, and no array at the top for {path}")
     if path in ("$", _EVERY_ITEM):
-        return list(_values(text, start, sample.complete)), len(sample.data)
+        return list(_values(text, start, sample.complete))
     steps = parse_path(path)
     documents = _values(text, 0, sample.complete)
-    return [record for document in documents for record in _select(document, steps)], len(sample.data)
+    return [record for document in documents for record in _select(document, steps)]
 
 
 def _values(text: str, position: int, complete: bool) -> Iterator[Any]:
@@ -123,7 +123,7 @@ def _select(value: Any, steps: list[str | int]) -> Iterator[Any]:
         yield from _select(item, rest)
 
 
-def _found(records: list[Any], size: int, compression: str, path: str, *, array: bool) -> Found:
+def _found(records: list[Any], sample: Sample, path: str, *, array: bool) -> Found:
     if array:
         columns = [Column("array", Array(types.merge_all(types.of_json(record) for record in records)))]
     elif all(isinstance(record, dict) for record in records):
@@ -134,8 +134,8 @@ def _found(records: list[Any], size: int, compression: str, path: str, *, array:
     if not columns:
         raise Unrecognised("JSON objects without any name")
     parameters = () if path == "$" else (("jsonPath", path),)
-    encoding = Format("json", compression, OPENX_JSON, (), parameters, TEXT_INPUT, TEXT_OUTPUT)
-    return Found(encoding, tuple(columns), len(records), size)
+    encoding = Format("json", sample.compression, OPENX_JSON, (), parameters, TEXT_INPUT, TEXT_OUTPUT)
+    return Found(encoding, tuple(columns), len(records), len(sample.data), sample.complete)
 
 
 def _fields(record: dict[str, Any]) -> Iterator[tuple[str, HiveType]]:

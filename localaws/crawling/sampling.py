@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from localaws.crawling.schema import Unrecognised
@@ -12,6 +13,8 @@ from localaws.crawling.schema import Unrecognised
 SAMPLE_BYTES = 1 << 20
 #: how far a sample may grow where one record alone is longer than the sample.
 LONGEST_SAMPLE_BYTES = 32 << 20
+#: what the first look at an object reads: the whole of a small one, so that all classifiers cost one request.
+_HEAD = 64 << 10
 _CHUNK = 256 << 10
 _GZIP_MAGIC = b"\x1f\x8b"
 #: compressions that Glue reads and localaws does not, by their first bytes.
@@ -65,12 +68,21 @@ class ObjectReader:
         self.key = key
         self.size = size
 
-    def part(self, start: int, length: int) -> bytes:
-        """Bytes from ``start``, at most ``length`` of them."""
+    @cached_property
+    def _head(self) -> bytes:
+        return self._fetch(0, _HEAD)
+
+    def _fetch(self, start: int, length: int) -> bytes:
         end = min(start + length, self.size) - 1
         answer = self._s3.get_object(Bucket=self.bucket, Key=self.key, Range=f"bytes={start}-{end}")
         body: bytes = answer["Body"].read()
         return body
+
+    def part(self, start: int, length: int) -> bytes:
+        """Bytes from ``start``, at most ``length`` of them."""
+        if min(start + length, self.size) <= len(self._head):
+            return self._head[start : start + length]
+        return self._fetch(start, length)
 
     def sample(self, length: int = SAMPLE_BYTES) -> Sample:
         """
@@ -78,14 +90,14 @@ class ObjectReader:
 
         :raises Unrecognised: compressed in a way that is not read here, or a broken gzip stream.
         """
-        head = self.part(0, min(length, _CHUNK))
+        head = self._head
         if head.startswith(_GZIP_MAGIC):
             return self._gunzip(length)
         for magic, name in _FOREIGN.items():
             if head.startswith(magic):
                 raise Unrecognised(f"compressed with {name}, which localaws does not read")
         if len(head) < min(length, self.size):
-            head += self.part(len(head), length - len(head))
+            head += self._fetch(len(head), length - len(head))
         return Sample(head, len(head) >= self.size, "none")
 
     def _gunzip(self, length: int) -> Sample:

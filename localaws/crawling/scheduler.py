@@ -21,7 +21,7 @@ _stop = threading.Event()
 
 def start(ctx: Context) -> None:
     """Run the scheduler in a thread of its own until :func:`stop`."""
-    threading.Thread(target=_loop, args=(ctx,), name="crawler-scheduler", daemon=True).start()
+    threading.Thread(target=_loop, args=(ctx, ctx.now()), name="crawler-scheduler", daemon=True).start()
 
 
 def notice() -> None:
@@ -35,8 +35,7 @@ def stop() -> None:
     _wake.set()
 
 
-def _loop(ctx: Context) -> None:
-    since = ctx.now()
+def _loop(ctx: Context, since: datetime) -> None:
     while not _stop.is_set():
         now = ctx.now()
         try:

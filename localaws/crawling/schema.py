@@ -47,6 +47,7 @@ class Found:
 
     :param records: how many records the bytes that were looked at hold.
     :param record_bytes: how many bytes those records take (before compression).
+    :param complete: whether those are all records of the object.
     :param notes: what the crawl's log should say of this object.
     """
 
@@ -54,6 +55,7 @@ class Found:
     columns: tuple[Column, ...] = ()
     records: int = 0
     record_bytes: int = 0
+    complete: bool = True
     notes: tuple[str, ...] = field(default=(), compare=False)
 
 

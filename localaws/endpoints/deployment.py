@@ -22,6 +22,7 @@ from localaws.endpoints.plan import Plan, VariantPlan
 from localaws.endpoints.process import Process
 from localaws.endpoints.worker import GRACE, SILENCE, Worker, socket_path
 from localaws.errors import AwsError
+from localaws.images import hub
 from localaws.jobs import environment, sandbox
 
 log = logging.getLogger(__name__)
@@ -59,12 +60,13 @@ def discard(instance: Path) -> None:
 
 
 class Variant:
-    """A production variant; the deployment's lock guards all of it."""
+    """A production variant; the deployment's lock guards what changes, and ``staging`` its folder."""
 
     def __init__(self, plan: VariantPlan, folder: Path) -> None:
         self.plan = plan
         self.folder = folder
         self.workers: list[Worker] = []
+        self.staging = threading.Lock()
         #: how much of its share this variant has waited for.
         self.credit = 0.0
 
@@ -224,7 +226,8 @@ class Deployment:
 
     def _stage(self, variant: Variant) -> Path:
         try:
-            return staging.stage(self._ctx, variant.plan, variant.folder)
+            with variant.staging:
+                return staging.stage(self._ctx, variant.plan, variant.folder)
         except staging.StagingError as error:
             raise DeploymentFailed(f"{error} (production variant {variant.plan.name}).") from error
 
@@ -261,6 +264,7 @@ class Deployment:
         image = images.resolve(plan.image)
         root = staging.instance_root(self._stage(variant), folder)
         instances = sum(each.count for each in self.plan.variants)
+        hub.prepare(self._ctx.home)
         settings = environment.child(self._ctx.home, self._ctx.endpoint_url, self._ctx.region)
         settings.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // instances)))
         settings |= {

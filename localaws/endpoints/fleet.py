@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ KIND = "endpoint"
 _REASON_CHARACTERS = 1024
 #: seconds that a request waits for a server that is only starting.
 _START = 30.0
+#: seconds that a stop of the server waits for model servers to end, and for their last words to be delivered.
+_STOP = 12.0
 
 Record = dict[str, Any]
 
@@ -92,13 +95,13 @@ class Fleet:
         with self._lock:
             self._closing = True
             deployments = {*self._serving.values(), *self._building}
-        ending = [threading.Thread(target=deployment.end) for deployment in deployments]
+        ending = [threading.Thread(target=deployment.end, daemon=True) for deployment in deployments]
+        ending += [threading.Thread(target=each.close, daemon=True) for each in (self._shipper, self.metrics)]
+        deadline = time.monotonic() + _STOP
         for thread in ending:
             thread.start()
         for thread in ending:
-            thread.join()
-        self._shipper.close()
-        self.metrics.close()
+            thread.join(max(0, deadline - time.monotonic()))
 
     def _resume(self, record: Record) -> None:
         endpoint, status = record["EndpointName"], record["EndpointStatus"]
@@ -148,10 +151,14 @@ class Fleet:
             self._building.add(deployment)
         try:
             deployment.deploy()
-        except DeploymentFailed as failure:
-            if not self._closing:
-                deployment.retire()
-                self._give_up(endpoint, str(failure))
+        except Exception as failure:
+            if self._closing:
+                return
+            deployment.retire()
+            self._building.discard(deployment)
+            if not isinstance(failure, DeploymentFailed):
+                raise
+            self._give_up(endpoint, str(failure))
             return
         # Written down first: a server killed in between finds the new one's processes, and sweeps the old one's.
         self._set(endpoint, _take_pending)

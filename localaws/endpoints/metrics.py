@@ -90,7 +90,10 @@ class InvocationMetrics:
         self._deliver()
 
     def _run(self) -> None:
-        while self._some.wait() and not self._closed.wait(INTERVAL):
+        while not self._closed.is_set():
+            self._some.wait()
+            self._closed.wait(INTERVAL)
+            # Cleared before looking at _closed again, which is set before _some is.
             self._some.clear()
             self._deliver()
 

@@ -119,14 +119,14 @@ class Worker:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def last_lines(self, count: int = 6) -> str:
+    def last_lines(self, count: int = 6, characters: int = 700) -> str:
         """The last lines of its log, by " | "; the marks under a traceback's lines are left out."""
         if not self.log.exists():
             return ""
         with open(self.log, "rb") as file:
             file.seek(max(0, self.log.stat().st_size - 8192))
             lines = file.read().decode("utf-8", "replace").splitlines()
-        return " | ".join([line.strip() for line in lines if line.strip(" ~^")][-count:])
+        return " | ".join([line.strip() for line in lines if line.strip(" ~^")][-count:])[-characters:]
 
     def _keep(self) -> None:
         pause = BACKOFF[0]

@@ -40,6 +40,8 @@ _IMAGES = {
         Image("huggingface-pytorch-inference", serving=_SERVER),
         Image("sagemaker-scikit-learn", training=_TOOLKIT, serving=_SERVER),
         Image("scikit-learn", training=_TOOLKIT, serving=_SERVER),
+        Image("sagemaker-clarify-processing", processing="localaws.images.clarify.container"),
+        Image("blazingtext", training="localaws.images.blazingtext.train", serving="localaws.images.blazingtext.serve"),
     )
 }
 

@@ -11,7 +11,6 @@ import json
 import os
 import socket
 import sys
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,6 +191,9 @@ def fetch_code(settings: Settings) -> None:
     source = settings.platform.get("sagemaker_submit_directory") or os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY")
     if source and str(source).startswith("s3://"):
         _fetch(str(source), settings.code)
+    elif source and Path(str(source)).is_file():
+        # The SDK brings it as a channel where the job has no network.
+        _unpack(Path(str(source)), str(source), settings.code)
     if not (settings.code / settings.program).is_file():
         present = ", ".join(sorted(path.name for path in settings.code.iterdir())[:20]) or "nothing"
         raise ConfigurationError(f"there is no {settings.program} in {source or settings.code}; there is {present}")
@@ -203,10 +205,17 @@ def _fetch(uri: str, code: Path) -> None:
     archive = code.parent / "sourcedir.tar.gz"
     try:
         Aws(home, os.environ["AWS_REGION"]).download(bucket, key, archive)
-        extract(archive, code)
-    except (AwsRequestError, ServerAway, ArchiveError, tarfile.TarError) as error:
+    except (AwsRequestError, ServerAway) as error:
         raise ConfigurationError(f"the code at {uri} cannot be had: {error}") from error
+    _unpack(archive, uri, code)
     archive.unlink()
+
+
+def _unpack(archive: Path, uri: str, code: Path) -> None:
+    try:
+        extract(archive, code)
+    except ArchiveError as error:
+        raise ConfigurationError(f"the code at {uri} cannot be used: {error}") from error
 
 
 def command(settings: Settings) -> list[str]:

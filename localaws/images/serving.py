@@ -135,13 +135,17 @@ def main() -> int:
     _hide_localaws()
     faulthandler.enable()
     ending = threading.Event()
+    server = ModelServer(arguments.socket, arguments.worker)
 
     def end(number: int, frame: FrameType | None) -> None:
         ending.set()
+        if server.model is None:
+            # In the midst of loading: nothing is worth waiting for.
+            arguments.socket.unlink(missing_ok=True)
+            os._exit(0)
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    server = ModelServer(arguments.socket, arguments.worker)
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
     threading.Thread(
         target=_end_when_forgotten, args=(server, arguments.socket, arguments.silence), name="watch", daemon=True

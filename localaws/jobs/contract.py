@@ -116,10 +116,10 @@ class Contract(ABC):
             **environment.child(self.home, self._job["Url"], self._job["Region"]),
             **self._threads(),
             "MASTER_PORT": str(port),
-            "LOCALAWS_ML_ROOT": sandbox.ML_ROOT,
-            MARK: str(self.folder.path),
         }
-        return {**variables, **self.kind_environment(host), **self.request.get("Environment", {})}
+        # The request may override all but what we find the job's folder and processes by.
+        ours = {"LOCALAWS_ML_ROOT": sandbox.ML_ROOT, MARK: str(self.folder.path)}
+        return {**variables, **self.kind_environment(host), **self.request.get("Environment", {}), **ours}
 
     @abstractmethod
     def kind_environment(self, host: str) -> dict[str, str]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,38 +29,37 @@ STOP_GRACE_S = float(os.environ.get("LOCALAWS_STOP_GRACE", "120"))
 _starting = threading.Lock()
 
 
-def start(ctx: Context, kind: str, name: str, arn: str, request: dict[str, Any]) -> None:
+@dataclass(frozen=True)
+class Job:
     """
-    Start a job: write down what to do, and start its supervisor.
+    A job as its service knows it.
 
     :param kind: ``training-job`` or another key of :data:`localaws.jobs.supervisor.CONTRACTS`.
-    :param request: of the shape of the Create operation of that kind.
+    :param created: tells it from a former job of its name.
+    :param request: of the shape of the Create operation of that kind; more members do no harm.
     """
-    folder = JobFolder.of(ctx.home, kind, name)
-    # What a deleted job of this name may have left would speak for the new one.
-    shutil.rmtree(folder.path, ignore_errors=True)
-    folder.write_job(
-        {
-            "Kind": kind,
-            "Name": name,
-            "Arn": arn,
-            "Region": ctx.region,
-            "Url": ctx.endpoint_url,
-            "StopGrace": STOP_GRACE_S,
-            "Request": request,
-        }
-    )
-    _supervise(folder)
+
+    kind: str
+    name: str
+    arn: str
+    created: datetime
+    request: dict[str, Any]
 
 
-def look(ctx: Context, kind: str, name: str) -> dict[str, Any] | None:
+def start(ctx: Context, job: Job) -> None:
+    """Write down what to do and start the supervisor, unless that has been done."""
+    with _starting:
+        _start(ctx, job, JobFolder.of(ctx.home, job.kind, job.name))
+
+
+def look(ctx: Context, job: Job) -> dict[str, Any] | None:
     """
     The job's status, see :class:`localaws.jobs.progress.Progress`; ``None`` before its supervisor's first word.
 
     A job whose supervisor was killed is Failed, or Stopped if that was asked for. One whose server was killed between
     its record and its start is started.
     """
-    folder = JobFolder.of(ctx.home, kind, name)
+    folder = JobFolder.of(ctx.home, job.kind, job.name)
     status = folder.status()
     if (status and status["Status"] in TERMINAL) or folder.supervised():
         return _with_request_to_stop(folder, status)
@@ -65,8 +68,7 @@ def look(ctx: Context, kind: str, name: str) -> dict[str, Any] | None:
         status = folder.status()
         if (status and status["Status"] in TERMINAL) or folder.supervised():
             return status
-        if status is None and not (folder.path / "started").exists():
-            _supervise(folder, locked=True)
+        if _start(ctx, job, folder):
             return None
         return _bury(folder, status)
 
@@ -81,18 +83,59 @@ def forget(ctx: Context, kind: str, name: str) -> None:
     shutil.rmtree(JobFolder.of(ctx.home, kind, name).path, ignore_errors=True)
 
 
+def end_all(home: Path, grace: float) -> list[str]:
+    """
+    Stop all running jobs, server or no server; their folders, relative to the jobs' own.
+
+    :param home: ``ctx.home``.
+    :param grace: seconds until the supervisors that still run are killed, and with them their jobs.
+    """
+    jobs = home / "jobs"
+    running = [folder for path in sorted(jobs.glob("*/*/job.json")) if (folder := JobFolder(path.parent)).supervised()]
+    for folder in running:
+        folder.ask_to_stop()
+    deadline = time.monotonic() + grace
+    while any(folder.supervised() for folder in running) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for folder in running:
+        status = folder.status()
+        if folder.supervised() and status:
+            os.kill(status["Supervisor"], signal.SIGKILL)
+        processes.kill_marked(folder.path)
+    return [str(folder.path.relative_to(jobs)) for folder in running]
+
+
 def _with_request_to_stop(folder: JobFolder, status: dict[str, Any] | None) -> dict[str, Any] | None:
     if status and status["Status"] == "InProgress" and folder.asked_to_stop():
         return {**status, "Status": "Stopping"}
     return status
 
 
-def _supervise(folder: JobFolder, *, locked: bool = False) -> None:
+def _start(ctx: Context, job: Job, folder: JobFolder) -> bool:
+    """Start a job that has not been started; whether it had not."""
+    if folder.job().get("Created") == job.created and (folder.path / "started").exists():
+        return False
+    # What a former job of this name may have left would speak for the new one.
+    shutil.rmtree(folder.path, ignore_errors=True)
+    folder.write_job(
+        {
+            "Kind": job.kind,
+            "Name": job.name,
+            "Arn": job.arn,
+            "Created": job.created,
+            "Region": ctx.region,
+            "Url": ctx.endpoint_url,
+            "StopGrace": STOP_GRACE_S,
+            "Request": job.request,
+        }
+    )
+    _supervise(folder)
+    (folder.path / "started").touch()
+    return True
+
+
+def _supervise(folder: JobFolder) -> None:
     """Start the supervisor, which inherits the job's lock: at no moment does a living job look like a dead one."""
-    if not locked:
-        with _starting:
-            _supervise(folder, locked=True)
-        return
     lock = folder.lock()
     if lock is None:
         return
@@ -107,7 +150,6 @@ def _supervise(folder: JobFolder, *, locked: bool = False) -> None:
                 start_new_session=True,
                 pass_fds=[lock],
             )
-        (folder.path / "started").touch()
     finally:
         os.close(lock)
     # Without a wait an ended supervisor would stay as a zombie of the server.

@@ -11,6 +11,9 @@ from collections.abc import Callable
 from localaws.jobs import sandbox
 from localaws.jobs.logs import HostLog
 
+#: seconds that entering the sandbox may take.
+_BEGIN_S = 10
+
 
 class Instance:
     """
@@ -25,25 +28,28 @@ class Instance:
         self._launch = launch
         self._on_exit = on_exit
         self._process: subprocess.Popen[bytes] | None = None
+        self._begun = threading.Event()
 
     def start(self) -> None:
         """Start the process. Call it from the main thread: the process dies with the thread that started it."""
         if self._launch.note:
             self.log.say(f"[localaws] {self._launch.note}")
         reading, writing = os.pipe()
+        begun, announce = os.pipe()
         try:
             self._process = subprocess.Popen(
                 self._launch.argv,
                 env=self._launch.environment,
-                stdin=subprocess.DEVNULL,
+                stdin=announce,
                 stdout=writing,
                 stderr=writing,
                 start_new_session=True,
             )
         finally:
             os.close(writing)
+            os.close(announce)
         self.log.follow(reading)
-        threading.Thread(target=self._wait, args=(self._process,), daemon=True).start()
+        threading.Thread(target=self._wait, args=(self._process, begun), daemon=True).start()
 
     @property
     def pid(self) -> int | None:
@@ -57,7 +63,8 @@ class Instance:
         return code if code is None or code >= 0 else 128 - code
 
     def terminate(self) -> None:
-        """SIGTERM for the process and its group."""
+        """SIGTERM for the process and its group, once it has begun: in the making it would take no notice."""
+        self._begun.wait(_BEGIN_S)
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
@@ -71,6 +78,10 @@ class Instance:
             except ProcessLookupError:
                 return
 
-    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait(self, process: subprocess.Popen[bytes], begun: int) -> None:
+        # A byte, or, if it never came so far, the end of the pipe.
+        os.read(begun, 1)
+        os.close(begun)
+        self._begun.set()
         process.wait()
         self._on_exit()

@@ -10,7 +10,7 @@ from localaws.jobs.aws import Aws, AwsRequestError
 from localaws.jobs.staging import DataError, files_under, upload
 
 #: seconds between two looks at the folder.
-PERIOD_S = 5.0
+PERIOD_S = 2.0
 
 _Signature = tuple[int, int]
 

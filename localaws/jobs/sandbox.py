@@ -34,7 +34,8 @@ _SOURCES = {".py", ".sh", ".json", ".yaml", ".yml", ".cfg", ".ini", ".toml"}
 @dataclass(frozen=True)
 class Launch:
     """
-    What to give to ``subprocess.Popen``.
+    What to give to ``subprocess.Popen``, with a standard input that can be written to: ``DEVNULL``, or a pipe's writing
+    end, which gets a byte when the process itself begins, after which SIGTERM reaches it. The process reads nothing.
 
     :param argv: the command line.
     :param environment: the whole environment.
@@ -111,7 +112,7 @@ def _enter(options: Sequence[str], ml_root: Path, hosts: Sequence[str], cwd: str
 
 
 def _in_folder(cwd: str) -> list[str]:
-    return ["sh", "-c", 'cd "$0" && exec "$@"', cwd]
+    return ["sh", "-c", 'cd "$0" && echo >&0; exec "$@" < /dev/null', cwd]
 
 
 @functools.cache

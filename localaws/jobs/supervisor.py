@@ -97,9 +97,7 @@ class Supervisor:
         if outcome.status == "Failed" and outcome.reason is None:
             outcome = self._explain()
         self._progress.enter("Uploading", "Uploading generated training model")
-        mirroring.finish()
-        members = contract.deliver(self._aws, outcome)
-        self._finish(outcome, **members)
+        self._finish(outcome, **self._upload(mirroring, outcome))
 
     def _stage(self) -> None:
         contract = self._contract
@@ -189,6 +187,17 @@ class Supervisor:
         text = self._contract.read(first.host, "output/failure") or excerpt(first.log.last_lines())
         tail = f", exit code: {first.exit_code}"
         return Outcome("Failed", "Failed", f"AlgorithmError: {shorten(text, len(tail) + 20)}{tail}")
+
+    def _upload(self, mirroring: Mirroring, outcome: Outcome) -> dict[str, Any]:
+        try:
+            mirroring.finish()
+            return self._contract.deliver(self._aws, outcome)
+        except DataError as error:
+            if outcome.status != "Failed":
+                raise
+            # The script's own failure came first, and is what the user has to know.
+            print(f"after the failure: {error}", file=sys.stderr)
+            return {}
 
     def _finish(self, outcome: Outcome, **members: Any) -> None:
         if self._instances and not self._shipper.close(_DRAIN_S):

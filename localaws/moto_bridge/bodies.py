@@ -125,11 +125,14 @@ class _TemporaryFiles:
 def install(bodies: Bodies) -> None:
     """Have moto keep S3's contents in ``bodies``, and pickle its keys without them."""
     Body.bodies = bodies
-    s3_models.tempfile = _TemporaryFiles  # type: ignore[assignment]
-    s3_models.FakeKey.__getstate__ = _key_state  # type: ignore[method-assign,assignment]
-    s3_models.FakeKey.__setstate__ = _restore_key  # type: ignore[method-assign]
     # moto keeps every object that it ever made in a list, for its dashboard: deleted ones would never be freed.
-    BaseModel.__new__ = _untracked  # type: ignore[method-assign,assignment]
+    for owner, name, value in (
+        (s3_models, "tempfile", _TemporaryFiles),
+        (s3_models.FakeKey, "__getstate__", _key_state),
+        (s3_models.FakeKey, "__setstate__", _restore_key),
+        (BaseModel, "__new__", _untracked),
+    ):
+        setattr(owner, name, value)
 
 
 def _untracked(cls: type, *_: Any, **__: Any) -> Any:

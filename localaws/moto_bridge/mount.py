@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import create_backend_app
 from moto.sts.models import sts_backends
 
+from localaws.context import ACCOUNT_ID
 from localaws.moto_bridge.bodies import Bodies, install
 from localaws.moto_bridge.state import State
 from localaws.wire.http import HttpRequest, HttpResponse
@@ -84,7 +84,7 @@ class Moto:
             for role in list(regions["aws"].assumed_roles):
                 if role.access_key_id == access_key:
                     return Key(role.secret_access_key, role.session_token, role.expiration)
-        issued = iam_backends[DEFAULT_ACCOUNT_ID]["aws"].access_keys.get(access_key)
+        issued = iam_backends[ACCOUNT_ID]["aws"].access_keys.get(access_key)
         return Key(issued.secret_access_key) if issued and issued.status == "Active" else None
 
     def _app(self, service: str) -> Any:

@@ -60,7 +60,7 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
             f"already exists ({arn})"
         )
     tags.put(ctx, arn, request.get("Tags", []))
-    control.start(ctx, KIND, name, arn, {key: value for key, value in request.items() if key != "Tags"})
+    control.start(ctx, _job(record))
     return record
 
 
@@ -118,11 +118,15 @@ def resume(ctx: Context) -> None:
         _refresh(record, ctx)
 
 
+def _job(record: dict[str, Any]) -> control.Job:
+    return control.Job(KIND, record["TrainingJobName"], record["TrainingJobArn"], record["CreationTime"], record)
+
+
 def _refresh(record: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """The record with what the job's folder says; kept in the store once it is the last word."""
     if record["TrainingJobStatus"] in TERMINAL:
         return record
-    status = control.look(ctx, KIND, record["TrainingJobName"])
+    status = control.look(ctx, _job(record))
     if status is None:
         return record
     record = {**record, **_members(status)}

@@ -59,24 +59,31 @@ def _refuse_constant(text: str) -> float:
 
 
 def _rest(shape: StructureShape, http: HttpRequest, uri: Mapping[str, str]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    payload = shape.serialization.get("payload")
-    if payload:
-        member = shape.members[payload]
-        if member.type_name in ("blob", "string"):
-            result[payload] = http.body if member.type_name == "blob" else http.body.decode()
-        elif http.body:
-            result[payload] = _structure(member, _document(http.body))
-    else:
-        body_members = {name for name, member in shape.members.items() if "location" not in member.serialization}
-        if body_members:
-            result.update(_structure(shape, _document(http.body), only=body_members))
+    result = _rest_body(shape, http.body)
     query = _grouped(http.query)
     for name, member in shape.members.items():
         value = _located(member, member.serialization.get("name", name), http, uri, query)
         if value is not None:
             result[name] = value
     return result
+
+
+def _rest_body(shape: StructureShape, body: bytes) -> dict[str, Any]:
+    payload = shape.serialization.get("payload")
+    if payload is None:
+        names = {name for name, member in shape.members.items() if "location" not in member.serialization}
+        return _structure(shape, _document(body), only=names) if names else {}
+    if not body and payload not in shape.required_members:
+        return {}
+    member = shape.members[payload]
+    if member.type_name == "blob":
+        return {payload: body}
+    if member.type_name == "string":
+        try:
+            return {payload: body.decode()}
+        except UnicodeDecodeError as error:
+            raise SerializationException("The body is not UTF-8") from error
+    return {payload: _structure(member, _document(body))}
 
 
 def _grouped(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
@@ -105,8 +112,7 @@ def _located(
 
 def _query_value(member: Shape, wire_name: str, query: dict[str, list[str]]) -> Any:
     if isinstance(member, MapShape):
-        modelled = set(query)
-        return {name: query[name][0] for name in modelled} or None
+        return {name: values[0] for name, values in query.items()} or None
     if wire_name not in query:
         return None
     if isinstance(member, ListShape):

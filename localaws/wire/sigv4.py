@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import posixpath
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ MAX_SKEW = timedelta(minutes=15)
 #: the longest life of a presigned URL, in seconds.
 _MAX_EXPIRES = 604_800
 _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
+_CLAIM = re.compile(r"Credential=[^,&]+?(?:/|%2F)([a-z0-9-]+)(?:/|%2F)aws4_request")
 UNSIGNED = "UNSIGNED-PAYLOAD"
 STREAMING_UNSIGNED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 STREAMING_SIGNED = ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")
@@ -111,6 +113,12 @@ def verify(request: HttpRequest, keys: KeyRing, now: datetime | None = None) -> 
     return None
 
 
+def claimed_service(request: HttpRequest) -> str:
+    """The service that a signature claims, good or not: it decides limits and the protocol of a refusal, no more."""
+    found = _CLAIM.search(f"{request.headers.get('authorization')} {request.query_string}")
+    return found[1] if found else ""
+
+
 def _verify_header(request: HttpRequest, authorization: str, keys: KeyRing, now: datetime) -> Signature:
     claim = _claim_of_header(request, authorization)
     moment = _moment(claim)
@@ -193,7 +201,8 @@ def _claim(credential: str, signed: str, signature: str, timestamp: str, token: 
     headers = tuple(name.lower() for name in signed.split(";"))
     if "host" not in headers:
         raise Refused("malformed", "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
-    return _Claim(*parts[:4], headers, signature, timestamp, token)
+    access_key, date, region, service = parts[:4]
+    return _Claim(access_key, date, region, service, headers, signature, timestamp, token)
 
 
 def _http_date(text: str) -> str:

@@ -133,8 +133,9 @@ def _bound(shape: Shape, direction: str, limit: int) -> str:
 
 @cache
 def _compiled(pattern: str) -> regex.Pattern[str]:
-    # The models' patterns are Java's: \p{L} and the like, which the standard library's re does not know.
-    return regex.compile(pattern)
+    # The models' patterns are Java's: \p{L} and the like, which the standard library's re does not know, and the
+    # characters beyond the first plane written as a range of surrogate pairs.
+    return regex.compile(pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF"))
 
 
 def _matches(pattern: str, value: str) -> bool:

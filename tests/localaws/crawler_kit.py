@@ -15,11 +15,11 @@ class Lake:
     """A bucket and a Glue database with the same name, and the crawlers over them."""
 
     name: str = field(default_factory=lambda: f"lake-{uuid.uuid4().hex[:10]}")
-    s3: Any = field(default_factory=lambda: boto3.client("s3"))
-    glue: Any = field(default_factory=lambda: boto3.client("glue"))
-    logs: Any = field(default_factory=lambda: boto3.client("logs"))
 
     def __post_init__(self) -> None:
+        # The default session would remember the keys of another localaws.
+        session = boto3.Session()
+        self.s3, self.glue, self.logs = (session.client(service) for service in ("s3", "glue", "logs"))
         self.s3.create_bucket(Bucket=self.name)
         self.glue.create_database(DatabaseInput={"Name": self.name})
 

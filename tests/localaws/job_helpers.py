@@ -23,10 +23,12 @@ class Jobs:
 
     def __init__(self, home: Path) -> None:
         self.home = home / "localaws"
-        self.sagemaker = boto3.client("sagemaker")
-        self.s3 = boto3.client("s3")
-        self.logs = boto3.client("logs")
-        self.cloudwatch = boto3.client("cloudwatch")
+        # Not the default session: it would keep the keys of the first server that a test run starts.
+        session = boto3.Session()
+        self.sagemaker = session.client("sagemaker")
+        self.s3 = session.client("s3")
+        self.logs = session.client("logs")
+        self.cloudwatch = session.client("cloudwatch")
         self.s3.create_bucket(Bucket=BUCKET)
 
     # --- S3 -----------------------------------------------------------------------------------------------------
@@ -71,7 +73,6 @@ class Jobs:
             },
             "RoleArn": ROLE,
             "HyperParameters": parameters,
-            "InputDataConfig": [channel(key, value) for key, value in channels.items()],
             "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/{name}-out"},
             "ResourceConfig": {
                 "InstanceType": "ml.m5.large",
@@ -81,8 +82,8 @@ class Jobs:
             "StoppingCondition": {"MaxRuntimeInSeconds": members.pop("seconds", 300)},
             **members,
         }
-        if not request["InputDataConfig"]:
-            del request["InputDataConfig"]
+        if channels:
+            request["InputDataConfig"] = [channel(key, value) for key, value in channels.items()]
         return self.sagemaker.create_training_job(**request)["TrainingJobArn"]
 
     def train(self, name: str, script: str, **members: Any) -> dict[str, Any]:
@@ -113,7 +114,6 @@ class Jobs:
             },
             "RoleArn": ROLE,
             "ProcessingInputs": [processing_input(key, value) for key, value in inputs.items()],
-            "ProcessingOutputConfig": {"Outputs": [processing_output(name, key, v) for key, v in outputs.items()]},
             "ProcessingResources": {
                 "ClusterConfig": {
                     "InstanceType": "ml.m5.large",
@@ -124,8 +124,9 @@ class Jobs:
             "StoppingCondition": {"MaxRuntimeInSeconds": members.pop("seconds", 300)},
             **members,
         }
-        if not outputs:
-            del request["ProcessingOutputConfig"]
+        if outputs:
+            found = [processing_output(name, key, value) for key, value in outputs.items()]
+            request["ProcessingOutputConfig"] = {"Outputs": found}
         return self.sagemaker.create_processing_job(**request)["ProcessingJobArn"]
 
     def process(self, name: str, script: str, **members: Any) -> dict[str, Any]:
@@ -160,6 +161,10 @@ class Jobs:
             answer = self.logs.get_log_events(logGroupName=group, logStreamName=name, startFromHead=True)
             found[name] = [event["message"] for event in answer["events"]]
         return found
+
+    def nothing_left(self, kind: str, name: str) -> None:
+        """No process of the job runs any more, its supervisor included."""
+        until(lambda: alive(str(self.folder(kind, name))), lambda pids: not pids, 15)
 
     def status(self, kind: str, name: str) -> dict[str, Any]:
         return json.loads((self.folder(kind, name) / "status.json").read_text())

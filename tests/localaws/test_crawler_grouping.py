@@ -112,7 +112,7 @@ def test_empty_tree_is_no_table() -> None:
 
 
 def test_statistics_of_a_sampled_object_are_scaled_to_its_size() -> None:
-    sampled = Found(CSV, REVIEW.columns, records=10, record_bytes=50)
+    sampled = Found(CSV, REVIEW.columns, records=10, record_bytes=50, complete=False)
     statistics = group(tree("data/", {"a.csv": sampled}))[0].statistics
     assert (statistics.objects, statistics.size, statistics.records, statistics.average_record_size) == (1, 100, 20, 5)
 

@@ -19,7 +19,10 @@ INFERENCE = """
 import json, pathlib
 
 def model_fn(folder):
-    return pathlib.Path(folder, "word.txt").read_text()
+    word = pathlib.Path(folder, "word.txt").read_text()
+    if word == "broken":
+        raise ValueError("this model is broken")
+    return word
 
 def input_fn(body, content_type):
     text = body.decode() if isinstance(body, bytes) else body
@@ -35,16 +38,17 @@ def output_fn(rows, accept):
 """
 
 
-def put_model(aws: Any, word: str) -> str:
-    """A model that answers ``word``; its URI."""
+def put_model(aws: Any, word: str, key: str | None = None) -> str:
+    """A model that answers ``word``, or does not load if that is "broken"; its URI."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for path, text in {"word.txt": word, "code/inference.py": INFERENCE}.items():
             member = tarfile.TarInfo(path)
             member.size = len(text)
             tar.addfile(member, io.BytesIO(text.encode()))
-    aws("s3").put_object(Bucket=BUCKET, Key=f"models/{word}/model.tar.gz", Body=packed.getvalue())
-    return f"s3://{BUCKET}/models/{word}/model.tar.gz"
+    key = f"models/{key or word}/model.tar.gz"
+    aws("s3").put_object(Bucket=BUCKET, Key=key, Body=packed.getvalue())
+    return f"s3://{BUCKET}/{key}"
 
 
 def model(ti: FakeTask, data: str, **changes: Any) -> Callable[[], ModelOperator]:
@@ -126,15 +130,14 @@ def test_an_endpoint_from_its_creation_to_its_end(aws: Any, airflow: Airflow, ti
 
 
 def test_an_endpoint_whose_creation_failed_is_made_anew_by_the_next_try(
-    aws: Any, airflow: Airflow, ti: FakeTask
+    aws: Any, airflow: Airflow, ti: FakeTask, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = "second-chance"
-    data = put_model(aws, "late")
-    aws("s3").delete_object(Bucket=BUCKET, Key="models/late/model.tar.gz")
-    late = airflow.run(model(ti, data), ti)["name"]
-    with pytest.raises(JobFailed, match=f"Endpoint {name} is Failed: .*model.tar.gz"):
+    late = airflow.run(model(ti, put_model(aws, "broken", "late")), ti)["name"]
+    with pytest.raises(JobFailed, match=f"Endpoint {name} is Failed: ."):
         airflow.run(endpoint(ti, name, late), ti)
-    put_model(aws, "late")
+    assert "ValueError: this model is broken" in capsys.readouterr().out
+    put_model(aws, "mended", "late")
     assert airflow.run(endpoint(ti, name, late), ti.next_try())["status"] == "InService"
     airflow.run(delete(ti, name), ti)
 
@@ -144,7 +147,7 @@ def test_an_update_that_does_not_come_up_fails_the_task_and_leaves_the_old_one_s
 ) -> None:
     name = "rolled-back"
     good = airflow.run(model(ti, put_model(aws, "good")), ti)["name"]
-    bad = airflow.run(model(ti, f"s3://{BUCKET}/models/nowhere/model.tar.gz"), ti)["name"]
+    bad = airflow.run(model(ti, put_model(aws, "broken")), ti)["name"]
     created = airflow.run(endpoint(ti, name, good), ti)
     with pytest.raises(JobFailed, match=f"did not take .* with {created['config']}"):
         airflow.run(endpoint(ti, name, bad), ti.next_try())

@@ -134,6 +134,7 @@ def test_a_result_is_read_from_s3(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_log_that_cannot_be_read_is_said_and_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     made = hook()
+    monkeypatch.setattr("amazon_ml.hooks.sagemaker._LOG_PAUSE", 0)
     monkeypatch.setattr(
         made, "of", lambda service: hook(describe_log_streams=error("AccessDeniedException", "not for you"))
     )

@@ -61,32 +61,70 @@ def test_a_change_that_cannot_be_stopped_is_left(task_states: dict[str, Any]) ->
     asyncio.run(trigger.on_kill())
 
 
-def test_an_answer_that_hangs_does_not_outlast_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Client:
-        async def __aenter__(self) -> Client:
-            return self
+class Hanging:
+    """A client whose describe never answers, and which notes what it was asked to stop."""
 
-        async def __aexit__(self, *_: object) -> None:
-            return None
+    def __init__(self) -> None:
+        self.stopped: list[str] = []
 
-        async def describe_training_job(self, **_: Any) -> None:
-            await asyncio.sleep(3600)
+    async def __aenter__(self) -> Hanging:
+        return self
 
-        async def stop_training_job(self, **request: Any) -> None:
-            stopped.append(request["TrainingJobName"])
+    async def __aexit__(self, *_: object) -> None:
+        return None
 
-    async def client(_: Any) -> Client:
-        return Client()
+    async def describe_training_job(self, **_: Any) -> None:
+        await asyncio.sleep(3600)
 
-    stopped: list[str] = []
-    monkeypatch.setattr("amazon_ml.hooks.sagemaker.SageMakerJobHook.async_client", client)
+    async def stop_training_job(self, **request: Any) -> None:
+        self.stopped.append(request["TrainingJobName"])
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Hanging:
+    made = Hanging()
+
+    async def give(_: Any) -> Hanging:
+        return made
+
+    monkeypatch.setattr("amazon_ml.hooks.sagemaker.SageMakerJobHook.async_client", give)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("state", "stopped"),
+    [
+        ("failed", True),
+        ("success", True),
+        ("skipped", True),
+        ("removed", True),
+        (None, False),
+        ("scheduled", False),
+        ("queued", False),
+        ("running", False),
+        ("restarting", False),
+        ("deferred", False),
+        ("up_for_retry", False),
+    ],
+)
+def test_a_job_is_stopped_when_its_task_has_ended_and_only_then(
+    client: Hanging, task_states: dict[str, Any], state: str | None, stopped: bool
+) -> None:
+    task_states["state"] = state
+    trigger = make()
+    trigger.task_instance = FakeTask()
+    asyncio.run(trigger.on_kill())
+    assert client.stopped == (["job-1"] if stopped else [])
+
+
+def test_an_answer_that_hangs_does_not_outlast_the_deadline(client: Hanging) -> None:
     trigger = rebuild(make(deadline=time.time() + 0.1))
 
     async def first() -> Any:
         return await anext(trigger.run())
 
     assert asyncio.run(asyncio.wait_for(first(), 30)).payload["outcome"] == "deadline"
-    assert stopped == ["job-1"]
+    assert client.stopped == ["job-1"]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 from drawing import draw_average_sentiment, draw_categories, draw_sentiments, draw_split, draw_words  # noqa: E402
+from job import BadInput, run  # noqa: E402
 
 QUERIES = {
     "sentiments": ("sentiment", "reviews"),
@@ -40,10 +41,6 @@ QUERIES = {
 DECILES = [number / 10 for number in range(1, 10)]
 
 Row = dict[str, str]
-
-
-class BadInput(Exception):
-    """The input cannot be used; the message is one sentence for the person who supplied it."""
 
 
 @dataclass(frozen=True)
@@ -166,14 +163,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input"))
     parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
     parser.add_argument("--synthetic", default="false", choices=("true", "false", "True", "False"))
+    parser.add_argument("--reason", type=Path, default=Path("/opt/ml/output/message"))
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         report = draw(options.input, options.output, options.synthetic.lower() == "true")
-    except BadInput as error:
-        print(f"charts: {error}", file=sys.stderr)
-        return 2
-    print(f"drew {len(QUERIES)} charts of {report['rows']} reviews{' (SYNTHETIC)' if report['synthetic'] else ''}")
-    return 0
+        kind = "SYNTHETIC reviews" if report["synthetic"] else "reviews"
+        print(f"drew {len(QUERIES)} charts of {report['rows']} {kind}")
+
+    return run("charts", work, options.reason)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ name (``algo-1``)::
     OUTPUT/{train,validation,test}/part-HOST.parquet
         review_id string, sentiment int (-1, 0, 1), label_id int (0, 1, 2), input_ids list<int32> (not padded),
         review_body string, date string (ISO 8601, the event time)
-    OUTPUT/report/HOST.json   {"rows_in", "rows", "dropped", "splits": {split: {sentiment: n}}, ...}
+    OUTPUT/report/report.json (report-HOST.json on further instances)   {"rows_in", "rows", "dropped", "splits": {split: {sentiment: n}}, ...}
 
 **Splits.** A hash of the text and ``--seed`` places a review, so a text that occurs twice is in one split only, on
 whichever instance, and a review stays in its split when the data grows. The test and validation splits have as many
@@ -26,28 +26,32 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import heapq
 import json
 import shutil
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from raw_csv import BadInput, Drops, Row, input_files, read_rows
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from base_model import load_tokenizer, locate, vocabulary_hash
+from job import BadInput, run
+from raw_csv import Drops, Row, input_files, read_rows
+from transformers import PreTrainedTokenizerBase
 
 TEXT, RATING = "Review Text", "Rating"
 COLUMNS = (TEXT, RATING)
 SPLITS = ("train", "validation", "test")
 BATCH = 1024
+FEWEST = 4
 WHOLE = 1 << 64
 
 SCHEMA = pa.schema(
@@ -67,8 +71,14 @@ class Share:
     """The part of the texts that this instance takes: those whose hash leaves ``index`` when divided by ``of``."""
 
     host: str = "algo-1"
+    first: bool = True
     index: int = 0
     of: int = 1
+
+    @property
+    def report(self) -> str:
+        """The name of this instance's report: ``report.json`` on the first."""
+        return "report.json" if self.first else f"report-{self.host}.json"
 
     def holds(self, key: int) -> bool:
         """True when the text with this hash is for this instance."""
@@ -142,46 +152,44 @@ def _review_id(row: Row, key: int) -> str:
     return f"{key:016x}"
 
 
-def plan_splits(found: Iterator[Review], test_share: float, validation_share: float) -> Plan:
+def plan_splits(read: Callable[[], Iterator[Review]], test_share: float, validation_share: float) -> Plan:
     """
-    Go through all reviews once and set the limits that make the held-out splits balanced.
+    Go through all reviews and set the limits that make the held-out splits balanced.
 
+    Where the data are so few that a class has less than ``FEWEST`` in a held-out share, both shares are doubled, while
+    half of the data stays for training.
+
+    :param read: starts a pass over the reviews.
     :raises BadInput: there are no reviews, or of one class only, or too few to hold any out.
     """
+    plan, totals, smallest = _plan(read(), test_share, validation_share)
+    while min(smallest.values()) < FEWEST and plan.test_share + plan.validation_share <= 0.25:
+        plan, totals, smallest = _plan(read(), 2 * plan.test_share, 2 * plan.validation_share)
+    if not min(smallest.values()):
+        raise BadInput(f"too few reviews to hold any out for validation and test: {dict(totals)} by sentiment")
+    return plan
+
+
+def _plan(found: Iterator[Review], test_share: float, validation_share: float) -> tuple[Plan, Counter[int], dict[str, int]]:
+    """A plan by these shares, the reviews by sentiment, and the smallest class's part of each held-out split."""
     plan = Plan(test_share, validation_share)
-    keys: dict[tuple[str, int], set[int]] = {}
+    keys: dict[tuple[str, int], array[int]] = defaultdict(lambda: array("Q"))
     totals: Counter[int] = Counter()
     for review in found:
         totals[review.sentiment] += 1
         pool = plan.pool(review.key)
         if pool != "train":
-            keys.setdefault((pool, review.sentiment), set()).add(review.key)
+            keys[pool, review.sentiment].append(review.key)
     if len(totals) < 2:
         what = f"all {totals.total()} usable reviews are of one class ({next(iter(totals))})" if totals else "no review"
         raise BadInput(f"{what}: there is nothing to train on (column {RATING})")
+    smallest = {}
     for pool in ("test", "validation"):
-        smallest = min(len(keys.get((pool, sentiment), ())) for sentiment in totals)
-        if smallest == 0:
-            raise BadInput(f"too few reviews for a {pool} split: {dict(totals)} by sentiment")
+        unique = {sentiment: np.unique(keys[pool, sentiment]) for sentiment in totals}
+        smallest[pool] = min(map(len, unique.values()))
         for sentiment in totals:
-            plan.limits[pool, sentiment] = heapq.nsmallest(smallest, keys[pool, sentiment])[-1]
-    return plan
-
-
-def load_tokenizer(base_model: str) -> PreTrainedTokenizerBase:
-    """The base model's fast tokenizer. :raises BadInput: there is none."""
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(base_model)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"no tokenizer for the base model {base_model!r}: {str(error).splitlines()[0]}") from error
-    if not tokenizer.is_fast:
-        raise BadInput(f"the base model {base_model!r} has no fast tokenizer (tokenizer.json)")
-    return tokenizer
-
-
-def vocabulary_hash(tokenizer: PreTrainedTokenizerBase) -> str:
-    """Tells whether two tokenizers give the same ids; the train job compares it."""
-    return hashlib.sha256(json.dumps(sorted(tokenizer.get_vocab().items())).encode()).hexdigest()[:16]
+            plan.limits[pool, sentiment] = int(unique[sentiment][smallest[pool] - 1]) if smallest[pool] else -1
+    return plan, totals, smallest
 
 
 class SplitWriter:
@@ -231,18 +239,19 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
     """Plan, tokenise and write all splits below ``options.output``, or nothing; the report."""
     share = this_share(options.config, options.input)
     files = input_files(options.input)
-    drops = Drops()
     plan = plan_splits(
-        reviews(files, options.seed, share, drops), options.test_share, options.validation_share
+        lambda: reviews(files, options.seed, share, Drops()), options.test_share, options.validation_share
     )
-    tokenizer = load_tokenizer(base_model(options))
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer = load_tokenizer(locate(options.base_model, options.input.parent / "base_model", Path(folder)))
     options.output.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".features-", dir=options.output))
     try:
         writer = SplitWriter(scratch, share, tokenizer, options.max_seq_length, options.date)
         taken: set[tuple[int, int]] = set()
         unused = 0
-        found = reviews(files, options.seed, share, Drops())
+        drops = Drops()
+        found = reviews(files, options.seed, share, drops)
         while batch := list(islice(found, BATCH)):
             placed = [(split, review) for review in batch if (split := plan.split(review, taken))]
             unused += len(batch) - len(placed)
@@ -279,9 +288,10 @@ def this_share(config: Path, source: Path) -> Share:
         return Share()
     known = json.loads(resources.read_text())
     host, hosts = known["current_host"], sorted(known["hosts"])
+    first = host == hosts[0]
     if len(hosts) == 1 or _sharded(config / "processingjobconfig.json", source):
-        return Share(host)
-    return Share(host, hosts.index(host), len(hosts))
+        return Share(host, first)
+    return Share(host, first, hosts.index(host), len(hosts))
 
 
 def _sharded(job: Path, source: Path) -> bool:
@@ -292,12 +302,6 @@ def _sharded(job: Path, source: Path) -> bool:
         for one in inputs
         if one.get("S3Input", {}).get("LocalPath", "").rstrip("/").endswith("/" + source.name)
     )
-
-
-def base_model(options: argparse.Namespace) -> str:
-    """A base model that came as an input goes before the one named."""
-    given = options.input.parent / "base_model"
-    return str(given) if given.is_dir() else str(options.base_model)
 
 
 def _fraction(text: str) -> float:
@@ -313,6 +317,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input/raw"))
     parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
     parser.add_argument("--config", type=Path, default=Path("/opt/ml/config"))
+    parser.add_argument("--reason", type=Path, default=Path("/opt/ml/output/message"))
     parser.add_argument("--base-model", default="roberta-base", help="hub name or folder")
     parser.add_argument("--max-seq-length", type=int, default=128, help="tokens a review at most")
     parser.add_argument("--test-share", type=_fraction, default=0.11, help="of each class, before balancing")
@@ -324,13 +329,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the job; the exit status."""
-    try:
-        report = build(parse(arguments))
-    except BadInput as error:
-        print(f"features: {error}", file=sys.stderr)
-        return 2
-    print(f"{report['rows']} reviews, {report['tokens']} tokens, splits by sentiment: {report['splits']}")
-    return 0
+    options = parse(arguments)
+
+    def work() -> None:
+        report = build(options)
+        print(f"{report['rows']} reviews, {report['tokens']} tokens, splits by sentiment: {report['splits']}")
+
+    return run("features", work, options.reason)
 
 
 if __name__ == "__main__":

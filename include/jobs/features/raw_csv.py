@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from job import BadInput
+
 SENTIMENT_BY_RATING = {1: -1, 2: -1, 3: 0, 4: 1, 5: 1}
 
 # One field may hold a long review, but a quote that is never closed must not swallow the rest of the file.
@@ -33,10 +35,6 @@ NOT_CSV = {
     b"\xd0\xcf\x11\xe0": "an old Excel file",
     b"\x89PNG": "a PNG image",
 }
-
-
-class BadInput(Exception):
-    """The input cannot be used; the message is one sentence for the person who supplied it."""
 
 
 @dataclass

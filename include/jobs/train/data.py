@@ -10,16 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from job import BadInput
 
 CLASSES = 3
 BALANCES = ("undersample", "oversample", "class_weights", "none")
 
 # Batches are cut from pools of this many, sorted by length: little padding, and still another order in each epoch.
 BATCHES_A_POOL = 50
-
-
-class BadInput(Exception):
-    """The input cannot be used; the message is one sentence for the person who supplied it."""
 
 
 @dataclass(frozen=True)
@@ -112,20 +109,22 @@ def class_weights(labels: np.ndarray) -> np.ndarray:
     return np.where(present, len(labels) / (present.sum() * np.maximum(counts, 1)), 0.0)
 
 
-def epoch_rows(labels: np.ndarray, balance: str, rows: int, epoch: int, seed: int) -> np.ndarray:
+def epoch_rows(labels: np.ndarray, balance: str, most: int, epoch: int, seed: int) -> np.ndarray:
     """
     The rows of one epoch, shuffled.
 
-    ``undersample`` and ``oversample`` give as many of each class: as the smallest or the largest has, or ``rows`` in
-    all when that is not 0. A class with more than its part moves on through its rows from epoch to epoch; one with
-    fewer repeats them. ``class_weights`` and ``none`` give all rows.
+    ``undersample``: as many of each class as the smallest has. ``oversample``: as many of each as the largest has, but
+    no more than ``most`` rows in all (0: no limit). A class with more than its part moves on through its rows from
+    epoch to epoch; one with fewer repeats them. ``class_weights`` and ``none``: all rows.
     """
     random = np.random.default_rng([seed, epoch])
     if balance in ("class_weights", "none"):
         return random.permutation(len(labels))
     classes = [np.flatnonzero(labels == label) for label in range(CLASSES) if (labels == label).any()]
     sizes = [len(members) for members in classes]
-    each = rows // len(classes) if rows else min(sizes) if balance == "undersample" else max(sizes)
+    each = min(sizes) if balance == "undersample" else max(sizes)
+    if balance == "oversample" and most:
+        each = max(1, min(each, most // len(classes)))
     chosen = []
     for number, members in enumerate(classes):
         order = np.random.default_rng([seed, CLASSES + number]).permutation(members)

@@ -24,7 +24,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from raw_csv import BadInput, Drops, Row, input_files, read_rows
+from job import BadInput, run
+from raw_csv import Drops, Row, input_files, read_rows
 
 TEXT, RATING, CATEGORY = "Review Text", "Rating", "Class Name"
 COLUMNS = (TEXT, RATING, CATEGORY)
@@ -141,14 +142,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input/raw"))
     parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
     parser.add_argument("--synthetic", default="false", choices=("true", "false", "True", "False"))
+    parser.add_argument("--reason", type=Path, default=Path("/opt/ml/output/message"))
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         report = transform(options.input, options.output, options.synthetic.lower() == "true")
-    except BadInput as error:
-        print(f"transform: {error}", file=sys.stderr)
-        return 2
-    print(f"{report['rows_in']} rows in, {report['rows']} out: {report['by_sentiment']}")
-    return 0
+        print(f"{report['rows_in']} rows in, {report['rows']} out: {report['by_sentiment']}")
+
+    return run("transform", work, options.reason)
 
 
 if __name__ == "__main__":

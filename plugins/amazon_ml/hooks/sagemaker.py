@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -17,6 +18,8 @@ ATTEMPTS = 10
 MAX_RESULT_BYTES = 32 * 1024
 
 _LOG_STREAMS = 4
+_LOG_LOOKS = 5
+_LOG_PAUSE = 1.0
 #: refusals that a later try may not meet: a quota, and credentials that are about to be renewed.
 _PASSING = frozenset({"ResourceLimitExceeded", "ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 
@@ -188,11 +191,21 @@ class SageMakerJobHook(AwsBaseHook):
         """
         The last lines that the job wrote, of each of its instances (four at most), oldest first.
 
-        Never raises for a log that is missing or closed to us: it is asked for to explain another failure.
+        The lines reach CloudWatch a little after they were written: looks until two looks see the same. Never raises
+        for a log that is missing or closed to us: it is asked for to explain another failure.
         """
+        logs: Any = self.of("logs").conn
+        tail: list[str] = []
+        for _ in range(_LOG_LOOKS):
+            before, tail = tail, self._log_lines(logs, group, stream_prefix, lines)
+            if tail and tail == before and not tail[-1].startswith("("):
+                break
+            time.sleep(_LOG_PAUSE)
+        return tail
+
+    def _log_lines(self, logs: Any, group: str, stream_prefix: str, lines: int) -> list[str]:
         from botocore.exceptions import BotoCoreError, ClientError
 
-        logs: Any = self.of("logs").conn
         tail: list[str] = []
         try:
             found = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream_prefix)

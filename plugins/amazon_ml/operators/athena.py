@@ -33,10 +33,10 @@ class AthenaQueryOperator(AthenaOperator):
     def execute(self, context: Context) -> str | None:
         """Start the query, or find the one that an earlier try started, and wait for it."""
         instance = context["ti"]
-        for attempt in range(instance.try_number + 1):
-            self.client_request_token = job_name(
-                instance.dag_id, instance.task_id, instance.map_index, instance.run_id, attempt=attempt
-            )
+        for attempt in range(1, instance.try_number + 2):
+            name = job_name(instance.dag_id, instance.task_id, instance.map_index, instance.run_id, attempt)
+            # Athena takes tokens of 32 characters or more.
+            self.client_request_token = name.ljust(32, "-")
             query = self.hook.run_query(
                 self.query,
                 {"Catalog": self.catalog, **({"Database": self.database} if self.database else {})},

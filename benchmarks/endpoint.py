@@ -1,0 +1,219 @@
+"""
+InvokeEndpoint against calling the same model in this process: a MiniLM classifier, one review a request.
+
+    python -m benchmarks.endpoint [--calls 150]     # prints Markdown; the server and its folder are its own
+
+The classifier's head is random: what is timed does not depend on it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from localaws.images import hub
+from localaws.jobs import archive
+
+ROOT = Path(__file__).parent.parent
+IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6-cpu-py312"
+CLIENTS = 8
+REVIEWS = (
+    "I love this product!",
+    "OK, but not great.",
+    "This is not the right product.",
+    "The fabric is soft and the fit is true to size, but after two washes the colour had faded and one of the seams came "
+    "apart. I wrote to the shop, they answered within a day and sent another one, which has held up well so far.",
+)
+CODE = """
+import json
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+def model_fn(model_dir):
+    model = AutoModelForSequenceClassification.from_pretrained(model_dir).eval()
+    return AutoTokenizer.from_pretrained(model_dir), model
+
+def input_fn(body, content_type):
+    return [json.loads(line)["features"][0] for line in body.decode().splitlines()]
+
+def predict_fn(texts, loaded):
+    tokenizer, model = loaded
+    with torch.inference_mode():
+        batch = tokenizer(texts, padding=True, truncation=True, max_length=128, return_tensors="pt")
+        return model(**batch).logits.softmax(-1)
+
+def output_fn(probabilities, accept):
+    rows = zip(probabilities.argmax(-1).tolist(), probabilities.max(-1).values.tolist())
+    return "".join(json.dumps({"predicted_label": c - 1, "probability": p}) + "\\n" for c, p in rows)
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=150)
+    calls = parser.parse_args().calls
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder) / "home") as home:
+        model = build(home, Path(folder) / "model")
+        runtime, seconds = deploy(home, Path(folder), model)
+        local = in_process(model)
+
+        def remote(body: bytes) -> bytes:
+            answer = runtime.invoke_endpoint(EndpointName="bench", Body=body, ContentType="application/jsonlines")
+            return bytes(answer["Body"].read())
+
+        bodies = [json.dumps({"features": [text]}).encode() for text in REVIEWS]
+        same = all(labels(local(body)) == labels(remote(body)) for body in bodies)
+        # By turns, so that what else the machine does meets both alike.
+        alone: dict[str, list[float]] = {"in this process": [], "InvokeEndpoint": []}
+        for turn in range(calls + 10):
+            for name, call in (("in this process", local), ("InvokeEndpoint", remote)):
+                spent = timed(call, bodies[turn % len(bodies)])
+                if turn >= 10:
+                    alone[name].append(spent)
+        crowd = {
+            name: crowded(call, bodies, calls)
+            for name, call in (("in this process", local), ("InvokeEndpoint", remote))
+        }
+    report(alone, crowd, seconds, same)
+
+
+def report(
+    alone: dict[str, list[float]], crowd: dict[str, tuple[list[float], int, float]], seconds: float, same: bool
+) -> None:
+    allowed = 1.3 * percentile(alone["in this process"], 50) + 5
+    measured = percentile(alone["InvokeEndpoint"], 50)
+    print("# Endpoint: InvokeEndpoint against the model in-process\n")
+    print("A MiniLM classifier (6 layers), one review of 4 to 45 words a request, JSON Lines; milliseconds.\n")
+    print("| | p50 | p95 | calls | errors | calls/s |\n|---|---:|---:|---:|---:|---:|")
+    for name, times in alone.items():
+        figures = f"{percentile(times, 50):.1f} | {percentile(times, 95):.1f} | {len(times)} | 0"
+        print(f"| one client, {name} | {figures} | {1000 * len(times) / sum(times):.0f} |")
+    for name, (times, errors, took) in crowd.items():
+        figures = f"{percentile(times, 50):.1f} | {percentile(times, 95):.1f} | {len(times)} | {errors}"
+        print(f"| {CLIENTS} at once, {name} | {figures} | {len(times) / took:.0f} |")
+    print(f"\nGoal: p50 of one client at most 1.3 x in-process + 5 ms = {allowed:.1f} ms; measured {measured:.1f} ms.")
+    print(f"Goal: {CLIENTS} clients, no error; there were {crowd['InvokeEndpoint'][1]}.")
+    print(f"The two give the same labels: {'yes' if same else 'NO'}. CreateEndpoint to InService: {seconds:.1f} s.")
+
+
+@contextmanager
+def server(home: Path) -> Iterator[Path]:
+    command = [sys.executable, "-m", "localaws", "serve", "--home", str(home), "--port", "0"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=sys.stderr)
+    try:
+        while not (home / "localaws" / "server.json").exists():
+            if process.poll() is not None:
+                raise SystemExit(f"localaws ended with {process.returncode}")
+            time.sleep(0.05)
+        yield home
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def build(home: Path, folder: Path) -> Path:
+    """The base encoder with a classifier's head, as a model archive has it, in ``folder``."""
+    os.environ |= {"HF_HOME": str(hub.prepare(home / "localaws")), "HF_HUB_OFFLINE": "1"}
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    torch.manual_seed(0)
+    AutoModelForSequenceClassification.from_pretrained(hub.MODEL, num_labels=3).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(hub.MODEL).save_pretrained(folder)
+    (folder / "code").mkdir()
+    (folder / "code" / "inference.py").write_text(CODE)
+    return folder
+
+
+def deploy(home: Path, folder: Path, model: Path) -> tuple[Any, float]:
+    """The runtime client of an endpoint that serves ``model``, and the seconds that it took."""
+    import boto3
+
+    url = json.loads((home / "localaws" / "server.json").read_text())["url"]
+    os.environ |= {"AWS_ENDPOINT_URL": url, "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials")}
+    os.environ |= {"AWS_DEFAULT_REGION": "us-east-1", "AWS_CONFIG_FILE": os.devnull}
+    archive.pack(model, folder / "model.tar.gz")
+    boto3.client("s3").create_bucket(Bucket="bench")
+    boto3.client("s3").upload_file(str(folder / "model.tar.gz"), "bench", "model.tar.gz")
+    sagemaker = boto3.client("sagemaker")
+    sagemaker.create_model(
+        ModelName="bench",
+        ExecutionRoleArn="arn:aws:iam::123456789012:role/bench",
+        PrimaryContainer={"Image": IMAGE, "ModelDataUrl": "s3://bench/model.tar.gz"},
+    )
+    variant = {"VariantName": "AllTraffic", "ModelName": "bench", "InstanceType": "ml.m5.large"}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="bench", ProductionVariants=[{**variant, "InitialInstanceCount": 1}]
+    )
+    began = time.monotonic()
+    sagemaker.create_endpoint(EndpointName="bench", EndpointConfigName="bench")
+    while (status := sagemaker.describe_endpoint(EndpointName="bench"))["EndpointStatus"] == "Creating":
+        time.sleep(0.05)
+    if status["EndpointStatus"] != "InService":
+        raise SystemExit(status["FailureReason"])
+    return boto3.client("sagemaker-runtime"), time.monotonic() - began
+
+
+def in_process(model: Path) -> Callable[[bytes], bytes]:
+    """The same code, called here."""
+    spec = importlib.util.spec_from_file_location("inference", model / "code" / "inference.py")
+    assert spec is not None and spec.loader is not None
+    code: ModuleType = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(code)
+    loaded = code.model_fn(str(model))
+
+    def call(body: bytes) -> bytes:
+        data = code.input_fn(body, "application/jsonlines")
+        answer: str = code.output_fn(code.predict_fn(data, loaded), "application/jsonlines")
+        return answer.encode()
+
+    return call
+
+
+def labels(body: bytes) -> list[int]:
+    return [json.loads(line)["predicted_label"] for line in body.splitlines()]
+
+
+def timed(call: Callable[[bytes], bytes], body: bytes) -> float:
+    """Milliseconds of one call."""
+    began = time.perf_counter()
+    call(body)
+    return (time.perf_counter() - began) * 1000
+
+
+def crowded(call: Callable[[bytes], bytes], bodies: list[bytes], calls: int) -> tuple[list[float], int, float]:
+    """Milliseconds of each call that succeeded, how many did not, and the seconds that all took."""
+
+    def one(turn: int) -> float | None:
+        try:
+            return timed(call, bodies[turn % len(bodies)])
+        except Exception as error:
+            print(error, file=sys.stderr)
+            return None
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        times = list(pool.map(one, range(calls)))
+    good = [each for each in times if each is not None]
+    return good, len(times) - len(good), time.perf_counter() - began
+
+
+def percentile(times: list[float], percent: int) -> float:
+    return statistics.quantiles(times, n=100)[percent - 1]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The processes that train together: one an instance, or one a GPU, started by torchrun; or this one alone."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """This process among ``size``; ``device`` is where it computes."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @classmethod
+    def join(cls) -> Cluster:
+        """Join the processes that torchrun started; alone without it."""
+        rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+        device = torch.device("cpu")
+        if torch.cuda.is_available():
+            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+            torch.cuda.set_device(device)
+        if size > 1:
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        return cls(rank, size, device)
+
+    @property
+    def leads(self) -> bool:
+        """True for the one that writes files and the log."""
+        return self.rank == 0
+
+    def sum(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The sum over all processes."""
+        if self.size > 1:
+            tensor = tensor.to(self.device)
+            dist.all_reduce(tensor)
+        return tensor.cpu()
+
+    def any(self, flag: bool) -> bool:
+        """True when it is true in one of them."""
+        return flag if self.size == 1 else bool(self.sum(torch.tensor(float(flag))))
+
+    def wait(self) -> None:
+        """Until all are here."""
+        if self.size > 1:
+            dist.barrier()
+
+    def leave(self) -> None:
+        """Part from the others."""
+        if self.size > 1:
+            dist.destroy_process_group()
+
+
+def gains_by_bf16(device: torch.device) -> bool:
+    """Whether bf16 is the faster arithmetic on ``device``: asked of a GPU, tried on a CPU (some 0.1 s)."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return _seconds(torch.bfloat16) < 0.8 * _seconds(torch.float32)
+
+
+def _seconds(kind: torch.dtype) -> float:
+    left, right = torch.ones(2048, 384, dtype=kind), torch.ones(384, 1536, dtype=kind)
+    best = float("inf")
+    for _ in range(5):
+        began = time.perf_counter()
+        left @ right
+        best = min(best, time.perf_counter() - began)
+    return best

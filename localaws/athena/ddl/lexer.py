@@ -1,0 +1,178 @@
+"""Tokens of a statement, and a cursor over them that says what it expected where it stops."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from localaws.athena.errors import MalformedQuery
+
+_TOKEN = re.compile(
+    r"""
+    (?P<space>\s+|--[^\n]*|/\*.*?\*/)
+  | (?P<string>'(?:[^'\\]|''|\\.)*')
+  | (?P<double>"(?:[^"\\]|""|\\.)*")
+  | (?P<name>`(?:[^`]|``)*`)
+  | (?P<number>\d+(?:\.\d+)?)
+  | (?P<word>[^\W\d]\w*)
+  | (?P<sign><=|>=|<>|!=|[^\w\s])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token: ``kind`` is string, double, name, number, word or sign; ``start`` its offset."""
+
+    kind: str
+    text: str
+    start: int
+
+    @property
+    def upper(self) -> str:
+        """A keyword's text."""
+        return self.text.upper() if self.kind in ("word", "sign") else ""
+
+
+def tokenize(sql: str) -> list[Token]:
+    """
+    All tokens but blanks and comments.
+
+    :raises MalformedQuery: a quote without its end.
+    """
+    found, at = [], 0
+    while at < len(sql):
+        match = _TOKEN.match(sql, at)
+        if match is None or (match.lastgroup == "sign" and match[0] in "'\"`"):
+            raise MalformedQuery(f"token recognition error at: '{sql[at : at + 20]}'", place(sql, at))
+        if match.lastgroup != "space":
+            found.append(Token(str(match.lastgroup), match[0], at))
+        at = match.end()
+    return found
+
+
+def place(sql: str, offset: int) -> tuple[int, int]:
+    """Line and column, from 1, of an offset."""
+    return (sql.count("\n", 0, offset) + 1, offset - (sql.rfind("\n", 0, offset) + 1) + 1)
+
+
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b", "Z": "\x1a"}
+
+
+def unquote(text: str) -> str:
+    r"""The content of a Hive string: ``\n``, ``\001``, ``\u0001`` and ``''`` are escapes."""
+    quote, inner = text[0], text[1:-1]
+
+    def replaced(match: re.Match[str]) -> str:
+        body = match[0]
+        if body == quote * 2:
+            return quote
+        if body[1] == "u":
+            return chr(int(body[2:], 16))
+        if len(body) == 4:
+            return chr(int(body[1:], 8))
+        return _ESCAPES.get(body[1], body[1])
+
+    return re.sub(rf"{quote}{quote}|\\u[0-9A-Fa-f]{{4}}|\\[0-3][0-7]{{2}}|\\.", replaced, inner, flags=re.DOTALL)
+
+
+class Cursor:
+    """Reads tokens one after the other."""
+
+    def __init__(self, sql: str) -> None:
+        self.sql = sql
+        self.tokens = tokenize(sql)
+        self.index = 0
+
+    @property
+    def current(self) -> Token:
+        """The token that comes next; an empty one at the end."""
+        return self.tokens[self.index] if self.index < len(self.tokens) else Token("end", "<EOF>", len(self.sql.rstrip()))
+
+    def peek(self, *words: str) -> bool:
+        """Whether these keywords and signs come next."""
+        following = self.tokens[self.index : self.index + len(words)]
+        return [token.upper for token in following] == list(words)
+
+    def take(self, *words: str) -> bool:
+        """Step over these keywords if they come next; whether they did."""
+        if self.peek(*words):
+            self.index += len(words)
+            return True
+        return False
+
+    def expect(self, *words: str) -> None:
+        """
+        Step over these keywords.
+
+        :raises MalformedQuery: something else comes.
+        """
+        for word in words:
+            if not self.take(word):
+                raise self.unexpected(f"'{word}'")
+
+    def unexpected(self, expected: str) -> MalformedQuery:
+        """The error that says what was expected here."""
+        text = self.current.text
+        return MalformedQuery(f"mismatched input '{text}'. Expecting: {expected}", place(self.sql, self.current.start))
+
+    def advance(self) -> Token:
+        """The next token, stepped over."""
+        token = self.current
+        self.index += 1
+        return token
+
+    def identifier(self) -> str:
+        """A name, lower-cased: bare, in backquotes or in double quotes."""
+        token = self.current
+        if token.kind == "word":
+            self.index += 1
+            return token.text.lower()
+        if token.kind in ("name", "double"):
+            self.index += 1
+            mark = token.text[0]
+            return token.text[1:-1].replace(mark * 2, mark).lower()
+        raise self.unexpected("<identifier>")
+
+    def qualified_name(self) -> list[str]:
+        """``a.b.c``."""
+        parts = [self.identifier()]
+        while self.take("."):
+            parts.append(self.identifier())
+        return parts
+
+    def string(self) -> str:
+        """A string in single or double quotes."""
+        token = self.current
+        if token.kind not in ("string", "double"):
+            raise self.unexpected("<string>")
+        self.index += 1
+        return unquote(token.text)
+
+    def integer(self) -> int:
+        """A whole number."""
+        token = self.current
+        if token.kind != "number" or "." in token.text:
+            raise self.unexpected("<integer>")
+        self.index += 1
+        return int(token.text)
+
+    def finished(self) -> None:
+        """
+        Nothing may follow.
+
+        :raises MalformedQuery: something does.
+        """
+        self.take(";")
+        if self.index < len(self.tokens):
+            raise self.unexpected("<EOF>")
+
+    def rest(self) -> str:
+        """The text from here on, with what is before it blanked out: places in it are places in the whole."""
+        return blank_before(self.sql, self.current.start)
+
+
+def blank_before(sql: str, offset: int) -> str:
+    """``sql`` with everything before ``offset`` turned into spaces; lines stay lines."""
+    return re.sub(r"[^\n]", " ", sql[:offset]) + sql[offset:]

@@ -1,0 +1,1 @@
+"""From a Glue table to something that DuckDB reads: partitions, S3 objects, a local cache, and the formats."""
