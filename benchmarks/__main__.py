@@ -20,6 +20,8 @@ BENCHMARKS = {
     "s3": "jobs",
     "features": "jobs",
     "train": "jobs",
+    "clarify": "jobs",
+    "blazingtext": "jobs",
     "parse": "airflow",
     "demo": "airflow",
     "memory": "airflow",

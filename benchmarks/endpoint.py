@@ -34,8 +34,8 @@ REVIEWS = (
     "I love this product!",
     "OK, but not great.",
     "This is not the right product.",
-    "The fabric is soft and the fit is true to size, but after two washes the colour had faded and one of the seams came "
-    "apart. I wrote to the shop, they answered within a day and sent another one, which has held up well so far.",
+    "The fabric is soft and the fit is true to size, but after two washes the colour had faded and one of the seams "
+    "came apart. I wrote to the shop, they answered within a day and sent another one, which has held up so far.",
 )
 CODE = """
 import json

@@ -15,18 +15,21 @@ from datetime import timedelta
 from airflow.providers.amazon.aws.operators.glue_crawler import GlueCrawlerRunOperator
 from airflow.providers.amazon.aws.operators.s3 import S3CreateBucketOperator
 from airflow.sdk import DAG, Metadata, Param, chain, task
-from amazon_ml.operators.processing import ProcessingJobOperator
 
 from amazon_ml.operators.athena import AthenaQueryOperator
+from amazon_ml.operators.processing import ProcessingJobOperator
 from include.assets import REVIEWS
 from include.settings import INCLUDE, settings
 
 QUERIES = ["sentiments", "categories", "average_sentiment", "split", "words"]
 
 RAW = settings.uri("data", "raw/")
-TRANSFORMED = settings.uri("data", "transformed/")
+# The crawler names the table after the folder.
+TRANSFORMED = settings.uri("data", "transformed", "reviews/")
 # A folder of this run's own: a retried or parallel run never mixes its answers with another's.
 ANSWERS = settings.uri("athena", "{{ run_id | replace(':', '') | replace('+', '_') }}")
+# Made-up reviews say so in every report and on every chart.
+SYNTHETIC = "{{ ti.xcom_pull(task_ids='upload_raw')['synthetic'] }}"
 
 with DAG(
     dag_id="ingest_reviews",
@@ -66,7 +69,8 @@ with DAG(
         """Fetch the raw reviews and put them into S3. Returns ``{"uri", "source", "synthetic"}``."""
         from include.raw import upload
 
-        return upload(params["source"], to=f"{RAW}reviews.csv", sample=params["max_reviews"])
+        note = settings.uri("data", "origin.json")
+        return upload(params["source"], to=f"{RAW}reviews.csv", note=note, sample=params["max_reviews"])
 
     raw = upload_raw()
 
@@ -75,6 +79,7 @@ with DAG(
         job=settings.processing_job("transform"),
         inputs={"raw": RAW},
         outputs={"reviews": TRANSFORMED, "report": settings.uri("reports", "transform/")},
+        arguments={"synthetic": SYNTHETIC},
         result="report/report.json",
     )
 
@@ -110,6 +115,7 @@ with DAG(
         job=settings.processing_job("charts"),
         inputs={name: f"{ANSWERS}/{name}/" for name in QUERIES},
         outputs={"charts": settings.uri("charts/")},
+        arguments={"synthetic": SYNTHETIC},
         result="charts/report.json",
     )
 

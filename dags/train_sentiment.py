@@ -13,11 +13,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param, chain, task
+
 from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator
 from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from amazon_ml.operators.training import TrainingJobOperator
-
 from include.assets import REVIEWS, SENTIMENT_MODEL
 from include.settings import settings
 
@@ -45,13 +45,20 @@ with DAG(
             description="A Hugging Face model name, such as roberta-base, or an S3 prefix in Hugging Face layout.",
         ),
         "epochs": Param(settings.epochs, type="integer", minimum=1, maximum=20, title="Epochs"),
-        "learning_rate": Param(5e-5, type="number", exclusiveMinimum=0, maximum=1e-2, title="Learning rate"),
+        "learning_rate": Param(1e-4, type="number", exclusiveMinimum=0, maximum=1e-2, title="Learning rate"),
         "train_batch_size": Param(32, type="integer", minimum=1, maximum=1024, title="Batch size"),
         "balance": Param(
             "oversample",
             type="string",
             enum=["oversample", "undersample", "class_weights", "none"],
             title="Balancing of the training split",
+        ),
+        "max_epoch_rows": Param(
+            7500,
+            type="integer",
+            minimum=0,
+            title="Reviews an epoch",
+            description="Oversampling takes at most so many reviews an epoch; 0 sets no limit.",
         ),
         "seed": Param(42, type="integer", minimum=0, title="Seed"),
         "min_accuracy": Param(
@@ -66,6 +73,14 @@ with DAG(
     },
     tags=["part-2", "training", "endpoint"],
 ) as dag:
+
+    @task
+    def find_reviews() -> dict:
+        """Where the present raw reviews came from. Returns ``{"uri", "source", "synthetic"}``."""
+        from include.raw import origin
+
+        return origin(settings.uri("data", "origin.json"))
+
     features = ProcessingJobOperator(
         task_id="features",
         job=settings.processing_job("features"),
@@ -85,9 +100,11 @@ with DAG(
             "learning_rate": "{{ params.learning_rate }}",
             "train_batch_size": "{{ params.train_batch_size }}",
             "balance": "{{ params.balance }}",
+            "max_epoch_rows": "{{ params.max_epoch_rows }}",
             "seed": "{{ params.seed }}",
             "max_seq_length": settings.max_seq_length,
         },
+        timeout=timedelta(hours=3),
         metric_regexes={"validation:loss": r"val_loss: ([0-9.]+)", "validation:accuracy": r"val_acc: ([0-9.]+)"},
     )
 
@@ -96,6 +113,7 @@ with DAG(
         job=settings.processing_job("evaluate"),
         inputs={"model": train.model_data, "test": features.outputs["test"]},
         outputs=["report"],
+        arguments={"synthetic": "{{ ti.xcom_pull(task_ids='find_reviews')['synthetic'] }}"},
         result="report/evaluation.json",
     )
 
@@ -132,4 +150,4 @@ with DAG(
     delete_endpoint = DeleteEndpointOperator(task_id="delete_endpoint", endpoint_name=settings.endpoint_name)
 
     gate = accurate_enough(evaluate.result)
-    chain(features, train, evaluate, gate, model, deploy, smoke, endpoint_unwanted(), delete_endpoint)
+    chain(find_reviews(), features, train, evaluate, gate, model, deploy, smoke, endpoint_unwanted(), delete_endpoint)

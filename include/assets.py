@@ -8,5 +8,7 @@ from include.settings import settings
 
 #: The raw reviews of one ingest, after their counts were checked.
 REVIEWS = Asset(name="reviews", uri=settings.uri("data", "raw/"), group="sentiment")
+#: The reviews with as many of each sentiment in each category, after Clarify found no bias left in them.
+BALANCED_REVIEWS = Asset(name="balanced_reviews", uri=settings.uri("data", "balanced/"), group="sentiment")
 #: The model that the ``sentiment`` endpoint serves.
 SENTIMENT_MODEL = Asset(name="sentiment_model", uri=settings.uri("models", "sentiment/"), group="sentiment")

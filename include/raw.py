@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
 import tempfile
 from pathlib import Path
 from typing import Any
 
 
-def upload(source: str, *, to: str, sample: int = 0, seed: int = 42) -> dict[str, Any]:
+def upload(source: str, *, to: str, note: str, sample: int = 0, seed: int = 42) -> dict[str, Any]:
     """
     Bring the raw reviews into S3.
 
@@ -17,19 +18,30 @@ def upload(source: str, *, to: str, sample: int = 0, seed: int = 42) -> dict[str
 
     :param source: a path or S3 URI; empty for the public data set, or else made-up reviews.
     :param to: S3 URI of the object; replaced whole, or not at all.
+    :param note: S3 URI of a JSON object that says where they came from: whether they are made up must not get lost.
     :param sample: so many rows, chosen with ``seed``; 0 keeps them all.
     """
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
     from include.reviews import fetch
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "reviews.csv"
-        origin = fetch(source, file)
-        print(f"{'SYNTHETIC reviews, made up' if origin.synthetic else 'Reviews'}: {origin.source}")
+        found = fetch(source, file)
+        print(f"{'SYNTHETIC reviews, made up' if found.synthetic else 'Reviews'}: {found.source}")
         if sample:
             print(f"Keeping {keep_sample(file, sample, seed)} rows")
         S3Hook().load_file(str(file), key=to, replace=True)
-    return {"uri": to, "source": origin.source, "synthetic": origin.synthetic}
+    result = {"uri": to, "source": found.source, "synthetic": found.synthetic}
+    S3Hook().load_string(json.dumps(result), key=note, replace=True)
+    return result
+
+
+def origin(note: str) -> dict[str, Any]:
+    """What :func:`upload` noted about the present raw reviews."""
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    return dict(json.loads(S3Hook().read_key(note)))
 
 
 def keep_sample(file: Path, rows: int, seed: int) -> int:

@@ -169,18 +169,22 @@ def _csv_member(archive: zipfile.ZipFile, source: str) -> zipfile.ZipInfo:
     members = [
         member
         for member in archive.infolist()
-        if member.filename.lower().endswith(".csv") and not _is_leftover(PurePosixPath(member.filename))
+        if member.filename.lower().endswith(".csv") and not _is_leftover(_path(member))
     ]
     if len(members) != 1:
         names = ", ".join(member.filename for member in members[:5]) or "none"
         raise SourceError(f"the archive {source} must have one .csv file in it; it has {len(members)}: {names}")
     member = members[0]
-    path = PurePosixPath(member.filename.replace("\\", "/"))
+    path = _path(member)
     if path.is_absolute() or ".." in path.parts or member.external_attr >> 28 == 0xA:
         raise SourceError(f"the archive {source} has a member that points elsewhere: {member.filename}")
     if member.file_size > LARGEST or member.file_size > MOST_COMPRESSED * max(member.compress_size, 1):
         raise SourceError(f"the archive {source} would unpack to {member.file_size:,} bytes: refused")
     return member
+
+
+def _path(member: zipfile.ZipInfo) -> PurePosixPath:
+    return PurePosixPath(member.filename.replace("\\", "/"))
 
 
 def _is_leftover(path: PurePosixPath) -> bool:

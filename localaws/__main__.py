@@ -10,6 +10,8 @@ from localaws import lifecycle
 from localaws.lifecycle import Home, LifecycleError
 
 DEFAULT_PORT = 4566
+#: how long a job may take to end by itself before it is killed.
+JOB_GRACE_SECONDS = 10.0
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,10 +36,14 @@ def _parser() -> argparse.ArgumentParser:
         ("serve", "answer until stopped"),
         ("stop", "end the server of this home"),
         ("status", "say whether it runs, and where"),
-        ("reset", "throw its state away; the credentials stay"),
+        ("reset", "end its jobs and throw its state away; the credentials stay"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--home", type=Path, default=Path(".local"), help="where everything is kept (.local)")
+        if name == "stop":
+            command.add_argument(
+                "--jobs", action="store_true", help="end the running jobs too: they outlive the server"
+            )
         if name == "serve":
             command.add_argument("--port", type=_port, default=DEFAULT_PORT, help="0 takes a free one (4566)")
     return parser
@@ -65,10 +71,19 @@ def _serve(home: Home, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _stop(home: Home, _: argparse.Namespace) -> int:
+def _stop(home: Home, arguments: argparse.Namespace) -> int:
     pid = lifecycle.stop(home)
     print(f"stopped (pid {pid})" if pid else "not running")
+    if arguments.jobs:
+        _end_jobs(home)
     return 0
+
+
+def _end_jobs(home: Home) -> None:
+    from localaws.jobs import control
+
+    for job in control.end_all(home.state, JOB_GRACE_SECONDS):
+        print(f"ended {job}")
 
 
 def _status(home: Home, _: argparse.Namespace) -> int:
@@ -81,6 +96,8 @@ def _status(home: Home, _: argparse.Namespace) -> int:
 
 
 def _reset(home: Home, _: argparse.Namespace) -> int:
+    lifecycle.require_stopped(home)
+    _end_jobs(home)
     print(f"removed {home.state}" if lifecycle.reset(home) else "nothing to remove")
     return 0
 

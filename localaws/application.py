@@ -1,4 +1,4 @@
-"""From a request to its answer: guard, signature, router, then our own service or moto."""
+"""From a request that the guard has let in to its answer: signature, router, then our own service or moto."""
 
 from __future__ import annotations
 
@@ -57,7 +57,6 @@ class Application:
         """The answer to one request; never raises."""
         signing_name = ""
         try:
-            guard.check(request)
             signature = sigv4.verify(request, self._key)
             signing_name = signature.service if signature else ""
             request = _plain(request, signature)
@@ -83,6 +82,9 @@ class Application:
             return self._moto.handle("cognito-idp", "GetSigningCertificate", request)
         where = route(request, signature.service if signature else "")
         _check_signed(where, signature)
+        if "smithy-protocol" in request.headers:
+            protocol = request.headers.get("smithy-protocol")
+            raise NotImplementedByLocalAws(f"localaws does not implement the protocol {protocol}.")
         if (where.service, where.operation) in LIVE:
             return self._ours(where, request)
         if carries(where.service, where.operation):

@@ -50,6 +50,6 @@ def bucket_of_host(request: HttpRequest) -> str | None:
 
 
 def limit(request: HttpRequest) -> int:
-    """The most bytes that the request's body may have: known before it is read."""
-    is_object = "x-amz-target" not in request.headers and sigv4.claimed_service(request) in ("", "s3")
-    return MAX_OBJECT if is_object else MAX_DOCUMENT
+    """The most bytes that the request's body may have: known before it is read, so that nobody unknown fills memory."""
+    is_signed_object = sigv4.claimed_service(request) == "s3" or "Signature=" in request.query_string
+    return MAX_OBJECT if is_signed_object and "x-amz-target" not in request.headers else MAX_DOCUMENT

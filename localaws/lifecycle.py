@@ -112,6 +112,17 @@ def stop(home: Home, seconds: float = STOP_SECONDS) -> int | None:
     return pid
 
 
+def require_stopped(home: Home) -> None:
+    """
+    Go on only where no server runs.
+
+    :raises LifecycleError: one does.
+    """
+    pid = running(home)
+    if pid is not None:
+        raise LifecycleError(f"localaws runs for {home.path} (pid {pid}): stop it first")
+
+
 def reset(home: Home) -> bool:
     """
     Throw the state away; the credentials stay.
@@ -119,9 +130,7 @@ def reset(home: Home) -> bool:
     :returns: whether there was any.
     :raises LifecycleError: the server runs, or the folder is not localaws's.
     """
-    pid = running(home)
-    if pid is not None:
-        raise LifecycleError(f"localaws runs for {home.path} (pid {pid}): stop it first")
+    require_stopped(home)
     if home.state.is_symlink():
         raise LifecycleError(f"{home.state} is a link, not a folder of localaws: remove it by hand")
     if not home.state.exists():

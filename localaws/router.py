@@ -80,9 +80,6 @@ def _by_target() -> dict[str, str]:
 
 
 def _action(request: HttpRequest) -> str:
-    rpc = re.fullmatch(r"/service/[^/]+/operation/(\w+)", request.path)
-    if rpc:
-        return rpc.group(1)
     form = dict(parse_qsl(request.body[:100_000].decode("utf-8", "replace"))) if request.body else {}
     return form.get("Action") or dict(request.query).get("Action", "")
 

@@ -47,7 +47,9 @@ def serve(home: Home, port: int) -> None:
         signal.signal(number, lambda *_: stop.set())
     with ExitStack() as closing:
         closing.enter_context(lifecycle.acquire(home))
-        home.state.mkdir(parents=True, exist_ok=True)
+        home.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Secrets and other people's data are in there: nobody else on this machine may look.
+        home.state.chmod(0o700)
         home.facts.unlink(missing_ok=True)
         _log_to_file(home)
         context = closing.enter_context(_answering(home, port))

@@ -17,7 +17,7 @@ from localaws import guard
 from localaws.errors import AwsError
 from localaws.moto_bridge import MotoRequestHandler
 from localaws.wire import faults, sigv4
-from localaws.wire.http import Headers, HttpRequest, HttpResponse
+from localaws.wire.http import FileBody, Headers, HttpRequest, HttpResponse
 
 access = logging.getLogger("localaws.access")
 
@@ -69,6 +69,7 @@ class Handler(MotoRequestHandler):
         with self.server.busy:
             request = self._head_of_request()
             try:
+                guard.check(request)
                 request.body = self._body(request)
             except AwsError as error:
                 # What is left of the body would be taken for the next request.
@@ -123,13 +124,18 @@ class Handler(MotoRequestHandler):
 
     def _write(self, response: HttpResponse) -> None:
         head = self._head_of_response(response)
+        body = response.body
         if self.command == "HEAD":
             self.wfile.write(head)
-        elif len(response.body) <= _ONE_WRITE:
-            self.wfile.write(head + response.body)
+        elif isinstance(body, FileBody):
+            self.wfile.write(head)
+            with body.file:
+                self.connection.sendfile(body.file, body.start, len(body))
+        elif len(body) <= _ONE_WRITE:
+            self.wfile.write(head + body)
         else:
             self.wfile.write(head)
-            self.wfile.write(response.body)
+            self.wfile.write(body)
 
     def _head_of_response(self, response: HttpResponse) -> bytes:
         headers = [(name, value) for name, value in response.headers if name.lower() not in _OWN_HEADERS]

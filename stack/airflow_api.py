@@ -44,17 +44,22 @@ class AirflowApi:
         """
         if "Authorization" not in self._session.headers:
             self._log_in()
-        answer = self._session.request(method, f"{self.stack.airflow_url}/api/v2{path}", timeout=30, **options)
+        answer = self._request(method, f"/api/v2{path}", **options)
         if answer.status_code == 401:
             self._log_in()
-            answer = self._session.request(method, f"{self.stack.airflow_url}/api/v2{path}", timeout=30, **options)
+            answer = self._request(method, f"/api/v2{path}", **options)
         if not answer.ok:
             raise StackError(f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:500]}")
         return answer.json() if answer.content else None
 
+    def _request(self, method: str, path: str, **options: Any) -> requests.Response:
+        try:
+            return self._session.request(method, f"{self.stack.airflow_url}{path}", timeout=60, **options)
+        except requests.RequestException as error:
+            raise StackError(f"Airflow does not answer on {self.stack.airflow_url}: {error}") from error
+
     def _log_in(self) -> None:
-        body = {"username": "admin", "password": self.password}
-        answer = self._session.post(f"{self.stack.airflow_url}/auth/token", json=body, timeout=30)
+        answer = self._request("POST", "/auth/token", json={"username": "admin", "password": self.password})
         if not answer.ok:
             raise StackError(f"Airflow refused the login of admin: {answer.status_code} {answer.text[:300]}")
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"

@@ -43,7 +43,9 @@ def up(stack: Stack, say: Say = print) -> None:
         say(f"localaws answers on {stack.localaws_url}")
     if not airflow:
         start_airflow(stack, say)
-        say(f"Airflow answers on {stack.airflow_url}")
+    # Also where it ran already: an earlier start may have been interrupted before Airflow answered.
+    wait_for_airflow(stack)
+    say(f"Airflow answers on {stack.airflow_url}")
 
 
 def start_localaws(stack: Stack) -> None:
@@ -62,7 +64,7 @@ def start_localaws(stack: Stack) -> None:
 
 
 def start_airflow(stack: Stack, say: Say = print) -> None:
-    """Make Airflow's database if need be, start its components and wait until all are healthy."""
+    """Make Airflow's database if need be, start its components."""
     environment = stack.airflow_environment()
     stack.airflow_home.mkdir(parents=True, exist_ok=True)
     _write_settings(stack)
@@ -79,6 +81,10 @@ def start_airflow(stack: Stack, say: Say = print) -> None:
         raise StackError(f"airflow db migrate failed:\n{(migrate.stdout + migrate.stderr)[-3000:]}")
     for name in AIRFLOW:
         start_component(stack, name)
+
+
+def wait_for_airflow(stack: Stack) -> None:
+    """Wait until Airflow's API answers and all its components send heartbeats."""
     processes.wait_until(
         AirflowApi(stack).healthy,
         what="Airflow",

@@ -1,4 +1,4 @@
-"""A DuckDB of its own for each query: Trino's settings and macros in it, and no way out of it."""
+"""A DuckDB of its own for each query: Trino's settings in it, and no way out of it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ _SETTINGS = {
     "TimeZone": "UTC",
     # A double divided by zero is Infinity or NaN in Trino; a whole number fails.
     "ieee_floating_point_ops": "true",
+    # A constant to order by is allowed in Trino, useless as it is.
+    "order_by_non_integer_literal": "true",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
@@ -39,10 +41,16 @@ def connect(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         for name, value in _SETTINGS.items():
             connection.execute(f"SET {name} = {text(value)}")
         connection.execute(f"SET temp_directory = {text(str(spill))}")
-        connection.execute(macros.statements())
         yield connection
     finally:
         connection.close()
+
+
+def define(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+    """``sql``, now that the macros that it uses are there."""
+    for statement in macros.needed(sql):
+        connection.execute(statement)
+    return sql
 
 
 def lock(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> None:
@@ -59,14 +67,26 @@ def lock(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> None:
 
 _MARKED = re.compile("\x1f(?:(?P<name>[A-Z_]+): )?(?P<message>.*?)\x1f", re.DOTALL)
 _CAST = re.compile(r"Could not convert (?:string )?'(?P<value>.*?)' to (?P<type>[A-Z0-9_]+)", re.DOTALL)
-_TYPE_NAMES = {"INT32": "INT", "INT64": "BIGINT", "INT16": "SMALLINT", "INT8": "TINYINT", "FLOAT": "REAL", "BOOL": "BOOLEAN"}
+_TYPE_NAMES = {
+    "INT32": "INT",
+    "INT64": "BIGINT",
+    "INT16": "SMALLINT",
+    "INT8": "TINYINT",
+    "FLOAT": "REAL",
+    "BOOL": "BOOLEAN",
+}
 #: what DuckDB says -> the name and the words that Trino has for it; ``None`` keeps DuckDB's.
 _MEANINGS: list[tuple[str, str, str | None]] = [
     ("Division by zero", "DIVISION_BY_ZERO", "Division by zero"),
-    ("More than one row returned by a subquery", "SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows"),
+    (
+        "More than one row returned by a subquery",
+        "SUBQUERY_MULTIPLE_ROWS",
+        "Scalar sub-query has returned multiple rows",
+    ),
     ("Map keys must be unique", "INVALID_FUNCTION_ARGUMENT", "Duplicate map keys are not allowed"),
     ("Malformed JSON", "INVALID_FUNCTION_ARGUMENT", "Cannot convert value to JSON"),
     ("Could not parse string", "INVALID_FUNCTION_ARGUMENT", None),
+    ("Invalid escape string", "INVALID_FUNCTION_ARGUMENT", "Escape string must be a single character"),
     ("Overflow", "NUMERIC_VALUE_OUT_OF_RANGE", None),
     ("out of range", "NUMERIC_VALUE_OUT_OF_RANGE", None),
     ("timestamp field value", "INVALID_CAST_ARGUMENT", None),
@@ -92,6 +112,8 @@ def translate(error: duckdb.Error) -> Exception:
         return QueryError("EXCEEDED_LOCAL_MEMORY_LIMIT", f"Query exceeded local memory limit: {_first_line(message)}")
     if isinstance(error, duckdb.DataError | duckdb.InvalidInputException):
         return QueryError("INVALID_FUNCTION_ARGUMENT", _first_line(message))
+    if isinstance(error, duckdb.BinderException | duckdb.NotImplementedException):
+        return QueryError("NOT_SUPPORTED", f"{_first_line(message)} (localaws)")
     return QueryError("GENERIC_INTERNAL_ERROR", _first_line(message), category=SYSTEM, error_type=200)
 
 

@@ -66,4 +66,8 @@ class MalformedQuery(Exception):
 
 
 class Cancelled(Exception):
-    """StopQueryExecution asked for the end of this query."""
+    """StopQueryExecution asked for the end of this query, or (``reason``) its work group's limit did."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason

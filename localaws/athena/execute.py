@@ -62,6 +62,3 @@ def refuse_at_start(statement: nodes.Statement) -> str | None:
         except QueryError as error:
             return error.reason
     return None
-
-
-

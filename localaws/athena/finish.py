@@ -11,7 +11,6 @@ from localaws.athena import results
 from localaws.athena.errors import SYSTEM, QueryError
 from localaws.athena.job import Outcome
 
-_OCTETS = "application/octet-stream"
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -28,7 +27,7 @@ def write(record: dict[str, Any], outcome: Outcome, s3: Any) -> dict[str, Any]:
     changes["_written"] = [outcome.written.rows, outcome.written.bytes]
     try:
         if outcome.file is not None:
-            s3.upload_file(str(outcome.file), *results.split(uri), ExtraArgs={"ContentType": _OCTETS})
+            results.upload(s3, outcome.file, uri)
         elif outcome.manifest is not None:
             if outcome.manifest or outcome.update_type != "INSERT":
                 changes["_manifest"] = f"{uri}-manifest.csv"
@@ -36,7 +35,9 @@ def write(record: dict[str, Any], outcome: Outcome, s3: Any) -> dict[str, Any]:
         else:
             _put(s3, uri, "\n".join(outcome.lines or []).encode())
         if outcome.columns:
-            body = results.metadata(record["QueryExecutionId"], outcome.columns, outcome.update_type, outcome.update_count)
+            body = results.metadata(
+                record["QueryExecutionId"], outcome.columns, outcome.update_type, outcome.update_count
+            )
             _put(s3, f"{uri}.metadata", body)
     except (ClientError, BotoCoreError) as error:
         message = f"Failed to write query results to Amazon S3: {error}"
@@ -59,4 +60,4 @@ def write_failure(record: dict[str, Any], error: QueryError, s3: Any) -> None:
 
 def _put(s3: Any, uri: str, body: bytes) -> None:
     bucket, key = results.split(uri)
-    s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=_OCTETS)
+    s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=results.OCTETS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,13 +103,25 @@ class Job:
     cache: Cache
     control: Control
     folder: Path
-    #: told of every data file before it is uploaded, so that an interrupted write can be undone.
-    plan: Any = None
+    #: told of data files (``_planned``) and of the table (``_created``) before they are made, so that it can be undone.
+    plan: Callable[..., None] = lambda **_: None
+    #: the work group's BytesScannedCutoffPerQuery.
+    limit: int | None = None
 
     @property
     def glue(self) -> Any:
         """The Glue client."""
         return self.catalog.glue
+
+    def scanned(self, size: int) -> None:
+        """
+        Called with what has been read so far.
+
+        :raises Cancelled: it is more than the work group allows, or the query is to stop.
+        """
+        self.control.check()
+        if self.limit is not None and size > self.limit:
+            raise Cancelled("Query cancelled! : Bytes scanned limit was exceeded")
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:

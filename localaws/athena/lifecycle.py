@@ -16,6 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from localaws.athena.errors import SYSTEM, Cancelled, QueryError
 from localaws.context import Context
 
@@ -105,9 +107,17 @@ class Queries:
             return self._cache
 
     def _undo(self, record: dict[str, Any]) -> None:
+        """Take back the data files and the table of a statement that did not come to its end."""
         for uri in record.get("_planned", ()):
             bucket, _, key = uri.removeprefix("s3://").partition("/")
             self._ctx.client("s3").delete_object(Bucket=bucket, Key=key)
+        if "_created" in record:
+            database, name = record["_created"]
+            try:
+                self._ctx.client("glue").delete_table(DatabaseName=database, Name=name)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "EntityNotFoundException":
+                    raise
 
     def _run_logged(self, execution: str) -> None:
         try:
@@ -130,17 +140,22 @@ class Queries:
         try:
             job = self._job(record, folder)
             outcome = self._execute(record, job)
-            job.control.check()
+            if outcome.manifest is None:
+                # Data that is written stays: stopping it now would come too late.
+                job.control.check()
             changes = finish.write(record, outcome, self._ctx.client("s3"))
             self._succeed(execution, outcome, changes)
-        except Cancelled:
-            if self._stopping:
-                self._undo(self._ctx.store.get(KIND, execution) or {})
+        except Cancelled as cancelled:
+            self._undo(self._ctx.store.get(KIND, execution) or {})
+            if cancelled.reason:
+                self._end(execution, "CANCELLED", cancelled.reason)
         except QueryError as error:
+            self._undo(self._ctx.store.get(KIND, execution) or {})
             finish.write_failure(record, error, self._ctx.client("s3"))
             self._fail(execution, error)
         except Exception as error:
             _LOGGER.exception("query execution %s", execution)
+            self._undo(self._ctx.store.get(KIND, execution) or {})
             message = f"{type(error).__name__}: {error}"
             self._fail(execution, QueryError("GENERIC_INTERNAL_ERROR", message, category=SYSTEM, error_type=200))
         finally:
@@ -167,13 +182,13 @@ class Queries:
         with self._lock:
             control = self._controls[execution]
 
-        def plan(uris: list[str]) -> None:
-            self._ctx.store.update(KIND, execution, lambda body: body.update(_planned=uris))
+        def plan(**steps: Any) -> None:
+            self._ctx.store.update(KIND, execution, lambda body: body.update(steps))
 
         context = record["QueryExecutionContext"]
         return Job(
             id=execution,
-            database=(context.get("Database") or "default").lower(),
+            database=(context.get("Database") or "default").strip('`"').lower(),
             output=record["_output"],
             catalog=Catalog(self._ctx.client("glue")),
             s3=self._ctx.client("s3"),
@@ -181,27 +196,34 @@ class Queries:
             control=control,
             folder=folder,
             plan=plan,
+            limit=record.get("_limit"),
         )
 
     def _execute(self, record: dict[str, Any], job: Job) -> Outcome:
-        from localaws.athena import parameters
+        from localaws.athena import parameters, prepared
         from localaws.athena.ddl.parser import parse
         from localaws.athena.errors import MalformedQuery
         from localaws.athena.execute import execute
+        from localaws.athena.job import Outcome
 
         catalog = (record["QueryExecutionContext"].get("Catalog") or "awsdatacatalog").lower()
         if catalog not in ("awsdatacatalog", "hive"):
             raise QueryError("CATALOG_NOT_FOUND", f"Catalog '{catalog}' does not exist")
         try:
-            sql = parameters.bind(record["_statement"], record.get("ExecutionParameters") or [])
-            return execute(parse(sql), job)
+            sql = record["_statement"]
+            if record["StatementType"] == "DML" or record["SubstatementType"] == "CREATE_TABLE_AS_SELECT":
+                sql = parameters.bind(sql, record.get("ExecutionParameters") or [])
+            statement = parse(sql)
+            if prepared.change(statement, self._ctx, record["WorkGroup"]):
+                return Outcome(lines=[])
+            return execute(statement, job)
         except MalformedQuery as error:
             raise QueryError("SYNTAX_ERROR", str(error)) from error
 
     def _succeed(self, execution: str, outcome: Outcome, changes: dict[str, Any]) -> None:
         def extra(record: dict[str, Any]) -> None:
             record.update(changes)
-            record.pop("_planned", None)
+            _forget_plan(record)
             record["Statistics"]["DataScannedInBytes"] = outcome.scanned
             record["Statistics"]["QueryPlanningTimeInMillis"] = round(outcome.planning_seconds * 1000)
             if outcome.manifest is not None and "_manifest" in record:
@@ -213,7 +235,7 @@ class Queries:
 
     def _fail(self, execution: str, error: QueryError) -> None:
         def extra(record: dict[str, Any]) -> None:
-            record.pop("_planned", None)
+            _forget_plan(record)
             record["Status"]["AthenaError"] = {
                 "ErrorCategory": error.category,
                 "ErrorType": error.error_type,
@@ -238,6 +260,11 @@ class Queries:
             record["Statistics"].update(_times(record, now))
 
         self._ctx.store.update(KIND, execution, end)
+
+
+def _forget_plan(record: dict[str, Any]) -> None:
+    for step in ("_planned", "_created"):
+        record.pop(step, None)
 
 
 def _times(record: dict[str, Any], now: datetime) -> dict[str, int]:

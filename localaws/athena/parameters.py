@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlglot import exp
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from localaws.athena import types
 from localaws.athena.errors import MalformedQuery, QueryError
@@ -36,11 +36,16 @@ def literal(value: str) -> str:
     So ``'abc'``, ``1 + 1``, ``DATE '2020-01-01'`` and ``NULL`` mean themselves, and ``abc`` means ``'abc'``.
     """
     try:
-        tree = trino.parse(f"SELECT {value}")
-    except MalformedQuery:
+        tree, ends = trino.parse(f"SELECT {value}"), trino.tokens(value)[-1].end + 1 == len(value.rstrip())
+    except (MalformedQuery, IndexError):
         return types.text(value)
     plain = isinstance(tree, exp.Select) and len(tree.expressions) == 1 and set(_given(tree)) == {"expressions"}
-    if not plain or isinstance(tree.expressions[0], exp.Alias | exp.Star) or tree.find(exp.Column, exp.Placeholder):
+    # What a comment ends would swallow what follows it.
+    if (
+        not (plain and ends)
+        or isinstance(tree.expressions[0], exp.Alias | exp.Star)
+        or tree.find(exp.Column, exp.Placeholder)
+    ):
         return types.text(value)
     return f"({value})"
 

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - this writes SQL: every name in it is quoted, every literal escaped, by localaws.athena.types.
 """SELECT and EXPLAIN: compiled, its tables loaded, run, and written as Athena's CSV."""
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def running(sql: str, job: Job) -> Iterator[Running]:
     started = time.monotonic()
     relation, analysis = compile_text(sql, job)
     with job.cache.session() as session, job.connect() as connection:
-        loader = Loader(connection, job.catalog, job.s3, session, job.control.check)
+        loader = Loader(connection, job.catalog, job.s3, session, job.scanned)
         for use in analysis.tables:
             loader.load(use)
         engine.lock(connection, loader.files)
@@ -83,7 +84,7 @@ def write_csv(query: Running, names: list[str], path: Path, job: Job) -> int:
     rows = 0
     with open(path, "w", encoding="utf-8", newline="") as file:
         file.write(",".join('"' + name.replace('"', '""') + '"' for name in names) + "\n")
-        for batch in query.connection.execute(sql).to_arrow_reader(50_000):
+        for batch in query.connection.sql(engine.define(query.connection, sql)).to_arrow_reader(50_000):
             job.control.check()
             if batch.num_rows:
                 file.write("\n".join(batch.column(0).to_pylist()) + "\n")
@@ -103,7 +104,9 @@ def explain(sql: str, job: Job, *, analyze: bool, validate: bool) -> Outcome:
     with running(sql, job) as query:
         word = "EXPLAIN ANALYZE" if analyze else "EXPLAIN"
         try:
-            answer = query.connection.execute(f"{word} {query.relation.sql}").fetchall()
+            answer = query.connection.execute(
+                engine.define(query.connection, f"{word} {query.relation.sql}")
+            ).fetchall()
         except duckdb.NotImplementedException as error:
             raise QueryError("NOT_SUPPORTED", str(error)) from error
         plan = "\n".join(row[1] for row in answer)

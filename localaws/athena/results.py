@@ -7,11 +7,16 @@ import binascii
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from localaws.athena.types import ColumnInfo
 
+#: the content type of what Athena writes.
+OCTETS = "application/octet-stream"
 _CHUNK = 1 << 20
+#: from here on an upload goes in parts.
+_LARGE = 16 << 20
 #: ``.csv`` of a query, ``.txt`` of all else, and no file of its own (but a name for its metadata) for what writes data.
 _NAMES = {"SELECT": "{id}.csv", "INSERT": "{id}", "UNLOAD": "{id}", "CREATE_TABLE_AS_SELECT": "tables/{id}"}
 
@@ -25,6 +30,16 @@ def split(uri: str) -> tuple[str, str]:
     """Bucket and key of ``s3://bucket/key``."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
+
+
+def upload(s3: Any, path: Path, uri: str) -> None:
+    """Put a local file into S3."""
+    bucket, key = split(uri)
+    if path.stat().st_size >= _LARGE:
+        s3.upload_file(str(path), bucket, key, ExtraArgs={"ContentType": OCTETS})
+        return
+    with open(path, "rb") as file:
+        s3.put_object(Bucket=bucket, Key=key, Body=file, ContentType=OCTETS)
 
 
 def metadata(identifier: str, columns: list[ColumnInfo], update_type: str | None, update_count: int | None) -> bytes:

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - this writes SQL: every name in it is quoted, every literal escaped, by localaws.athena.types.
 """CTAS, INSERT and UNLOAD: a query's rows to data files in S3, all of them or none, and the catalog told last."""
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localaws.athena import files, results, types
+from botocore.exceptions import ClientError
+
+from localaws.athena import engine, files, results, types
 from localaws.athena.ddl import nodes, tables
 from localaws.athena.errors import QueryError
 from localaws.athena.job import Job, Outcome
@@ -61,9 +64,20 @@ def create_table_as(statement: nodes.CreateTableAs, job: Job) -> Outcome:
         scanned = query.scanned
     table = writer.table(name, columns[: len(columns) - len(partitioned)], location)
     table["PartitionKeys"] = [{"Name": c, "Type": types.hive(k)} for c, k in columns[len(columns) - len(partitioned) :]]
-    job.glue.create_table(DatabaseName=database, TableInput=table)
+    _create(database, name, table, job)
     _register(database, name, table["StorageDescriptor"], written, [c for c, _ in columns[-len(partitioned) :]], job)
     return _outcome("CREATE TABLE", written, scanned)
+
+
+def _create(database: str, name: str, table: dict[str, Any], job: Job) -> None:
+    try:
+        job.glue.create_table(DatabaseName=database, TableInput=table)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AlreadyExistsException":
+            raise
+        # Another statement made it meanwhile.
+        raise QueryError("TABLE_ALREADY_EXISTS", f"Table 'awsdatacatalog.{database}.{name}' already exists") from error
+    job.plan(_created=[database, name])
 
 
 def _outcome(update: str, written: Written, scanned: int) -> Outcome:
@@ -77,7 +91,7 @@ def _target_columns(query: Running, partitioned: list[str]) -> list[tuple[str, T
 
     :raises QueryError: one has no name, two have the same, one has no type, or the partition columns are not the last.
     """
-    columns = []
+    columns: list[tuple[str, Type]] = []
     for index, (name, kind) in enumerate(zip(query.relation.names, query.relation.types, strict=True), start=1):
         if not name:
             raise QueryError("MISSING_COLUMN_NAME", f"Column name not specified at position {index}", (1, 1))
@@ -91,8 +105,8 @@ def _target_columns(query: Running, partitioned: list[str]) -> list[tuple[str, T
     if missing:
         raise QueryError("INVALID_TABLE_PROPERTY", f"Partition columns {missing} not present in schema")
     if partitioned and (names[-len(partitioned) :] != partitioned or len(partitioned) == len(names)):
-        message = f"Partition keys must be the last columns in the table and in the same order as the table properties: {partitioned}"
-        raise QueryError("HIVE_COLUMN_ORDER_MISMATCH", message)
+        rule = "Partition keys must be the last columns in the table and in the same order as the table properties"
+        raise QueryError("HIVE_COLUMN_ORDER_MISMATCH", f"{rule}: {partitioned}")
     for _, kind in columns:
         types.hive(kind)
     return columns
@@ -147,7 +161,10 @@ def _as_columns(query: Running, columns: list[tuple[str, Type]], named: list[str
         raise QueryError("COLUMN_NOT_FOUND", f"Insert column name does not exist in target table: {unknown[0]}", (1, 1))
     given = query.relation.types
     wanted = [known[name] for name in named]
-    fits = [types.common(have, want) == want or (have.is_text and want.is_text) for have, want in zip(given, wanted, strict=False)]
+    fits = [
+        types.common(have, want) == want or (have.is_text and want.is_text)
+        for have, want in zip(given, wanted, strict=False)
+    ]
     if len(given) != len(wanted) or not all(fits):
         shown = ", ".join(str(kind) for kind in wanted), ", ".join(str(kind) for kind in given)
         message = f"Insert query has mismatched column types: Table: [{shown[0]}], Query: [{shown[1]}]"
@@ -184,9 +201,11 @@ def _write(
     """Files made locally, then uploaded; when one does not arrive, those that did are taken back."""
     texts = texts or [f"c{index}" for index in range(len(columns))]
     listed = ", ".join(
-        f"CAST({text} AS {types.duckdb(kind)}) AS {types.quote(name)}" for text, (name, kind) in zip(texts, columns, strict=True)
+        f"CAST({text} AS {types.duckdb(kind)}) AS {types.quote(name)}"
+        for text, (name, kind) in zip(texts, columns, strict=True)
     )
-    query.connection.execute(f"CREATE TEMP TABLE written AS SELECT {listed} FROM ({query.relation.sql})")
+    sql = f"CREATE TEMP TABLE written AS SELECT {listed} FROM ({query.relation.sql})"
+    query.connection.execute(engine.define(query.connection, sql))
     data, keys = columns[: len(columns) - partitioned], columns[len(columns) - partitioned :]
     local: dict[tuple[str, ...], Path] = {}
     rows = 0
@@ -215,11 +234,15 @@ def _partitions_of(query: Running, keys: list[tuple[str, Type]]) -> list[tuple[t
             f"{text} IS NOT DISTINCT FROM {'NULL' if value is None else types.text(value)}"
             for text, value in zip(texts, values, strict=True)
         ]
-        result.append((tuple(NULL_PARTITION if value in (None, "") else value for value in values), " AND ".join(conditions)))
+        result.append(
+            (tuple(NULL_PARTITION if value in (None, "") else value for value in values), " AND ".join(conditions))
+        )
     return result
 
 
-def _upload(local: dict[tuple[str, ...], Path], keys: list[str], location: str, writer: files.Writer, job: Job) -> dict[tuple[str, ...], str]:
+def _upload(
+    local: dict[tuple[str, ...], Path], keys: list[str], location: str, writer: files.Writer, job: Job
+) -> dict[tuple[str, ...], str]:
     bucket, prefix = split_location(location)
     stamp = time.strftime("%Y%m%d_%H%M%S", time.gmtime())
     planned = {}
@@ -227,12 +250,11 @@ def _upload(local: dict[tuple[str, ...], Path], keys: list[str], location: str, 
         folders = "".join(f"{escape(key)}={escape(value)}/" for key, value in zip(keys, values, strict=True))
         name = f"{stamp}_{number:05}_{job.id[:5]}_{uuid.uuid4()}{writer.suffix}"
         planned[values] = f"s3://{bucket}/{prefix}{folders}{name}"
-    if job.plan is not None:
-        job.plan(list(planned.values()))
+    job.plan(_planned=list(planned.values()))
     try:
         for values, uri in planned.items():
             job.control.check()
-            job.s3.upload_file(str(local[values]), *results.split(uri))
+            results.upload(job.s3, local[values], uri)
     except BaseException:
         remove(job.s3, list(planned.values()))
         raise
@@ -246,7 +268,9 @@ def remove(s3: Any, uris: list[str]) -> None:
         s3.delete_object(Bucket=bucket, Key=key)
 
 
-def _register(database: str, name: str, descriptor: dict[str, Any], written: Written, keys: list[str], job: Job) -> None:
+def _register(
+    database: str, name: str, descriptor: dict[str, Any], written: Written, keys: list[str], job: Job
+) -> None:
     """Tell the catalog of the partitions that were written to and that it does not know."""
     if not any(written.uris):
         return

@@ -61,17 +61,18 @@ class Catalog:
     The tables of one database, as one crawl sees and changes them.
 
     :param glue: a boto3 Glue client.
+    :param changes: filled in as tables are written.
     :param log: takes a level (``INFO``, ``WARN``, ``ERROR``) and a line for the crawl's log.
     :raises botocore.exceptions.ClientError: there is no such database.
     """
 
-    def __init__(self, glue: Any, database: str, prefix: str, policy: Policy, log: Log) -> None:
+    def __init__(self, glue: Any, database: str, prefix: str, policy: Policy, log: Log, changes: Changes) -> None:
         self._glue = glue
         self._database = database
         self._prefix = prefix
         self._policy = policy
         self._log = log
-        self.changes = Changes()
+        self.changes = changes
         pages = glue.get_paginator("get_tables").paginate(DatabaseName=database)
         self._tables: dict[str, dict[str, Any]] = {
             table["Name"]: table for page in pages for table in page["TableList"]

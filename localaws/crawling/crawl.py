@@ -28,15 +28,23 @@ class CrawlFailed(Exception):
     """The crawl cannot go on; the text is LastCrawl's ErrorMessage."""
 
 
-def crawl(ctx: Context, crawler: dict[str, Any], crawl_id: str, cancelled: threading.Event, log: CrawlLog) -> Changes:
+def crawl(
+    ctx: Context,
+    crawler: dict[str, Any],
+    crawl_id: str,
+    cancelled: threading.Event,
+    log: CrawlLog,
+    changes: Changes,
+) -> None:
     """
     Crawl all targets of a crawler (GetCrawler's shape) and write what was found.
 
+    :param changes: filled in as the catalog is written, so that a failed crawl tells what it did until then.
     :raises Cancelled: the event was set; tables that were written until then stay.
     :raises CrawlFailed: no such database, bucket or classifier.
     """
     log("BENCHMARK", f"Running Start Crawl for Crawler {crawler['Name']}")
-    catalog = _open_catalog(ctx, crawler, log)
+    catalog = _open_catalog(ctx, crawler, log, changes)
     classifiers = _classifiers(ctx, crawler)
     targets = crawler["Targets"]["S3Targets"]
     trees = [_classified(ctx, target, classifiers, cancelled, log) for target in targets]
@@ -52,15 +60,14 @@ def crawl(ctx: Context, crawler: dict[str, Any], crawl_id: str, cancelled: threa
     locations = [Location.parse(target["Path"]) for target in targets]
     catalog.remove_missing(crawler["Name"], [location.uri(location.prefix) for location in locations])
     log("BENCHMARK", "Finished writing to Catalog")
-    _summarise(catalog.changes, log)
-    return catalog.changes
+    _summarise(changes, log)
 
 
-def _open_catalog(ctx: Context, crawler: dict[str, Any], log: CrawlLog) -> Catalog:
+def _open_catalog(ctx: Context, crawler: dict[str, Any], log: CrawlLog, changes: Changes) -> Catalog:
     policy = configuration.catalog_policy(crawler.get("Configuration"), crawler["SchemaChangePolicy"])
     database = crawler["DatabaseName"]
     try:
-        return Catalog(ctx.client("glue"), database, crawler.get("TablePrefix", ""), policy, log)
+        return Catalog(ctx.client("glue"), database, crawler.get("TablePrefix", ""), policy, log, changes)
     except ClientError as error:
         if error.response["Error"]["Code"] != "EntityNotFoundException":
             raise

@@ -155,7 +155,7 @@ def _statistics(item: S3Object, found: Found) -> Statistics:
     records = found.records
     if not found.complete and found.format.compression == "none":
         # Only the beginning was read: the rest has as many records a byte.
-        records = round(item.size * records / found.record_bytes)
+        records = round(item.size * records / max(found.record_bytes, 1))
     return Statistics(1, item.size, records)
 
 

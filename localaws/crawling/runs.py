@@ -1,4 +1,9 @@
-"""Crawls as threads of the server: started, stopped, finished, and never RUNNING for ever after a crash."""
+"""
+Crawls as threads of the server: started, stopped, finished.
+
+A crawl that the server's end interrupts is run again, under its id, when the server is back: crawling twice does no
+harm. One that is interrupted a second time is FAILED, so that no crawl can take the server down for ever.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +23,7 @@ from localaws.errors import AwsError
 
 _LOG = logging.getLogger(__name__)
 _HISTORY = 1000
-_INTERRUPTED = "Internal Service Exception: the server was stopped during the crawl"
+_INTERRUPTED = "Internal Service Exception: the server ended during the crawl, for the second time"
 #: how long an orderly stop of the server waits for crawls to notice.
 _STOP_SECONDS = 5
 
@@ -45,16 +50,24 @@ def begin(ctx: Context, name: str) -> None:
         if crawler["State"] != "READY":
             message = f"Crawler with name {name} has already started"
             raise AwsError(message, code="CrawlerRunningException", status=400)
-        crawler.update(State="RUNNING", _CrawlId=crawl_id, _Started=started)
+        crawler.update(State="RUNNING", _CrawlId=crawl_id, _Started=started, _Attempt=1)
 
-    if ctx.store.update("crawler", name, mark) is None:
-        raise not_found(name)
-    _remember(ctx, name, {"CrawlId": crawl_id, "State": "RUNNING", "StartTime": started, **_log_names(name, crawl_id)})
+    entry = {"CrawlId": crawl_id, "State": "RUNNING", "StartTime": started, **_log_names(name, crawl_id)}
+    with ctx.store.transaction():
+        if ctx.store.update("crawler", name, mark) is None:
+            raise not_found(name)
+        _remember(ctx, name, entry)
+        # Inside the transaction: whoever reads RUNNING finds the thread.
+        thread = _thread(ctx, name, crawl_id)
+    thread.start()
+
+
+def _thread(ctx: Context, name: str, crawl_id: str) -> threading.Thread:
     cancelled = threading.Event()
     thread = threading.Thread(target=_run, args=(ctx, name, crawl_id, cancelled), name=f"crawl-{name}", daemon=True)
     with _lock:
         _running[name] = (thread, cancelled)
-    thread.start()
+    return thread
 
 
 def cancel(ctx: Context, name: str) -> None:
@@ -69,7 +82,7 @@ def cancel(ctx: Context, name: str) -> None:
             raise AwsError(f"Crawler with name {name} isn't running", code="CrawlerNotRunningException", status=400)
         if crawler["State"] == "STOPPING":
             raise AwsError(f"Crawler with name {name} is stopping", code="CrawlerStoppingException", status=400)
-        crawler["State"] = "STOPPING"
+        crawler.update(State="STOPPING", _Cancelled=True)
 
     if ctx.store.update("crawler", name, mark) is None:
         raise not_found(name)
@@ -86,11 +99,15 @@ def _run(ctx: Context, name: str, crawl_id: str, cancelled: threading.Event) -> 
         crawler = ctx.store.get("crawler", name)
         if crawler is None:
             raise CrawlFailed("the crawler was deleted")
-        changes = crawl(ctx, crawler, crawl_id, cancelled, log)
+        crawl(ctx, crawler, crawl_id, cancelled, log, changes)
         status = "SUCCEEDED"
     except Cancelled:
-        status, error = ("FAILED", _INTERRUPTED) if _shutting_down.is_set() else ("CANCELLED", "")
-        log("INFO", error or "The crawl was stopped")
+        if _shutting_down.is_set():
+            log("WARN", "The server stops; it crawls again when it is back")
+            log.flush()
+            return
+        status = "CANCELLED"
+        log("INFO", "The crawl was stopped")
     except (CrawlFailed, ClientError) as reason:
         error = str(reason)
     except Exception as reason:  # the thread's outermost frame: a crawler must not stay RUNNING for ever
@@ -100,7 +117,9 @@ def _run(ctx: Context, name: str, crawl_id: str, cancelled: threading.Event) -> 
         log("ERROR", error)
     finish(ctx, name, status, error, changes, log)
     with _lock:
-        _running.pop(name, None)
+        # Since it is READY again, the next crawl may have begun.
+        if _running.get(name, (None,))[0] is threading.current_thread():
+            del _running[name]
 
 
 def finish(ctx: Context, name: str, status: str, error: str, changes: Changes, log: CrawlLog) -> None:
@@ -112,6 +131,8 @@ def finish(ctx: Context, name: str, status: str, error: str, changes: Changes, l
 
     def close(crawler: dict[str, Any]) -> None:
         started, crawl_id = crawler.pop("_Started"), crawler.pop("_CrawlId")
+        crawler.pop("_Attempt", None)
+        crawler.pop("_Cancelled", None)
         crawler["State"] = "READY"
         crawler["LastCrawl"] = {"Status": status, "StartTime": started, **_log_names(name, crawl_id)}
         if error:
@@ -126,24 +147,33 @@ def finish(ctx: Context, name: str, status: str, error: str, changes: Changes, l
             "TablesDeleted": len(changes.tables_deleted),
         }
 
-    # The history first: who sees READY sees the crawl COMPLETED.
-    _close_history(ctx, name, status, error, changes)
-    ctx.store.update("crawler", name, close)
+    with ctx.store.transaction():
+        _close_history(ctx, name, status, error, changes)
+        ctx.store.update("crawler", name, close)
 
 
 def recover(ctx: Context) -> None:
-    """At a server's start: crawls that its end interrupted are FAILED, with a reason."""
+    """At a server's start: run again what its end interrupted, or end it."""
     for crawler in ctx.store.all("crawler"):
-        if crawler["State"] == "READY":
-            continue
         name = crawler["Name"]
+        with _lock:
+            if crawler["State"] == "READY" or name in _running:
+                continue
         log = CrawlLog(ctx.client("logs"), name, crawler["_CrawlId"])
-        log("ERROR", _INTERRUPTED)
-        finish(ctx, name, "FAILED", _INTERRUPTED, Changes(), log)
+        if crawler.get("_Cancelled"):
+            finish(ctx, name, "CANCELLED", "", Changes(), log)
+        elif crawler["_Attempt"] > 1:
+            log("ERROR", _INTERRUPTED)
+            finish(ctx, name, "FAILED", _INTERRUPTED, Changes(), log)
+        else:
+            log("WARN", "The server ended during the crawl; it begins again")
+            log.flush()
+            ctx.store.update("crawler", name, lambda record: record.update(State="RUNNING", _Attempt=2))
+            _thread(ctx, name, crawler["_CrawlId"]).start()
 
 
 def shut_down() -> None:
-    """At an orderly stop of the server: end the crawls, and wait a little for them to say so."""
+    """At an orderly stop of the server: end the threads, and wait a little for them; the crawls go on at its start."""
     _shutting_down.set()
     with _lock:
         entries = list(_running.values())
@@ -158,10 +188,9 @@ def _log_names(name: str, crawl_id: str) -> dict[str, str]:
 
 
 def _remember(ctx: Context, name: str, entry: dict[str, Any]) -> None:
-    with ctx.store.transaction():
-        history = ctx.store.get("crawl-history", name) or {"Crawls": []}
-        history["Crawls"] = [entry, *history["Crawls"]][:_HISTORY]
-        ctx.store.put("crawl-history", name, history)
+    history = ctx.store.get("crawl-history", name) or {"Crawls": []}
+    history["Crawls"] = [entry, *history["Crawls"]][:_HISTORY]
+    ctx.store.put("crawl-history", name, history)
 
 
 def _close_history(ctx: Context, name: str, status: str, error: str, changes: Changes) -> None:

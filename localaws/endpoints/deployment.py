@@ -55,7 +55,9 @@ def discard(instance: Path) -> None:
     """End the process of an instance that a server before this one had started, and remove its folder."""
     saved = Process.saved(instance / "process.json")
     if saved is not None:
-        saved[0].end(GRACE)
+        process, more = saved
+        process.end(GRACE)
+        Path(more["socket"]).unlink(missing_ok=True)
     shutil.rmtree(instance, ignore_errors=True)
 
 

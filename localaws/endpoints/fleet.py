@@ -139,7 +139,8 @@ class Fleet:
             task(endpoint)
         except Exception as error:
             log.exception("%s of endpoint %s", task.__name__, endpoint)
-            if not self._closing:
+            # A deletion that failed is done again at the next start.
+            if not self._closing and self._record(endpoint)["EndpointStatus"] != "Deleting":
                 self._give_up(endpoint, f"InternalServerError: {error}")
 
     def _deploy(self, endpoint: str) -> None:
@@ -196,6 +197,9 @@ class Fleet:
             record.pop("_pending", None)
             _finish(record, "InService" if serves else "Failed")
             record["FailureReason"] = reason[:_REASON_CHARACTERS]
+            for variant in record.get("ProductionVariants", []):
+                variant["DesiredWeight"] = variant["CurrentWeight"]
+                variant["DesiredInstanceCount"] = variant["CurrentInstanceCount"]
 
         self._set(endpoint, change)
 

@@ -16,12 +16,16 @@ class Image:
     :param training: plays ``docker run IMAGE train``.
     :param processing: plays the image's own entry point in a processing job; a ContainerEntrypoint goes before it.
     :param serving: plays ``docker run IMAGE serve``.
+    :param metrics: of a built-in algorithm: the metrics that AWS reads from its log, name and regex.
+    :param augmented_manifest: whether its training takes AugmentedManifestFile channels, here as a file of JSON Lines.
     """
 
     repository: str
     training: str | None = None
     processing: str | None = None
     serving: str | None = None
+    metrics: tuple[tuple[str, str], ...] = ()
+    augmented_manifest: bool = False
 
 
 class UnknownImage(ValidationException):
@@ -41,7 +45,17 @@ _IMAGES = {
         Image("sagemaker-scikit-learn", training=_TOOLKIT, serving=_SERVER),
         Image("scikit-learn", training=_TOOLKIT, serving=_SERVER),
         Image("sagemaker-clarify-processing", processing="localaws.images.clarify.container"),
-        Image("blazingtext", training="localaws.images.blazingtext.train", serving="localaws.images.blazingtext.serve"),
+        Image(
+            "blazingtext",
+            training="localaws.images.blazingtext.train",
+            serving="localaws.images.blazingtext.serve",
+            metrics=(
+                ("train:mean_rho", r"#mean_rho: (\S+)"),
+                ("train:accuracy", r"#train_accuracy: (\S+)"),
+                ("validation:accuracy", r"#validation_accuracy: (\S+)"),
+            ),
+            augmented_manifest=True,
+        ),
     )
 }
 
@@ -52,8 +66,13 @@ def resolve(image_uri: str) -> Image:
 
     :raises UnknownImage: no image of that name is known; the message names it and those that are.
     """
-    repository = image_uri.rpartition("/")[2].partition("@")[0].partition(":")[0]
-    if repository not in _IMAGES:
+    found = find(image_uri)
+    if found is None:
         known = ", ".join(sorted(_IMAGES))
         raise UnknownImage(f"The image {image_uri!r} is not known here: localaws has {known}")
-    return _IMAGES[repository]
+    return found
+
+
+def find(image_uri: str) -> Image | None:
+    """The same, or ``None`` where no image of that name is known."""
+    return _IMAGES.get(image_uri.rpartition("/")[2].partition("@")[0].partition(":")[0])

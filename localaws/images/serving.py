@@ -20,10 +20,12 @@ import socketserver
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from localaws.images.inference import Model, Reply, RequestContext, trace_of
 from localaws.images.inference_defaults import InferenceError
@@ -129,8 +131,17 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> int:
-    """Load the model and serve it until SIGTERM; 1, and the reason on stderr, where it does not load."""
+def load_by_framework(base: Path, image: str) -> Model:
+    """The model of an image with an inference toolkit: PyTorch, Hugging Face, scikit-learn."""
+    return Model.load(base, framework(image))
+
+
+def main(load: Callable[[Path, str], Model] = load_by_framework) -> int:
+    """
+    Load the model and serve it until SIGTERM; 1, and the reason on stderr, where it does not load.
+
+    :param load: makes the model, of ``/opt/ml`` and the image's repository name.
+    """
     arguments = _arguments()
     _hide_localaws()
     faulthandler.enable()
@@ -151,20 +162,27 @@ def main() -> int:
         target=_end_when_forgotten, args=(server, arguments.socket, arguments.silence), name="watch", daemon=True
     ).start()
     try:
-        server.model = Model.load(arguments.base, framework(arguments.image))
+        server.model = load(arguments.base, arguments.image)
     except Exception as error:
         print(error if isinstance(error, InferenceError) else trace_of(error), file=sys.stderr)
         arguments.socket.unlink(missing_ok=True)
         return 1
     print("Model server started.", flush=True)
-    ending.wait()
+    # Not one wait without end: a signal that the system hands to another thread does not wake this one.
+    while not ending.wait(0.5):
+        pass
     arguments.socket.unlink(missing_ok=True)
     return 0
 
 
-if __name__ == "__main__":
-    status = main()
+def run(load: Callable[[Path, str], Model] = load_by_framework) -> NoReturn:
+    """Be the process: :func:`main`, and its status as the exit status."""
+    status = main(load)
     sys.stdout.flush()
     sys.stderr.flush()
     # Not sys.exit: threads of a model (a pool, a queue) that are not daemons would keep the process for ever.
     os._exit(status)
+
+
+if __name__ == "__main__":
+    run()

@@ -29,7 +29,7 @@ T = TypeVar("T")
 _BLOCK = 1 << 20
 _EMPTY = hashlib.sha256(b"").hexdigest()
 #: seconds to try again with a server that is there and fails.
-_FAILING = 5
+_FAILING_S = 30
 
 
 class AwsRequestError(Exception):
@@ -149,19 +149,24 @@ class Aws:
         content: Callable[[], tuple[str, int, bytes | BinaryIO]] = lambda: (_EMPTY, 0, b""),
     ) -> T:
         """Send until the server answers or patience ends; ``receive`` may run more than once."""
-        away = _pauses(self.patience)
-        failing = _pauses(_FAILING)
+        away, failing = _pauses(self.patience), _pauses(_FAILING_S)
         while True:
             try:
                 return self._send_once(service, method, path, receive, query or {}, headers or {}, content)
+            except ConnectionRefusedError as error:
+                self._disconnect()
+                if not next(away):
+                    raise ServerAway(f"{method} {path}: {error}") from error
+                failing = _pauses(_FAILING_S)
+            # Not OSError: a file of ours that is gone, or a full disk, is nothing that waiting would mend.
+            except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
+                self._disconnect()
+                if not next(failing):
+                    raise ServerAway(f"{method} {path}: {error or type(error).__name__}") from error
             except AwsRequestError as error:
                 self._disconnect()
                 if not error.transient or not next(failing):
                     raise
-            except (OSError, http.client.HTTPException) as error:
-                self._disconnect()
-                if not next(away):
-                    raise ServerAway(f"{method} {path}: {error or type(error).__name__}") from error
 
     def _send_once(
         self,
@@ -173,11 +178,11 @@ class Aws:
         headers: dict[str, str],
         content: Callable[[], tuple[str, int, bytes | BinaryIO]],
     ) -> T:
-        connection = self._connection()
         digest, length, body = content()
         with contextlib.ExitStack() as stack:
             if not isinstance(body, bytes):
                 stack.enter_context(body)
+            connection = self._connection()
             encoded = "&".join(f"{_quote(key)}={_quote(value)}" for key, value in sorted(query.items()))
             given = {"host": f"{connection.host}:{connection.port}", "x-amz-content-sha256": digest, **headers}
             signed = self._sign(service, method, path, encoded, given)
@@ -203,7 +208,7 @@ class Aws:
         try:
             return int(json.loads((self._home / "server.json").read_text())["port"])
         except (FileNotFoundError, ValueError) as error:
-            raise ConnectionError("server.json is not there: the server is away") from error
+            raise ConnectionRefusedError("server.json is not there: the server is away") from error
 
     def _disconnect(self) -> None:
         connection = getattr(self._local, "connection", None)

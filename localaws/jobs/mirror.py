@@ -6,7 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
-from localaws.jobs.aws import Aws, AwsRequestError
+from localaws.jobs.aws import Aws, AwsRequestError, ServerAway
 from localaws.jobs.staging import DataError, files_under, upload
 
 #: seconds between two looks at the folder.
@@ -78,7 +78,7 @@ class Mirroring:
             for mirror in self._mirrors:
                 try:
                     mirror.sweep()
-                except (DataError, AwsRequestError, OSError) as error:
+                except (DataError, AwsRequestError, ServerAway, OSError) as error:
                     # The last sweep, after the job, says it again, and counts.
                     print(f"continuous upload: {error}", file=sys.stderr)
 

@@ -11,6 +11,21 @@ from localaws.jobs.contract import Contract, Outcome
 from localaws.jobs.mirror import Mirror
 from localaws.jobs.staging import DataError, Source, files_under, under, upload
 
+#: what ``processingjobconfig.json`` has of the Describe answer.
+_CONFIGURATION = (
+    "ProcessingJobArn",
+    "ProcessingJobName",
+    "AppSpecification",
+    "Environment",
+    "ExperimentConfig",
+    "NetworkConfig",
+    "ProcessingInputs",
+    "ProcessingOutputConfig",
+    "ProcessingResources",
+    "RoleArn",
+    "StoppingCondition",
+)
+
 
 class Processing(Contract):
     """See https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-container.html."""
@@ -38,7 +53,7 @@ class Processing(Contract):
         self.write(
             host,
             "config/processingjobconfig.json",
-            {**self.request, "ProcessingJobArn": self.arn, "ProcessingJobName": self.name},
+            {key: self.request[key] for key in _CONFIGURATION if key in self.request},
         )
         self.write(
             host,

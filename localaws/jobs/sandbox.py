@@ -26,6 +26,10 @@ ML_ROOT = "/opt/ml"
 # What runs inside the new namespaces.
 _ENTER = Path(__file__).with_name("enter.sh")
 
+_AS_USER = ["--user", "--map-root-user"]
+_WHOLE = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+_MOUNT_ONLY = ["--mount"]
+
 # A path of its own or after "file://", and not the beginning of a longer name such as /opt/mlflow.
 _ML_PATH = re.compile(r"(?:(?<![\w./:-])|(?<=file://))/opt/ml(?![\w.-])")
 _SOURCES = {".py", ".sh", ".json", ".yaml", ".yml", ".cfg", ".ini", ".toml"}
@@ -127,15 +131,14 @@ def _isolation() -> tuple[list[str] | None, str]:
         return None, "LOCALAWS_SANDBOX=rewrite asks for it"
     if not shutil.which("unshare"):
         return None, "there is no unshare here, which gives a process namespaces of its own"
-    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    # root of a container has, as a rule, no right to namespaces either, but for those below a user namespace.
+    users = ([], _AS_USER) if os.geteuid() == 0 else (_AS_USER,)
     refusal = ""
     with tempfile.TemporaryDirectory(prefix="localaws-") as folder:
-        for options in (
-            [*user, "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"],
-            [*user, "--mount"],
-        ):
+        for options in [[*user, *kind] for kind in (_WHOLE, _MOUNT_ONLY) for user in users]:
             probe = subprocess.run(
                 [*_enter(options, Path(folder), ["localhost"], "/opt/ml"), "true"],
+                stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
                 timeout=20,

@@ -32,6 +32,7 @@ class Source:
     :param manifest: whether ``uri`` is of a manifest file.
     :param sharded: whether each host gets its share of the objects rather than all.
     :param may_be_empty: whether it is no fault that there is nothing yet.
+    :param single: whether ``uri`` is of one object, and others whose keys begin alike do not count.
     """
 
     uri: str
@@ -39,6 +40,7 @@ class Source:
     manifest: bool = False
     sharded: bool = False
     may_be_empty: bool = False
+    single: bool = False
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -71,6 +73,8 @@ def objects(aws: Aws, source: Source) -> list[tuple[str, str, str]]:
         if error.code not in ("NoSuchBucket", "NoSuchKey"):
             raise
         found = []
+    if source.single:
+        found = [entry for entry in found if entry[1] == split_uri(source.uri)[1]]
     if not found and not source.may_be_empty:
         bucket, _ = split_uri(source.uri)
         raise DataError(
@@ -93,10 +97,8 @@ def _prefix(aws: Aws, uri: str) -> Iterator[tuple[str, str, str]]:
 
 def _relative(key: str, prefix: str) -> str:
     """What remains of a key under a prefix; a prefix that ends within a name (``part-``) keeps that name whole."""
-    if prefix.endswith("/") or not prefix:
-        return key[len(prefix) :]
-    if key[len(prefix) :].startswith("/"):
-        return key[len(prefix) + 1 :]
+    if prefix.endswith("/") or not prefix or key[len(prefix) :].startswith("/"):
+        return key[len(prefix) :].lstrip("/")
     return key[prefix.rfind("/") + 1 :]
 
 

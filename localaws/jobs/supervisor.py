@@ -174,7 +174,7 @@ class Supervisor:
     def _settle(self) -> None:
         """After the processes' end: nothing that they started goes on, and all that they printed has been read."""
         if not sandbox.has_process_namespace():
-            processes.kill_descendants(os.getpid())
+            processes.kill_descendants()
         for instance in self._instances:
             instance.log.finish(_DRAIN_S)
         self._progress.note(ExitCodes={instance.host: instance.exit_code for instance in self._instances}, Processes={})

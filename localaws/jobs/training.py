@@ -83,6 +83,7 @@ class Training(Contract):
                     f"{_DATA}/{channel['ChannelName']}",
                     manifest=data["S3DataType"] == "ManifestFile",
                     sharded=data.get("S3DataDistributionType") == "ShardedByS3Key",
+                    single=data["S3DataType"] == "AugmentedManifestFile",
                 )
             )
         if checkpoints := self.request.get("CheckpointConfig"):
@@ -143,13 +144,15 @@ class Training(Contract):
         archive.unlink()
 
 
-def _channel_config(channel: dict[str, Any]) -> dict[str, str]:
+def _channel_config(channel: dict[str, Any]) -> dict[str, Any]:
     data = channel["DataSource"]["S3DataSource"]
-    config = {
+    config: dict[str, Any] = {
         "TrainingInputMode": "File",
         "S3DistributionType": data.get("S3DataDistributionType", "FullyReplicated"),
         "RecordWrapperType": channel.get("RecordWrapperType", "None"),
     }
+    if "AttributeNames" in data:
+        config["AttributeNames"] = data["AttributeNames"]
     if "ContentType" in channel:
         config["ContentType"] = channel["ContentType"]
     return config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import threading
 import uuid
 from pathlib import Path
@@ -9,6 +10,10 @@ from typing import Any, ClassVar
 
 from moto.core.common_models import BaseModel
 from moto.s3 import models as s3_models
+from moto.s3.responses import S3Response
+from moto.s3.utils import _VersionedKeyStore
+
+from localaws.wire.http import FileBody
 
 
 class Bodies:
@@ -78,6 +83,16 @@ class Body:
         self._position += len(data)
         return data
 
+    @property
+    def size(self) -> int:
+        """Its length."""
+        return (self.bodies.folder / self._name).stat().st_size if self._name else 0
+
+    def opened(self) -> FileBody:
+        """All of it, to be read later: the open file stays readable when the body is replaced or removed meanwhile."""
+        size = self.size
+        return FileBody(open(self.bodies.folder / self._name, "rb"), 0, size)
+
     def truncate(self) -> None:
         """
         Start anew, whatever the position: moto only ever empties a buffer to write it whole.
@@ -125,18 +140,57 @@ class _TemporaryFiles:
 def install(bodies: Bodies) -> None:
     """Have moto keep S3's contents in ``bodies``, and pickle its keys without them."""
     Body.bodies = bodies
+    copyreg.pickle(_VersionedKeyStore, _reduce_versions)  # type: ignore[arg-type]
     # moto keeps every object that it ever made in a list, for its dashboard: deleted ones would never be freed.
     for owner, name, value in (
         (s3_models, "tempfile", _TemporaryFiles),
         (s3_models.FakeKey, "__getstate__", _key_state),
         (s3_models.FakeKey, "__setstate__", _restore_key),
+        (s3_models.FakeKey, "value", property(_value, _fset)),
+        (S3Response, "get_object", _get_object),
         (BaseModel, "__new__", _untracked),
     ):
         setattr(owner, name, value)
 
 
+#: moto's own, before they are replaced.
+_original_get_object = S3Response.get_object
+_fset = vars(s3_models.FakeKey)["value"].fset
+#: whether the thread answers a GetObject, and so wants a large body as a file and not in memory.
+_answering = threading.local()
+_SMALL = 1024**2
+
+
+def _get_object(response: S3Response) -> Any:
+    _answering.get_object = True
+    try:
+        return _original_get_object(response)
+    finally:
+        _answering.get_object = False
+
+
+def _value(key: Any) -> bytes | FileBody:
+    with key.lock:
+        body: Body = key._value_buffer
+        if getattr(_answering, "get_object", False) and body.size > _SMALL:
+            return body.opened()
+        body.seek(0)
+        return body.read()
+
+
 def _untracked(cls: type, *_: Any, **__: Any) -> Any:
     return object.__new__(cls)
+
+
+def _reduce_versions(store: _VersionedKeyStore) -> tuple[Any, tuple[Any]]:
+    # Its items() gives the latest version of each key only: a plain pickle would lose all the others.
+    return _restore_versions, (dict(dict.items(store)),)
+
+
+def _restore_versions(versions: dict[str, list[Any]]) -> _VersionedKeyStore:
+    store = _VersionedKeyStore()
+    dict.update(store, versions)
+    return store
 
 
 def _key_state(key: Any) -> dict[str, Any]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Iterable
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 from moto.iam.models import iam_backends
-from moto.moto_server.werkzeug_app import create_backend_app
+from moto.moto_server import werkzeug_app
+from moto.moto_server.utilities import RegexConverter
 from moto.sts.models import sts_backends
 
 from localaws.context import ACCOUNT_ID
 from localaws.moto_bridge.bodies import Bodies, install
 from localaws.moto_bridge.state import State
-from localaws.wire.http import HttpRequest, HttpResponse
+from localaws.wire.http import FileBody, HttpRequest, HttpResponse
 from localaws.wire.sigv4 import Key
 
 #: botocore's name of a service -> moto's.
@@ -38,6 +40,14 @@ _READING = ("BatchGet", "Describe", "Filter", "Get", "Head", "List")
 _CHANGES = {"sts": ("sts", "iam")}
 
 
+class _AnyText(RegexConverter):
+    """A part of a path, line breaks included: moto's own pattern would find no route for a key that has one."""
+
+    def __init__(self, url_map: Any, *items: Any) -> None:
+        super().__init__(url_map, *items)
+        self.regex = f"(?s:{self.regex})"
+
+
 class Moto:
     """
     moto, mounted: one Flask application a service, made when first needed.
@@ -50,6 +60,7 @@ class Moto:
         self._lock = threading.Lock()
         bodies = Bodies(folder / "s3")
         install(bodies)
+        werkzeug_app.RegexConverter = _AnyText  # type: ignore[misc,attr-defined]
         self.state = State(folder, sorted(_BACKENDS.values()), bodies)
 
     def handle(self, service: str, operation: str, request: HttpRequest) -> HttpResponse:
@@ -76,21 +87,25 @@ class Moto:
             started[:] = [int(status.split(None, 1)[0]), headers]
 
         body = _join(app(_environ(request), start_response))
-        return HttpResponse(started[0], list(started[1]), body)
+        status, headers = started
+        if status >= 400 and isinstance(body, bytes) and body[:9].lower() == b"<!doctype":
+            # No AWS error is a page: this one says that moto has no route for the request.
+            raise NotImplementedError(f"{request.method} {request.path}")
+        return HttpResponse(status, list(headers), body)
 
     def key(self, access_key: str) -> Key | None:
         """The secret of a key that moto's IAM or STS has issued and that is still active."""
         for regions in list(sts_backends.values()):
             for role in list(regions["aws"].assumed_roles):
                 if role.access_key_id == access_key:
-                    return Key(role.secret_access_key, role.session_token, role.expiration)
+                    return Key(role.secret_access_key, role.session_token, role.expiration.replace(tzinfo=UTC))
         issued = iam_backends[ACCOUNT_ID]["aws"].access_keys.get(access_key)
         return Key(issued.secret_access_key) if issued and issued.status == "Active" else None
 
     def _app(self, service: str) -> Any:
         with self._lock:
             if service not in self._apps:
-                self._apps[service] = create_backend_app(_BACKENDS[service])  # type: ignore[arg-type]
+                self._apps[service] = werkzeug_app.create_backend_app(_BACKENDS[service])  # type: ignore[arg-type]
             return self._apps[service]
 
 
@@ -103,12 +118,12 @@ def _environ(request: HttpRequest) -> dict[str, Any]:
     return environ
 
 
-def _join(chunks: Iterable[bytes]) -> bytes:
+def _join(chunks: Iterable[bytes | FileBody]) -> bytes | FileBody:
     try:
         parts = list(chunks)
-        # The usual single chunk is passed on without a copy: an object may be large.
-        return parts[0] if len(parts) == 1 else b"".join(parts)
     finally:
         close = getattr(chunks, "close", None)
         if close:
             close()
+    # The usual single part is passed on without a copy: an object may be large.
+    return parts[0] if len(parts) == 1 else b"".join(part for part in parts if isinstance(part, bytes))

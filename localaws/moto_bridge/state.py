@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copyreg
+import gc
 import importlib
 import io
 import json
 import logging
+import os
 import pickle
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import moto
 from joserfc.jwk import RSAKey
@@ -27,6 +29,8 @@ log = logging.getLogger("localaws.moto")
 _FORMAT = 1
 #: the longest time between a change and its being on disk, unless a snapshot itself takes longer.
 _MOST_DELAY = 0.9
+#: a state that keeps requests waiting for longer than this, in seconds, is written by a process of its own.
+_LONGEST_PAUSE = 0.15
 #: changes that come in quick succession share a snapshot.
 _LEAST_DELAY = 0.1
 
@@ -86,6 +90,7 @@ class State:
         self._changed: set[str] = set()
         self._condition = threading.Condition()
         self._stopping = False
+        self._is_large = False
         self._writing = threading.Lock()
         self._thread = threading.Thread(target=self._keep_writing, name="moto-state", daemon=True)
         copyreg.pickle(RSAKey, _reduce_key)
@@ -129,15 +134,38 @@ class State:
         """Bring the files of all changed services up to date, now."""
         with self._writing:
             with self._condition:
-                services, self._changed = self._changed, set()
+                services, self._changed = sorted(self._changed), set()
             if not services:
                 return
-            with self.lock.alone():
-                dead = self._bodies.take_dead()
-                pickles = {service: _dump(service) for service in services}
-            for service, data in pickles.items():
-                _replace(self._folder / f"{service}.pickle", data)
+            try:
+                dead = self._write_beside(services) if self._is_large else self._write_here(services)
+            except BaseException:
+                self.changed(*services)
+                raise
             self._bodies.remove(dead)
+
+    def _write_here(self, services: list[str]) -> list[str]:
+        """Write while all requests wait; the bodies that the files do not know."""
+        started = time.monotonic()
+        with self.lock.alone():
+            dead = self._bodies.take_dead()
+            pickles = {service: _dump(service) for service in services}
+        self._is_large = time.monotonic() - started > _LONGEST_PAUSE
+        for service, data in pickles.items():
+            _replace(self._folder / f"{service}.pickle", data)
+        return dead
+
+    def _write_beside(self, services: list[str]) -> list[str]:
+        """Write a large state from a copy of this process: requests wait for the fork and no longer."""
+        with self.lock.alone():
+            dead = self._bodies.take_dead()
+            pid = os.fork()
+            if pid == 0:
+                _write_and_exit({service: self._folder / f"{service}.pickle" for service in services})
+        _, result = os.waitpid(pid, 0)
+        if result != 0:
+            raise RuntimeError(f"the process that writes moto's state ended with {result}")
+        return dead
 
     def _keep_writing(self) -> None:
         delay = _LEAST_DELAY
@@ -151,9 +179,11 @@ class State:
             try:
                 self.write()
             except Exception:
-                log.exception("the state of moto could not be written")
-            # Large states are written less often, so that requests wait for at most a tenth of the time.
-            delay = min(_MOST_DELAY, max(_LEAST_DELAY, 10 * (time.monotonic() - started)))
+                log.exception("the state of moto could not be written; the next attempt follows")
+                delay = _MOST_DELAY
+            else:
+                # A state that takes long to write is written less often.
+                delay = min(_MOST_DELAY, max(_LEAST_DELAY, 10 * (time.monotonic() - started)))
 
     def _check_version(self) -> None:
         path = self._folder / "version.json"
@@ -173,6 +203,20 @@ class State:
 def _reduce_key(key: RSAKey) -> tuple[Any, tuple[Any]]:
     # Cognito's signing key holds a handle of the cryptography library, which does not pickle.
     return RSAKey.import_key, (key.as_dict(private=True),)
+
+
+def _write_and_exit(paths: dict[str, Path]) -> NoReturn:
+    """Runs in the forked process: writes, and ends without any of the clean-up that belongs to the server."""
+    result = 1
+    try:
+        gc.disable()
+        # Connections and the listening socket are the server's alone.
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        for service, path in paths.items():
+            _replace(path, _dump(service))
+        result = 0
+    finally:
+        os._exit(result)
 
 
 def _dump(service: str) -> bytes:

@@ -85,11 +85,11 @@ def _invalid(message: str) -> AwsError:
 
 @crawl.on_start
 def recover(ctx: Context) -> None:
-    """End as FAILED what the last stop interrupted."""
+    """Run again what the server's end interrupted."""
     runs.recover(ctx)
 
 
 @crawl.on_stop
 def shut_down(ctx: Context) -> None:
-    """End running crawls before the server does."""
+    """End the threads of running crawls before the server does."""
     runs.shut_down()

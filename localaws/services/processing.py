@@ -44,11 +44,13 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
         "CreationTime": now,
         "LastModifiedTime": now,
     }
-    if not ctx.store.insert(KIND, name, record):
-        raise ResourceInUse(
-            f"Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})"
-        )
-    tags.put(ctx, arn, request.get("Tags", []))
+    with ctx.store.transaction():
+        if not ctx.store.insert(KIND, name, record):
+            raise ResourceInUse(
+                "Job name must be unique within an AWS account and region, and a job with this name already exists "
+                f"({arn})"
+            )
+        tags.put(ctx, arn, request.get("Tags", []))
     control.start(ctx, _job(record))
     return record
 

@@ -17,6 +17,8 @@ Hook = Callable[[Context], None]
 
 #: (botocore service name, operation name) -> its handler. The coverage table in docs/localaws.md is made from this.
 LIVE: dict[tuple[str, str], Handler] = {}
+#: (botocore service name, operation name) -> the noun of the module that registered it.
+NOUNS: dict[tuple[str, str], str] = {}
 #: called once, in order of registration, when the server has started answering: pick up what a stop interrupted.
 ON_START: list[Hook] = []
 #: called at an orderly stop, before the process ends.
@@ -59,6 +61,7 @@ class Service:
         if (self.service, operation) in LIVE:
             raise LookupError(f"{self.service} {operation} is registered twice")
         LIVE[(self.service, operation)] = function
+        NOUNS[(self.service, operation)] = self.noun
         return function
 
     @staticmethod

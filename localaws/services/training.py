@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from localaws import listing
+from localaws import images, listing
 from localaws.context import Context
 from localaws.errors import NotImplementedByLocalAws, ResourceInUse, ValidationException
 from localaws.jobs import control
@@ -38,6 +38,7 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
     :raises ValidationException: the request cannot be done by any container.
     """
     _check(request)
+    request = _with_metrics(request)
     name = request["TrainingJobName"]
     arn = ctx.arn("sagemaker", f"training-job/{name}")
     now = ctx.now()
@@ -54,12 +55,13 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
         "LastModifiedTime": now,
         **_rules_not_done(request, now),
     }
-    if not ctx.store.insert(KIND, name, record):
-        raise ResourceInUse(
-            "Training job names must be unique within an AWS account and region, and a training job with this name "
-            f"already exists ({arn})"
-        )
-    tags.put(ctx, arn, request.get("Tags", []))
+    with ctx.store.transaction():
+        if not ctx.store.insert(KIND, name, record):
+            raise ResourceInUse(
+                "Training job names must be unique within an AWS account and region, and a training job with this name "
+                f"already exists ({arn})"
+            )
+        tags.put(ctx, arn, request.get("Tags", []))
     control.start(ctx, _job(record))
     return record
 
@@ -162,12 +164,19 @@ def _check(request: dict[str, Any]) -> None:
     resources = request.get("ResourceConfig", {})
     if "InstanceGroups" in resources or "InstanceCount" not in resources or "InstanceType" not in resources:
         raise NotImplementedByLocalAws("localaws runs InstanceCount hosts of one InstanceType, which are to be given.")
-    _check_input_mode(algorithm["TrainingInputMode"], "AlgorithmSpecification.TrainingInputMode")
     names = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
     if len(set(names)) < len(names):
         raise ValidationException(f"Channel names must be unique: {', '.join(names)}")
+    image = images.find(algorithm["TrainingImage"])
     for channel in request.get("InputDataConfig", []):
-        _check_channel(channel)
+        _check_channel(channel, algorithm["TrainingInputMode"], image)
+    if not request.get("InputDataConfig"):
+        _check_input_mode(algorithm["TrainingInputMode"], "AlgorithmSpecification.TrainingInputMode")
+    if image is not None and image.metrics and algorithm.get("MetricDefinitions"):
+        raise ValidationException(
+            "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry your request "
+            "without specifying metric definitions."
+        )
     for definition in algorithm.get("MetricDefinitions", []):
         _check_regex(definition)
     for config, default in (("CheckpointConfig", "/opt/ml/checkpoints"), ("TensorBoardOutputConfig", "/opt/ml/output")):
@@ -176,18 +185,46 @@ def _check(request: dict[str, Any]) -> None:
             raise ValidationException(f"{config}.LocalPath must be under /opt/ml: {path}")
 
 
-def _check_channel(channel: dict[str, Any]) -> None:
+def _with_metrics(request: dict[str, Any]) -> dict[str, Any]:
+    """The request with the metrics of a built-in algorithm, which Describe shows though nobody gave them."""
+    algorithm = request["AlgorithmSpecification"]
+    image = images.find(algorithm["TrainingImage"])
+    if image is None or not image.metrics:
+        return request
+    definitions = [{"Name": name, "Regex": regex} for name, regex in image.metrics]
+    return {**request, "AlgorithmSpecification": {**algorithm, "MetricDefinitions": definitions}}
+
+
+def _check_channel(channel: dict[str, Any], mode: str, image: images.Image | None) -> None:
     name = channel["ChannelName"]
     data = channel["DataSource"].get("S3DataSource")
     if data is None:
         raise NotImplementedByLocalAws(f"The channel {name} has no S3DataSource: localaws has no other source.")
-    _check_input_mode(channel.get("InputMode", "File"), f"the channel {name}")
-    if data["S3DataType"] not in ("S3Prefix", "ManifestFile"):
+    mode = channel.get("InputMode", mode)
+    if data["S3DataType"] == "AugmentedManifestFile":
+        _check_augmented_manifest(name, data, mode, image)
+    elif data["S3DataType"] not in ("S3Prefix", "ManifestFile"):
         raise NotImplementedByLocalAws(f"S3DataType {data['S3DataType']} of the channel {name} is not implemented.")
+    else:
+        _check_input_mode(mode, f"the channel {name}")
     if channel.get("CompressionType", "None") != "None":
         raise ValidationException(
             f"CompressionType {channel['CompressionType']} of the channel {name} is for Pipe mode only."
         )
+
+
+def _check_augmented_manifest(name: str, data: dict[str, Any], mode: str, image: images.Image | None) -> None:
+    if image is None or not image.augmented_manifest:
+        raise NotImplementedByLocalAws(f"S3DataType AugmentedManifestFile of the channel {name} is not implemented.")
+    if mode != "Pipe":
+        raise ValidationException(
+            f"AugmentedManifestFile of the channel {name} is for the input mode Pipe, not {mode}."
+        )
+    attributes = data.get("AttributeNames")
+    if not attributes:
+        raise ValidationException(f"The channel {name} has an AugmentedManifestFile and no AttributeNames.")
+    if any(attribute.endswith("-ref") for attribute in attributes):
+        raise NotImplementedByLocalAws(f"Attributes that refer to S3 objects (channel {name}) are not implemented.")
 
 
 def _check_input_mode(mode: str, where: str) -> None:

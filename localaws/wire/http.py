@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import unquote_plus
 
 
@@ -58,10 +58,33 @@ class HttpRequest:
         return [(unquote_plus(name), unquote_plus(value)) for name, _, value in pairs]
 
 
+class FileBody:
+    """
+    A stretch of an open file as the body of an answer: a large object goes from disk to socket, never through memory.
+
+    A slice of it is another stretch of the same file; iterating gives it itself, as the one part that it consists of.
+    """
+
+    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
+        self.file = file
+        self.start = start
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice) -> FileBody:
+        start, stop, _ = part.indices(self._size)
+        return FileBody(self.file, self.start + start, max(0, stop - start))
+
+    def __iter__(self) -> Iterator[FileBody]:
+        yield self
+
+
 @dataclass
 class HttpResponse:
     """One answer."""
 
     status: int
     headers: list[tuple[str, str]]
-    body: bytes = b""
+    body: bytes | FileBody = b""

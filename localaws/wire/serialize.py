@@ -83,7 +83,7 @@ def _rest(
     if shape is None:
         return status, [], b"", "application/json"
     headers: list[tuple[str, str]] = []
-    content_type = "application/json"
+    content_type = _usual_type(shape)
     for name, member in shape.members.items():
         value = answer.get(name)
         place = member.serialization.get("location")
@@ -99,6 +99,11 @@ def _rest(
         else:
             headers.append((wire_name, _header_text(member, value)))
     return status, headers, _rest_body(shape, answer), content_type
+
+
+def _usual_type(shape: StructureShape) -> str:
+    payload = shape.members.get(shape.serialization.get("payload"))
+    return "application/octet-stream" if payload is not None and payload.type_name == "blob" else "application/json"
 
 
 def _rest_body(shape: StructureShape, answer: dict[str, Any]) -> bytes:

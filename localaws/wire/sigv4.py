@@ -289,9 +289,9 @@ def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
 
 
 def _canonical_path(path: str, service: str) -> str:
-    once = quote(unquote_to_bytes(path), safe="/-_.~") or "/"
     if service == "s3":
-        return once
+        # Part by part: an encoded slash within a key stays one.
+        return "/".join(_encoded(part) for part in path.split("/")) or "/"
     # All other services sign the normalised path, encoded a second time.
     normalised = posixpath.normpath(path) if path else "/"
     normalised = "/" + normalised.lstrip("/")

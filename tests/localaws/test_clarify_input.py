@@ -123,7 +123,11 @@ METHODS = {"pre_training_bias": {"methods": "all"}}
         ),
         (config(), lines(ROWS[:5]), "'product' has one value only, 'Dresses'"),
         (config(), lines([row for row in ROWS if row[0] == 1]), "all 11 rows have the positive outcome 1"),
-        (config(), changed(4, "outcome", ""), r"label column 'outcome' has no value \(NaN\) in 1 of 20 rows, first in row 4"),
+        (
+            config(),
+            changed(4, "outcome", ""),
+            r"label column 'outcome' has no value \(NaN\) in 1 of 20 rows, first in row 4",
+        ),
         (config(), changed(9, "outcome", "NaN"), r"label column 'outcome' has no value \(NaN\) .* row 9"),
         (config(), changed(2, "product", ""), r"facet column 'product' has no value \(NaN\) .* row 2"),
         (config(), changed(2, "outcome", "inf"), r"label column 'outcome' has no value \(NaN\) .* row 2"),
@@ -151,7 +155,11 @@ METHODS = {"pre_training_bias": {"methods": "all"}}
             json_lines([{**row, "product": ["a"]} for row in PLAIN]),
             r"the facet column 'product' holds \['a'\], which is neither text nor a number",
         ),
-        (config(headers=None), {"a.csv": lines(), "b.csv": "outcome,product\n1,x\n"}, "b.csv has other columns than a.csv"),
+        (
+            config(headers=None),
+            {"a.csv": lines(), "b.csv": "outcome,product\n1,x\n"},
+            "b.csv has other columns than a.csv",
+        ),
         (
             config(facet=[{"name_or_index": "shop"}]),
             lines([(outcome, product, number / 3) for number, (outcome, product, _) in enumerate(ROWS)]),
@@ -162,7 +170,11 @@ METHODS = {"pre_training_bias": {"methods": "all"}}
             lines([(number / 3, product, shop) for number, (_, product, shop) in enumerate(ROWS)]),
             "no row of the label column 'outcome' is above the threshold 99.5",
         ),
-        (config(methods={**METHODS, "report": {"name": "../report"}}), lines(), "report.name is not the name of a file"),
+        (
+            config(methods={**METHODS, "report": {"name": "../report"}}),
+            lines(),
+            "report.name is not the name of a file",
+        ),
     ],
 )
 def test_what_cannot_be_analysed_is_refused_with_the_reason(

@@ -78,7 +78,11 @@ def test_html_has_a_table_for_each_facet_value_with_meanings_and_all_charts(
         for name, value in found.items():
             assert content.number(value) in page.cells
             assert page.cells.count(MEANINGS[name]) == len(metrics) + 1
-    assert list(page.images) == ["Distribution of the label outcome", "Rows and outcomes by product", "Metrics by product"]
+    assert list(page.images) == [
+        "Distribution of the label outcome",
+        "Rows and outcomes by product",
+        "Metrics by product",
+    ]
     assert all(image.startswith(b"\x89PNG") for image in page.images.values())
 
 
@@ -133,10 +137,10 @@ def test_odd_names_do_not_break_a_report(tmp_path: Path) -> None:
 
 
 def test_many_facet_values_are_all_in_the_tables(tmp_path: Path) -> None:
-    rows = [(outcome, f"product {number}", "x") for number in range(60) for outcome in (0, 1)]
+    rows = [(outcome, f"product {number}", "x") for number in range(44) for outcome in (0, 1)]
     analyse(tmp_path, config(methods=METHODS), lines(rows))
     page = Page((tmp_path / "output" / "bias.html").read_text())
-    assert sum(" = product" in heading for heading in page.headings) == 60
+    assert sum(" = product" in heading for heading in page.headings) == 44
 
 
 def _inflated(stream: bytes) -> bytes:

@@ -42,7 +42,7 @@ def test_a_stop_leaves_no_process_and_a_start_serves_again(own_localaws: Any) ->
     hosting.sagemaker.delete_model(ModelName=model)
     hosting.sagemaker.delete_endpoint_config(EndpointConfigName=config)
     unfinished = hosting.create(hosting.config(hosting.model(5, code=SLOW_START)))
-    until(lambda: len(model_servers(own_localaws)) > 2)
+    until(lambda: len(list((own_localaws.home / "localaws" / "endpoints").glob("*/*/*/i-*/process.json"))) == 3)
     own_localaws.stop()
     assert model_servers(own_localaws) == []
     own_localaws.restart()

@@ -150,11 +150,17 @@ print("the last line")
     assert any("lines are left out here" in message for message in messages)
 
 
-def test_a_line_without_an_end_is_broken_rather_than_kept_in_memory(jobs: Jobs) -> None:
-    script = "import sys\nfor _ in range(300): sys.stdout.write('y' * 10_000)\nprint(); print('after')"
+def test_a_line_without_an_end_is_broken_and_bytes_that_are_no_text_do_no_harm(jobs: Jobs) -> None:
+    script = """
+import sys
+for _ in range(300):
+    sys.stdout.write("y" * 10_000)
+sys.stdout.flush()
+sys.stdout.buffer.write(b"\\n\\xff\\x00 no text\\nafter\\n")
+"""
     assert jobs.train("endless", script)["TrainingJobStatus"] == "Completed"
     (events,) = jobs.events("/aws/sagemaker/TrainingJobs", "endless/").values()
-    assert events[-1] == "after"
+    assert events[-2:] == ["\ufffd\x00 no text", "after"]
     assert max(map(len, events)) <= 2 * 65_536
 
 

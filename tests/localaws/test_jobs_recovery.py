@@ -93,6 +93,46 @@ def _forget_end(home: Path, name: str) -> None:
     subprocess.run([sys.executable, "-c", script, home / "localaws" / "state.db", name], check=True, cwd=root)
 
 
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGTERM, lambda *_: print("not yet", flush=True))
+print("ready", flush=True)
+while True:
+    time.sleep(0.1)
+"""
+
+
+@pytest.fixture
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALAWS_STOP_GRACE", "0.5")
+
+
+def test_a_script_that_takes_no_notice_of_sigterm_is_killed_after_the_grace(short_grace: None, jobs: Jobs) -> None:
+    jobs.training("stubborn", STUBBORN)
+    jobs.wait_for_line(KIND, "stubborn", "ready")
+    jobs.sagemaker.stop_training_job(TrainingJobName="stubborn")
+    assert jobs.trained("stubborn")["TrainingJobStatus"] == "Stopped"
+    assert jobs.status(KIND, "stubborn")["ExitCodes"]["algo-1"] in (137, 128 + signal.SIGKILL)
+    assert jobs.log(KIND, "stubborn").count("not yet") == 1
+    jobs.nothing_left(KIND, "stubborn")
+
+
+def test_all_jobs_can_be_ended_without_the_server(own_localaws: LocalAws, jobs: Jobs) -> None:
+    for name in ("first", "second"):
+        jobs.training(name, STUBBORN)
+    for name in ("first", "second"):
+        jobs.wait_for_line(KIND, name, "ready")
+    own_localaws.stop()
+    command = [sys.executable, "-m", "localaws.jobs", "end", "--home", str(own_localaws.home), "--grace", "0.5"]
+    root = Path(__file__).parent.parent.parent
+    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=30)
+    assert ended.stdout.splitlines() == ["ended training-job/first", "ended training-job/second"]
+    for name in ("first", "second"):
+        jobs.nothing_left(KIND, name)
+    own_localaws.restart()
+    assert jobs.trained("first")["TrainingJobStatus"] == "Stopped"
+
+
 def test_a_second_supervisor_leaves_a_job_alone(own_localaws: LocalAws, jobs: Jobs, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     jobs.training("single", WAITING, parameters={"gate": str(gate)})

@@ -124,6 +124,13 @@ def test_an_archive_without_code_or_model_says_what_is_missing(tmp_path: Path, f
         load(tmp_path, None, framework)
 
 
+def test_requirements_that_are_not_installed_are_named(tmp_path: Path) -> None:
+    (tmp_path / "model" / "code").mkdir(parents=True)
+    (tmp_path / "model" / "code" / "requirements.txt").write_text("numpy\nno-such-package==1.0\n")
+    with pytest.raises(InferenceError, match=r"not installed here: no-such-package==1\.0"):
+        load(tmp_path, "def model_fn(d): pass\n")
+
+
 NUMBERS = [[1.0, 2.0], [3.0, 4.0]]
 
 

@@ -60,6 +60,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+    socket_path(tmp_path).unlink(missing_ok=True)
 
 
 def healthy(process: subprocess.Popen[bytes], channel: Channel) -> None:

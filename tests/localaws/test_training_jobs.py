@@ -197,11 +197,11 @@ for channel in ("shards", "listed", "all"):
 pathlib.Path("/opt/ml/model", os.environ["SM_CURRENT_HOST"]).write_text(os.environ["SM_HOSTS"])
 """
     for number in range(5):
-        jobs.put(f"shards/part-{number}", str(number))
+        jobs.put(f"shard-data/part-{number}", str(number))
     manifest = jobs.put(
-        "shards.manifest", json.dumps([{"prefix": f"s3://{BUCKET}/shards/"}, "part-0", "part-3", "part-4"])
+        "shards.manifest", json.dumps([{"prefix": f"s3://{BUCKET}/shard-data/"}, "part-0", "part-3", "part-4"])
     )
-    shards = {"S3Uri": f"s3://{BUCKET}/shards/part-", "S3DataDistributionType": "ShardedByS3Key"}
+    shards = {"S3Uri": f"s3://{BUCKET}/shard-data/part-", "S3DataDistributionType": "ShardedByS3Key"}
     job = jobs.train(
         "shards",
         script,
@@ -209,7 +209,7 @@ pathlib.Path("/opt/ml/model", os.environ["SM_CURRENT_HOST"]).write_text(os.envir
         channels={
             "shards": shards,
             "listed": {**shards, "S3DataType": "ManifestFile", "S3Uri": manifest},
-            "all": f"s3://{BUCKET}/shards/",
+            "all": f"s3://{BUCKET}/shard-data/",
         },
     )
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
@@ -238,6 +238,23 @@ assert mine.read_text() == sys.argv[2], "another job wrote here"
         job = jobs.trained(name)
         assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
         assert jobs.unpack(job["ModelArtifacts"]["S3ModelArtifacts"]) == {"who": name.encode()}
+
+
+def test_keys_and_file_names_of_all_letters_survive_the_way_there_and_back(jobs: Jobs) -> None:
+    names = ["plain", "ü ñ☃.csv", "a+b %20&=?#'\"().csv", "deep/er/x", "tilde~star*.csv"]
+    script = """
+import pathlib, shutil
+shutil.copytree("/opt/ml/input/data/odd", "/opt/ml/model/odd")
+"""
+    for name in names:
+        jobs.put(f"odd keys/{name}", name.encode())
+    output = {"S3OutputPath": f"s3://{BUCKET}/odd-out/", "CompressionType": "NONE"}
+    channels = {"odd": f"s3://{BUCKET}/odd keys/"}
+    job = jobs.train("odd", script, channels=channels, OutputDataConfig=output)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    keys = jobs.keys("odd-out/")
+    assert keys == sorted(f"odd-out/odd/output/model/odd/{name}" for name in names)
+    assert {jobs.get(f"s3://{BUCKET}/{key}").decode() for key in keys} == set(names)
 
 
 def test_torchrun_spans_two_instances(jobs: Jobs) -> None:
@@ -283,6 +300,7 @@ def test_a_model_without_compression_is_uploaded_file_by_file(jobs: Jobs) -> Non
 
 def test_a_container_entry_point_takes_the_place_of_script_mode(jobs: Jobs) -> None:
     algorithm = {
+        "TrainingInputMode": "FastFile",
         "ContainerEntrypoint": ["python3", "-c", "import sys; print('entry', sys.argv[1:])"],
         "ContainerArguments": ["--x", "1"],
     }
@@ -311,6 +329,7 @@ def test_a_script_reaches_s3_with_the_environment_that_it_is_given(jobs: Jobs) -
     ("change", "code", "message"),
     [
         ({"algorithm": {"TrainingInputMode": "Pipe"}}, "NotImplemented", "Pipe mode"),
+        ({"TrainingJobName": "../climbing"}, "ValidationException", "regular expression pattern"),
         ({"algorithm": {"MetricDefinitions": [{"Name": "m", "Regex": "("}]}}, "ValidationException", "metric m"),
         ({"algorithm": {"MetricDefinitions": [{"Name": "m", "Regex": "x"}]}}, "ValidationException", "no group"),
         ({"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "/etc/x"}}, "ValidationException", "under /opt/ml"),

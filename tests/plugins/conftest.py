@@ -117,6 +117,17 @@ async def first_event(trigger: Any, limit: float = 120) -> Any:
     return await asyncio.wait_for(look(), limit)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def models_read_once() -> Iterator[None]:
+    """One reader of botocore's service models for all clients: reading SageMaker's takes a third of a second."""
+    from botocore import loaders, session
+
+    loader = loaders.create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "create_loader", lambda *_: loader)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def operators_outside_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tests call ``execute``, which Airflow else guards."""

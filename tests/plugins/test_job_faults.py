@@ -103,7 +103,8 @@ def test_a_restart_of_aws_in_mid_job_is_waited_out(
 ) -> None:
     import boto3
 
-    boto3.client("s3").create_bucket(Bucket=BUCKET)
+    # A session of its own: the default one keeps the keys of the localaws that it first saw.
+    boto3.session.Session().client("s3").create_bucket(Bucket=BUCKET)
     (source / "main.py").write_text("import time; time.sleep(4)\n")
     deferred = airflow.start(training(source, ti), ti)
 

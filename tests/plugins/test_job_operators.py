@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferred
 from conftest import BUCKET, IMAGE, ROLE, Airflow, FakeTask
 
-from amazon_ml.exceptions import BadResult, DeadlineExceeded, JobFailed, RequestRefused
+from amazon_ml.exceptions import BadResult, DeadlineExceeded, JobFailed, RequestRefused, TaskKilled
 from amazon_ml.hooks.sagemaker import SageMakerJobHook
 from amazon_ml.jobs import ProcessingJobSpec, TrainingJobSpec
 from amazon_ml.naming import job_name
@@ -308,8 +308,47 @@ def test_a_polling_task_that_a_user_ends_stops_its_job_and_gives_up(
             operator.on_kill()
         sleep(seconds)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Exception, match="was killed"):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(TaskKilled):
         patch.setattr(operator, "_pause", kill_while_it_waits)
+        airflow.run(lambda: operator, ti)
+    assert until_status(aws, name(ti), "Stopped") == "Stopped"
+
+
+def test_a_kill_that_comes_while_the_job_is_created_stops_it(
+    aws: Any,
+    airflow: Airflow,
+    ti: FakeTask,
+    source: Path,
+    task_states: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (source / "main.py").write_text(SLEEP)
+    task_states["state"] = "failed"
+    operator = training(source, ti)()
+    create = SageMakerJobHook.create
+
+    def kill_first(self: SageMakerJobHook, kind: str, request: dict[str, Any]) -> dict[str, Any]:
+        operator.on_kill()
+        return create(self, kind, request)
+
+    monkeypatch.setattr(SageMakerJobHook, "create", kill_first)
+    with pytest.raises(TaskKilled):
+        airflow.run(lambda: operator, ti)
+    assert until_status(aws, name(ti), "Stopping", "Stopped")
+
+
+def test_an_execution_time_out_stops_the_job(
+    aws: Any, airflow: Airflow, ti: FakeTask, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "main.py").write_text(SLEEP)
+    operator = training(source, ti, deferrable=False)()
+
+    def time_is_over(_: float) -> None:
+        until_it_sleeps(name(ti))
+        raise AirflowTaskTimeout("execution_timeout")
+
+    monkeypatch.setattr(operator, "_pause", time_is_over)
+    with pytest.raises(AirflowTaskTimeout):
         airflow.run(lambda: operator, ti)
     assert until_status(aws, name(ti), "Stopped") == "Stopped"
 
@@ -339,7 +378,7 @@ def test_a_request_that_aws_refuses_fails_at_once_in_its_words(
     make = training(source, ti)
     operator = make()
     operator.job = type(operator.job)(**{**vars(operator.job), "role_arn": "arn:aws:iam::1:role/no-such-account-id"})
-    with pytest.raises(RequestRefused, match=r"create_training_job: ValidationException: .*roleArn"):
+    with pytest.raises(RequestRefused, match=r"create_training_job\(.*\): ValidationException: .*roleArn"):
         airflow.run(lambda: operator, ti)
 
 

@@ -65,7 +65,7 @@ def test_every_way_of_saying_that_there_is_none_is_understood(kind: str, method:
 
 def test_another_validation_error_is_not_taken_for_that() -> None:
     bad = error("ValidationException", "1 validation error detected: Value 'x/y' failed to satisfy constraint")
-    with pytest.raises(RequestRefused, match="describe_training_job: ValidationException: 1 validation error"):
+    with pytest.raises(RequestRefused, match=r"describe_training_job\(x/y\): ValidationException: 1 validation error"):
         hook(describe_training_job=bad).describe("TrainingJob", "x/y")
 
 

@@ -117,6 +117,17 @@ def test_a_job_is_stopped_when_its_task_has_ended_and_only_then(
     assert client.stopped == (["job-1"] if stopped else [])
 
 
+def test_a_job_is_left_when_airflow_does_not_say_whether_its_task_goes_on(
+    client: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amazon_ml.triggers.sagemaker_job._STATE_PATIENCE", 0.05)
+    monkeypatch.setattr("amazon_ml.triggers.sagemaker_job.task_state", lambda _: time.sleep(0.3))
+    trigger = make()
+    trigger.task_instance = FakeTask()
+    asyncio.run(trigger.on_kill())
+    assert client.stopped == []
+
+
 def test_an_answer_that_hangs_does_not_outlast_the_deadline(client: Hanging) -> None:
     trigger = rebuild(make(deadline=time.time() + 0.1))
 

@@ -28,8 +28,8 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from drawing import draw_average_sentiment, draw_categories, draw_sentiments, draw_split, draw_words  # noqa: E402
-from job import BadInput, run  # noqa: E402
+from drawing import draw_average_sentiment, draw_categories, draw_sentiments, draw_split, draw_words
+from job import BadInput, run
 
 QUERIES = {
     "sentiments": ("sentiment", "reviews"),
@@ -55,7 +55,7 @@ class Answers:
 
     @classmethod
     def read(cls, source: Path) -> Answers:
-        """All five from the folders below ``source``. :raises BadInput: one is missing, broken or contradicts another."""
+        """All five, from ``source``. :raises BadInput: one is missing, broken or contradicts another."""
         rows = {query: _answer(source / query, columns) for query, columns in QUERIES.items()}
         split: dict[str, dict[int, float]] = defaultdict(dict)
         try:

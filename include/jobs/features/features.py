@@ -8,7 +8,8 @@ name (``algo-1``)::
     OUTPUT/{train,validation,test}/part-HOST.parquet
         review_id string, sentiment int (-1, 0, 1), label_id int (0, 1, 2), input_ids list<int32> (not padded),
         review_body string, date string (ISO 8601, the event time)
-    OUTPUT/report/report.json (report-HOST.json on further instances)   {"rows_in", "rows", "dropped", "splits": {split: {sentiment: n}}, ...}
+    OUTPUT/report/report.json    {"rows", "dropped": {reason: n}, "splits": {split: {sentiment: n}}, ...};
+                                 report-HOST.json on all instances but the first
 
 **Splits.** A hash of the text and ``--seed`` places a review, so a text that occurs twice is in one split only, on
 whichever instance, and a review stays in its split when the data grows. The test and validation splits have as many
@@ -25,34 +26,29 @@ Exit status 2, and one sentence, when the input cannot be used; nothing is writt
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import shutil
 import sys
 import tempfile
-from array import array
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from base_model import load_tokenizer, locate, vocabulary_hash
-from job import BadInput, run
+from job import run
 from raw_csv import Drops, Row, input_files, read_rows
+from splitting import SPLITS, Plan, Review, Share, plan_splits, text_key, this_share
 from transformers import PreTrainedTokenizerBase
 
 TEXT, RATING = "Review Text", "Rating"
 COLUMNS = (TEXT, RATING)
-SPLITS = ("train", "validation", "test")
 BATCH = 1024
-FEWEST = 4
-WHOLE = 1 << 64
 
 SCHEMA = pa.schema(
     [
@@ -64,68 +60,6 @@ SCHEMA = pa.schema(
         ("date", pa.string()),
     ]
 )
-
-
-@dataclass(frozen=True)
-class Share:
-    """The part of the texts that this instance takes: those whose hash leaves ``index`` when divided by ``of``."""
-
-    host: str = "algo-1"
-    first: bool = True
-    index: int = 0
-    of: int = 1
-
-    @property
-    def report(self) -> str:
-        """The name of this instance's report: ``report.json`` on the first."""
-        return "report.json" if self.first else f"report-{self.host}.json"
-
-    def holds(self, key: int) -> bool:
-        """True when the text with this hash is for this instance."""
-        return key % self.of == self.index
-
-
-@dataclass(frozen=True)
-class Review:
-    """A usable review with the hash that places it."""
-
-    review_id: str
-    text: str
-    sentiment: int
-    key: int
-
-
-@dataclass
-class Plan:
-    """Which reviews are held out: for each split and class, the hashes up to a limit."""
-
-    test_share: float
-    validation_share: float
-    limits: dict[tuple[str, int], int] = field(default_factory=dict)
-
-    def pool(self, key: int) -> str:
-        """The split whose share of the hashes ``key`` falls into."""
-        position = key / WHOLE
-        if position < self.test_share:
-            return "test"
-        return "validation" if position < self.test_share + self.validation_share else "train"
-
-    def split(self, review: Review, taken: set[tuple[int, int]]) -> str | None:
-        """Where ``review`` goes; None when it is in a held-out share and not needed there."""
-        pool = self.pool(review.key)
-        if pool == "train":
-            return pool
-        mark = (review.key, review.sentiment)
-        if review.key > self.limits[pool, review.sentiment] or mark in taken:
-            return None
-        taken.add(mark)
-        return pool
-
-
-def text_key(text: str, seed: int) -> int:
-    """64 bits of a hash of the text, letter case and spacing aside."""
-    plain = " ".join(text.casefold().split())
-    return int.from_bytes(hashlib.blake2b(f"{seed}\n{plain}".encode(), digest_size=8).digest(), "big")
 
 
 def reviews(files: Sequence[Path], seed: int, share: Share, drops: Drops) -> Iterator[Review]:
@@ -152,51 +86,15 @@ def _review_id(row: Row, key: int) -> str:
     return f"{key:016x}"
 
 
-def plan_splits(read: Callable[[], Iterator[Review]], test_share: float, validation_share: float) -> Plan:
-    """
-    Go through all reviews and set the limits that make the held-out splits balanced.
-
-    Where the data are so few that a class has less than ``FEWEST`` in a held-out share, both shares are doubled, while
-    half of the data stays for training.
-
-    :param read: starts a pass over the reviews.
-    :raises BadInput: there are no reviews, or of one class only, or too few to hold any out.
-    """
-    plan, totals, smallest = _plan(read(), test_share, validation_share)
-    while min(smallest.values()) < FEWEST and plan.test_share + plan.validation_share <= 0.25:
-        plan, totals, smallest = _plan(read(), 2 * plan.test_share, 2 * plan.validation_share)
-    if not min(smallest.values()):
-        raise BadInput(f"too few reviews to hold any out for validation and test: {dict(totals)} by sentiment")
-    return plan
-
-
-def _plan(found: Iterator[Review], test_share: float, validation_share: float) -> tuple[Plan, Counter[int], dict[str, int]]:
-    """A plan by these shares, the reviews by sentiment, and the smallest class's part of each held-out split."""
-    plan = Plan(test_share, validation_share)
-    keys: dict[tuple[str, int], array[int]] = defaultdict(lambda: array("Q"))
-    totals: Counter[int] = Counter()
-    for review in found:
-        totals[review.sentiment] += 1
-        pool = plan.pool(review.key)
-        if pool != "train":
-            keys[pool, review.sentiment].append(review.key)
-    if len(totals) < 2:
-        what = f"all {totals.total()} usable reviews are of one class ({next(iter(totals))})" if totals else "no review"
-        raise BadInput(f"{what}: there is nothing to train on (column {RATING})")
-    smallest = {}
-    for pool in ("test", "validation"):
-        unique = {sentiment: np.unique(keys[pool, sentiment]) for sentiment in totals}
-        smallest[pool] = min(map(len, unique.values()))
-        for sentiment in totals:
-            plan.limits[pool, sentiment] = int(unique[sentiment][smallest[pool] - 1]) if smallest[pool] else -1
-    return plan, totals, smallest
-
-
 class SplitWriter:
     """Writes reviews, tokenised a batch at a time, into one Parquet file a split."""
 
     def __init__(self, folder: Path, share: Share, tokenizer: PreTrainedTokenizerBase, length: int, date: str) -> None:
-        self.folder, self.tokenizer, self.length, self.date = folder, tokenizer, length, date
+        self.length, self.date = length, date
+        # The tokenizer below transformers' wrapper: the same ids, without offsets, masks and dicts that nobody needs.
+        self.tokenizer = tokenizer.backend_tokenizer
+        self.tokenizer.enable_truncation(length)
+        self.tokenizer.no_padding()
         metadata = {"vocabulary": vocabulary_hash(tokenizer), "max_seq_length": str(length)}
         schema = SCHEMA.with_metadata(metadata)
         self.counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
@@ -210,29 +108,44 @@ class SplitWriter:
         """Tokenise and write one batch of ``(split, review)``."""
         # The cap bounds the work on a text of megabytes: what lies beyond it is beyond max_seq_length too.
         texts = [review.text[: self.length * 100] for _, review in placed]
-        ids = self.tokenizer(texts, truncation=True, max_length=self.length, return_attention_mask=False)["input_ids"]
+        ids = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts)]
         self.tokens += sum(map(len, ids))
         for split in SPLITS:
-            rows = [
-                {
-                    "review_id": review.review_id,
-                    "sentiment": review.sentiment,
-                    "label_id": review.sentiment + 1,
-                    "input_ids": tokens,
-                    "review_body": review.text,
-                    "date": self.date,
-                }
-                for (where, review), tokens in zip(placed, ids, strict=True)
-                if where == split
-            ]
+            rows = [(review, tokens) for (where, review), tokens in zip(placed, ids, strict=True) if where == split]
             if rows:
-                self.writers[split].write_table(pa.Table.from_pylist(rows, schema=self.writers[split].schema))
-                self.counts[split].update(str(row["sentiment"]) for row in rows)
+                columns = {
+                    "review_id": [review.review_id for review, _ in rows],
+                    "sentiment": [review.sentiment for review, _ in rows],
+                    "label_id": [review.sentiment + 1 for review, _ in rows],
+                    "input_ids": [tokens for _, tokens in rows],
+                    "review_body": [review.text for review, _ in rows],
+                    "date": [self.date] * len(rows),
+                }
+                self.writers[split].write_table(pa.table(columns, schema=self.writers[split].schema))
+                self.counts[split].update(str(review.sentiment) for review, _ in rows)
 
     def close(self) -> None:
         """Finish the files."""
         for writer in self.writers.values():
             writer.close()
+
+
+def write_all(found: Iterator[Review], plan: Plan, writer: SplitWriter) -> int:
+    """Write every review into its split; how many go into none. The next batch is read while one is tokenised."""
+    taken: set[tuple[int, int]] = set()
+    unused = 0
+    with ThreadPoolExecutor(1) as pool:
+        writing: Future[None] | None = None
+        while batch := list(islice(found, BATCH)):
+            placed = [(split, review) for review in batch if (split := plan.split(review, taken))]
+            unused += len(batch) - len(placed)
+            if writing:
+                writing.result()
+            writing = pool.submit(writer.write, placed)
+        if writing:
+            writing.result()
+    writer.close()
+    return unused
 
 
 def build(options: argparse.Namespace) -> dict[str, Any]:
@@ -248,21 +161,15 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
     scratch = Path(tempfile.mkdtemp(prefix=".features-", dir=options.output))
     try:
         writer = SplitWriter(scratch, share, tokenizer, options.max_seq_length, options.date)
-        taken: set[tuple[int, int]] = set()
-        unused = 0
         drops = Drops()
-        found = reviews(files, options.seed, share, drops)
-        while batch := list(islice(found, BATCH)):
-            placed = [(split, review) for review in batch if (split := plan.split(review, taken))]
-            unused += len(batch) - len(placed)
-            writer.write(placed)
-        writer.close()
+        unused = write_all(reviews(files, options.seed, share, drops), plan, writer)
         report = {
             "rows": sum(counts.total() for counts in writer.counts.values()) + unused,
             "dropped": dict(drops.counts),
             "first_dropped": drops.first,
             "splits": {split: dict(sorted(counts.items())) for split, counts in writer.counts.items()},
             "held_out_unused": unused,
+            "shares": {"test": round(plan.test_share, 4), "validation": round(plan.validation_share, 4)},
             "tokens": writer.tokens,
             "vocabulary": vocabulary_hash(tokenizer),
             "max_seq_length": options.max_seq_length,
@@ -279,29 +186,6 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
     for line in drops.lines():
         print(line)
     return report
-
-
-def this_share(config: Path, source: Path) -> Share:
-    """This instance among its siblings, by SageMaker's configuration files; alone where there are none."""
-    resources = config / "resourceconfig.json"
-    if not resources.exists():
-        return Share()
-    known = json.loads(resources.read_text())
-    host, hosts = known["current_host"], sorted(known["hosts"])
-    first = host == hosts[0]
-    if len(hosts) == 1 or _sharded(config / "processingjobconfig.json", source):
-        return Share(host, first)
-    return Share(host, first, hosts.index(host), len(hosts))
-
-
-def _sharded(job: Path, source: Path) -> bool:
-    """True when S3 keys, rather than copies of everything, were dealt out to the instances."""
-    inputs = json.loads(job.read_text()).get("ProcessingInputs", []) if job.exists() else []
-    return any(
-        one.get("S3Input", {}).get("S3DataDistributionType") == "ShardedByS3Key"
-        for one in inputs
-        if one.get("S3Input", {}).get("LocalPath", "").rstrip("/").endswith("/" + source.name)
-    )
 
 
 def _fraction(text: str) -> float:
@@ -323,7 +207,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--test-share", type=_fraction, default=0.11, help="of each class, before balancing")
     parser.add_argument("--validation-share", type=_fraction, default=0.05, help="of each class, before balancing")
     parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--date", default=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), help="event time")
+    now = datetime.now(timezone.utc)  # noqa: UP017 (the containers' Python may be 3.10, which has no datetime.UTC)
+    parser.add_argument("--date", default=now.strftime("%Y-%m-%dT%H:%M:%SZ"), help="event time of all reviews")
     return parser.parse_args(arguments)
 
 

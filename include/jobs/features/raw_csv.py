@@ -144,6 +144,6 @@ def _fault(fields: list[str], width: int) -> str | None:
     if len(fields) != width:
         return "another number of fields than the header"
     for value in fields:
-        if UNDECODABLE.search(value):
+        if not value.isascii() and UNDECODABLE.search(value):
             return "a NUL byte" if NUL in value else "bytes that are not UTF-8"
     return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ def write(folder: Path, settings: dict[str, Any], progress: Progress, parts: dic
     state = {"settings": settings, "progress": vars(progress), "random": torch.get_rng_state(), **parts}
     unfinished = folder / ".checkpoint.pt"
     torch.save(state, unfinished)
-    os.replace(unfinished, folder / "checkpoint.pt")
+    unfinished.replace(folder / "checkpoint.pt")
 
 
 def read(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:

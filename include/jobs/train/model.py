@@ -41,6 +41,12 @@ def load(base_model: str, device: torch.device) -> PreTrainedModel:
     return model.float().to(device)
 
 
+def check_length(tokenizer: PreTrainedTokenizerBase, longest: int) -> None:
+    """:raises BadInput: reviews would be longer than the model has positions for."""
+    if longest > tokenizer.model_max_length:
+        raise BadInput(f"max_seq_length {longest} is more than the {tokenizer.model_max_length} of the base model")
+
+
 def freeze(model: PreTrainedModel, part: str) -> None:
     """Leave a part as it is: the ``embeddings``, the whole ``encoder`` (only the head learns), or ``none``."""
     for name, parameter in model.base_model.named_parameters():
@@ -64,7 +70,9 @@ def parameter_groups(model: PreTrainedModel, rate: float, head_rate: float, deca
 def learned(model: PreTrainedModel) -> dict[str, torch.Tensor]:
     """A copy of what training changes."""
     return {
-        name: parameter.detach().cpu().clone() for name, parameter in model.named_parameters() if parameter.requires_grad
+        name: parameter.detach().cpu().clone()
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
     }
 
 

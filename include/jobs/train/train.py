@@ -59,13 +59,14 @@ class Trainer:
         vocabulary = vocabulary_hash(self.tokenizer)
         self.padding = self.tokenizer.pad_token_id or 0
         longest = options.max_seq_length
+        models.check_length(self.tokenizer, longest)
         self.train = read_split(options.train, longest, vocabulary).take(options.max_train_rows, options.seed)
         self.validation = read_split(options.validation, longest, vocabulary)
         self.model = models.load(base_model, cluster.device)
         models.freeze(self.model, options.freeze)
         self.forward = DistributedDataParallel(self.model) if cluster.size > 1 else self.model
-        head_rate = options.head_learning_rate or 20 * options.learning_rate
-        groups = models.parameter_groups(self.model, options.learning_rate, head_rate, options.weight_decay)
+        self.head_rate = options.head_learning_rate or 20 * options.learning_rate
+        groups = models.parameter_groups(self.model, options.learning_rate, self.head_rate, options.weight_decay)
         self.optimizer = torch.optim.AdamW(groups, fused=True)
         self.total = sum(len(self.batches(epoch)) for epoch in range(options.epochs))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self.rate)

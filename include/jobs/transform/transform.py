@@ -20,7 +20,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,11 @@ HEADER = ("sentiment", "review_body", "product_category")
 SMALL_CATEGORY = 10
 ONE_SPACE_EACH = str.maketrans({",": " ", "\r": " ", "\n": " "})
 
-Record = tuple[int, str, str]
+Record = tuple[int, str, str, str]
 
 
 def cleaned(row: Row, drops: Drops) -> Record | None:
-    """The row as ``(sentiment, review_body, product_category)``; None, and a count in ``drops``, when it has no use."""
+    """``(sentiment, review_body, product_category, place)``; None, and a count in ``drops``, when it has no use."""
     blank = row.blank(COLUMNS)
     if blank:
         drops.add(f"blank {blank}", row.place)
@@ -47,28 +47,28 @@ def cleaned(row: Row, drops: Drops) -> Record | None:
         drops.add("rating outside 1-5", row.place)
         return None
     text = row.values[TEXT].translate(ONE_SPACE_EACH)
-    return sentiment, text, row.values[CATEGORY].strip().translate(ONE_SPACE_EACH)
+    return sentiment, text, row.values[CATEGORY].strip().translate(ONE_SPACE_EACH), row.place
 
 
 def transform(source: Path, target: Path, synthetic: bool) -> dict[str, Any]:
     """Write the table and the report below ``target``, both or neither; the report."""
-    drops, rows_in = Drops(), Counter[str]()
+    drops = Drops()
     files = input_files(source)
     target.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".transform-", dir=target))
     try:
         usable = scratch / "usable.csv"
-        sizes = _write(usable, _records(files, drops, rows_in))
+        sizes = _write(usable, _records(files, drops), (*HEADER, "place"))
         small = {category for category, n in sizes.items() if n <= SMALL_CATEGORY}
         table = scratch / "reviews" / "reviews.csv"
         table.parent.mkdir()
         by_sentiment: Counter[int] = Counter()
-        by_category = _write(table, _without(small, usable, drops, by_sentiment))
+        by_category = _write(table, _without(small, usable, drops, by_sentiment), HEADER)
         if len(by_sentiment) < 2:
-            raise BadInput(_too_little(by_sentiment, rows_in, drops))
+            raise BadInput(_too_little(by_sentiment, drops))
         report = {
-            "rows_in": rows_in["rows"],
-            "rows": sum(by_sentiment.values()),
+            "rows_in": by_sentiment.total() + drops.counts.total(),
+            "rows": by_sentiment.total(),
             "dropped": dict(drops.counts),
             "first_dropped": drops.first,
             "by_sentiment": {str(sentiment): by_sentiment[sentiment] for sentiment in (-1, 0, 1)},
@@ -85,9 +85,8 @@ def transform(source: Path, target: Path, synthetic: bool) -> dict[str, Any]:
     return report
 
 
-def _records(files: list[Path], drops: Drops, rows_in: Counter[str]) -> Iterator[Record]:
+def _records(files: list[Path], drops: Drops) -> Iterator[Record]:
     for row in read_rows(files, COLUMNS, drops):
-        rows_in["rows"] += 1
         record = cleaned(row, drops)
         if record:
             yield record
@@ -97,30 +96,30 @@ def _without(small: set[str], usable: Path, drops: Drops, by_sentiment: Counter[
     with usable.open(encoding="utf-8", newline="") as text:
         reader = csv.reader(text)
         next(reader)
-        for number, (sentiment, review_body, category) in enumerate(reader, start=1):
+        for sentiment, review_body, category, place in reader:
             if category in small:
-                drops.add(f"category with {SMALL_CATEGORY} reviews or fewer", f"usable row {number}, {category!r}")
+                drops.add(f"category with {SMALL_CATEGORY} reviews or fewer", f"{place}, {category!r}")
             else:
                 by_sentiment[int(sentiment)] += 1
-                yield int(sentiment), review_body, category
+                yield int(sentiment), review_body, category, place
 
 
-def _write(path: Path, records: Iterator[Record]) -> Counter[str]:
-    """Write ``records`` with a header; how many of each category there were."""
+def _write(path: Path, records: Iterator[Record], columns: Sequence[str]) -> Counter[str]:
+    """Write the ``columns`` of ``records`` with a header; how many of each category there were."""
     by_category: Counter[str] = Counter()
     with path.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(HEADER)
+        writer.writerow(columns)
         for record in records:
             by_category[record[2]] += 1
-            writer.writerow(record)
+            writer.writerow(record[: len(columns)])
     return by_category
 
 
-def _too_little(by_sentiment: Counter[int], rows_in: Counter[str], drops: Drops) -> str:
+def _too_little(by_sentiment: Counter[int], drops: Drops) -> str:
     dropped = "; ".join(drops.lines()) or "none was dropped"
     if not by_sentiment:
-        return f"none of the {rows_in['rows']} rows can be used: {dropped}"
+        return f"none of the {drops.counts.total()} rows can be used: {dropped}"
     sentiment, n = next(iter(by_sentiment.items()))
     return f"all {n} usable reviews have the sentiment {sentiment} (column {RATING}): nothing to tell apart; {dropped}"
 

@@ -88,7 +88,9 @@ class Cursor:
     @property
     def current(self) -> Token:
         """The token that comes next; an empty one at the end."""
-        return self.tokens[self.index] if self.index < len(self.tokens) else Token("end", "<EOF>", len(self.sql.rstrip()))
+        return (
+            self.tokens[self.index] if self.index < len(self.tokens) else Token("end", "<EOF>", len(self.sql.rstrip()))
+        )
 
     def peek(self, *words: str) -> bool:
         """Whether these keywords and signs come next."""

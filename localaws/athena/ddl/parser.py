@@ -35,8 +35,7 @@ def parse(sql: str) -> nodes.Statement:
         # Not a statement at all: Trino's parser has the words for it.
         trino.parse_query(sql)
         raise MalformedQuery(f"mismatched input '{cursor.current.text}'", (1, 1))
-    statement = parser(cursor)
-    return statement
+    return parser(cursor)
 
 
 def _one_statement(sql: str) -> str:

@@ -41,7 +41,9 @@ def _values(table: dict[str, Any], spec: dict[str, str]) -> list[str]:
     """The values of a spec in the order of the table's partition columns."""
     names = [key["Name"].lower() for key in _keys(table, spec)]
     if set(spec) != set(names):
-        raise HiveError(f"SemanticException Partition spec {_shown(spec)} contains non-partition columns or misses some")
+        raise HiveError(
+            f"SemanticException Partition spec {_shown(spec)} contains non-partition columns or misses some"
+        )
     return [spec[name] for name in names]
 
 
@@ -75,8 +77,13 @@ def drop(statement: nodes.DropPartitions, job: Job) -> Outcome:
         keys = {key["Name"].lower(): index for index, key in enumerate(_keys(table, spec))}
         if any(column not in keys for column, _, _ in spec):
             raise HiveError(f"SemanticException Partition spec contains non-partition columns: {spec}")
-        tests = [(keys[column], _COMPARE[sign], value, type_of(table["PartitionKeys"][keys[column]])) for column, sign, value in spec]
-        chosen = [p for p in known if all(test(*_comparable(p["Values"][i], value, kind)) for i, test, value, kind in tests)]
+        tests = [
+            (keys[column], _COMPARE[sign], value, type_of(table["PartitionKeys"][keys[column]]))
+            for column, sign, value in spec
+        ]
+        chosen = [
+            p for p in known if all(test(*_comparable(p["Values"][i], value, kind)) for i, test, value, kind in tests)
+        ]
         if not chosen and not statement.missing_ok:
             shown = ", ".join(f"{column}{sign}{value}" for column, sign, value in spec)
             raise HiveError(f"SemanticException [Error 10006]: Partition not found {{{shown}}}")
@@ -110,7 +117,10 @@ def set_location(statement: nodes.SetLocation, job: Job) -> Outcome:
 def _move(database: str, name: str, table: dict[str, Any], spec: dict[str, str], location: str, job: Job) -> None:
     """Give a partition another location."""
     partition = _find(database, name, table, spec, job)
-    given = {"Values": partition["Values"], "StorageDescriptor": {**partition["StorageDescriptor"], "Location": location}}
+    given = {
+        "Values": partition["Values"],
+        "StorageDescriptor": {**partition["StorageDescriptor"], "Location": location},
+    }
     job.glue.update_partition(
         DatabaseName=database, TableName=name, PartitionValueList=partition["Values"], PartitionInput=given
     )
@@ -152,7 +162,9 @@ def repair(statement: nodes.RepairTable, job: Job) -> Outcome:
             folders.setdefault(values, "/".join(parts))
     for values, folder in folders.items():
         job.control.check()
-        create_partition(database, name, table["StorageDescriptor"], list(values), f"s3://{bucket}/{prefix}{folder}/", job)
+        create_partition(
+            database, name, table["StorageDescriptor"], list(values), f"s3://{bucket}/{prefix}{folder}/", job
+        )
     if not folders:
         return Outcome(lines=[])
     missing = "".join(f"\t{name}:{folder}" for folder in folders.values())

@@ -28,13 +28,17 @@ def _matching(names: list[str], pattern: str | None) -> list[str]:
         expression = re.compile(pattern)
     except re.error as error:
         reason = f"MetaException(message:Unable to get databases: java.util.regex.PatternSyntaxException: {error})"
-        raise HiveError(f"Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. {reason}") from error
+        raise HiveError(
+            f"Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. {reason}"
+        ) from error
     return [name for name in names if expression.fullmatch(name)]
 
 
 def databases(statement: nodes.ShowDatabases, job: Job) -> Outcome:
     """SHOW DATABASES."""
-    return Outcome(_string("database_name"), lines=_matching(job.catalog.databases(), statement.pattern), update_count=0)
+    return Outcome(
+        _string("database_name"), lines=_matching(job.catalog.databases(), statement.pattern), update_count=0
+    )
 
 
 def tables(statement: nodes.ShowTables, job: Job) -> Outcome:
@@ -86,7 +90,13 @@ def describe(statement: nodes.Describe, job: Job) -> Outcome:
     if statement.detail == "FORMATTED":
         lines = [heading, "\t \t ", *lines]
     if keys:
-        lines += ["\t \t ", "# Partition Information\t \t ", heading, "\t \t ", *(_described(column) for column in keys)]
+        lines += [
+            "\t \t ",
+            "# Partition Information\t \t ",
+            heading,
+            "\t \t ",
+            *(_described(column) for column in keys),
+        ]
     if statement.detail is not None:
         lines += ["\t \t ", *_details(database, name, table)]
     return Outcome(_string("col_name", "data_type", "comment"), lines=lines)

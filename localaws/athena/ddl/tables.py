@@ -196,12 +196,14 @@ def create_view(statement: nodes.CreateView, job: Job) -> Outcome:
     if job.catalog.database(database) is None:
         raise QueryError("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist", (1, 1))
     relation, _ = queries.compile_text(statement.sql, job)
-    columns = []
+    columns: list[tuple[str, types.Type]] = []
     for index, (column, kind) in enumerate(zip(relation.names, relation.types, strict=True), start=1):
         if column is None:
             raise QueryError("MISSING_COLUMN_NAME", f"Column name not specified at position {index}", (1, 1))
         if column.lower() in (known for known, _ in columns):
-            raise QueryError("DUPLICATE_COLUMN_NAME", f"Column name '{column.lower()}' specified more than once", (1, 1))
+            raise QueryError(
+                "DUPLICATE_COLUMN_NAME", f"Column name '{column.lower()}' specified more than once", (1, 1)
+            )
         columns.append((column.lower(), kind))
     existing = job.catalog.table(database, name)
     if existing is not None and not (statement.replace and is_view(existing)):
@@ -246,7 +248,12 @@ def update(database: str, table: dict[str, Any], change: Callable[[dict[str, Any
 def set_properties(statement: nodes.SetProperties, job: Job) -> Outcome:
     """ALTER TABLE SET TBLPROPERTIES."""
     database, _, table = hive_table(statement.name, job)
-    update(database, table, lambda given: given.update(Parameters={**given.get("Parameters", {}), **statement.properties}), job)
+    update(
+        database,
+        table,
+        lambda given: given.update(Parameters={**given.get("Parameters", {}), **statement.properties}),
+        job,
+    )
     return Outcome(lines=[])
 
 

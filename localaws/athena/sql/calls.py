@@ -67,6 +67,8 @@ def take_apart(node: exp.Expr) -> Call:
         last = arguments.pop()
         if isinstance(last, exp.Order):
             order = last.expressions
+            if last.this is None:
+                raise QueryError("SYNTAX_ERROR", "mismatched input 'ORDER'. Expecting: <expression>", position(node))
             arguments.append(last.this)
         else:
             distinct = True
@@ -106,7 +108,9 @@ def _check_place(this: Call, scope: Scope) -> None:
     if this.windowed or not functions.is_aggregate(this.name) or scope.aggregates:
         return
     if scope.clause.startswith("aggregation"):
-        raise QueryError("NESTED_AGGREGATION", f"Cannot nest aggregations inside {scope.clause}: [{this.name}]", this.place)
+        raise QueryError(
+            "NESTED_AGGREGATION", f"Cannot nest aggregations inside {scope.clause}: [{this.name}]", this.place
+        )
     raise QueryError(
         "EXPRESSION_NOT_SCALAR",
         f"{scope.clause} clause cannot contain aggregations, window functions or grouping operations: [{this.name}]",
@@ -269,13 +273,13 @@ def _window(node: exp.Window, scope: Scope) -> Value:
 
 def _frame(node: exp.Window, scope: Scope) -> str:
     if node.args.get("alias") is not None and not node.args.get("partition_by") and not node.args.get("order"):
-        return types.quote(node.args["alias"].name.lower())
+        return _window_name(node, scope)
     return f"({window_specification(node, scope)})"
 
 
 def window_specification(node: exp.Window, scope: Scope) -> str:
     """What stands between the parentheses of OVER or of a named window."""
-    parts = [types.quote(node.args["alias"].name.lower())] if node.args.get("alias") is not None else []
+    parts = [_window_name(node, scope)] if node.args.get("alias") is not None else []
     if node.args.get("partition_by"):
         keys = ", ".join(compile_expression(key, scope).sql for key in node.args["partition_by"])
         parts.append(f"PARTITION BY {keys}")
@@ -284,8 +288,17 @@ def window_specification(node: exp.Window, scope: Scope) -> str:
     spec = node.args.get("spec")
     if spec is not None:
         start, end = _bound(spec, "start", scope), _bound(spec, "end", scope)
+        if not start:
+            raise QueryError("SYNTAX_ERROR", "mismatched input ')'. Expecting: 'BETWEEN', <frameBound>", position(node))
         parts.append(f"{spec.args['kind']} BETWEEN {start} AND {end}" if end else f"{spec.args['kind']} {start}")
     return " ".join(parts)
+
+
+def _window_name(node: exp.Window, scope: Scope) -> str:
+    name = node.args["alias"].name.lower()
+    if name not in scope.windows:
+        raise QueryError("INVALID_WINDOW_REFERENCE", f"Cannot resolve WINDOW name {name}", position(node.args["alias"]))
+    return types.quote(name)
 
 
 def _bound(spec: exp.Expr, which: str, scope: Scope) -> str:
@@ -318,7 +331,9 @@ def _compile_listagg(this: Call, scope: Scope) -> Value:
     if not value.type.is_text:
         raise mismatch(f"LISTAGG expects a varchar (actual: {value.type})", this.place)
     distinct = "DISTINCT " if this.distinct else ""
-    return Value(f"string_agg({distinct}{value.sql}, {separator.sql}{order_by(this.order, inner)}){this.over}", types.VARCHAR)
+    return Value(
+        f"string_agg({distinct}{value.sql}, {separator.sql}{order_by(this.order, inner)}){this.over}", types.VARCHAR
+    )
 
 
 def has_aggregate(node: exp.Expr) -> bool:
@@ -328,7 +343,9 @@ def has_aggregate(node: exp.Expr) -> bool:
     if isinstance(node, exp.GroupConcat):
         return True
     if isinstance(node, exp.Window):
-        parts = list(node.this.iter_expressions()) + [v for k in ("partition_by", "order") for v in _listed(node.args.get(k))]
+        parts = list(node.this.iter_expressions()) + [
+            v for k in ("partition_by", "order") for v in _listed(node.args.get(k))
+        ]
         return any(has_aggregate(part) for part in parts)
     if isinstance(node, exp.Anonymous) and functions.is_aggregate(str(node.this).lower()):
         return True

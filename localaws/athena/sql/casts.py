@@ -42,7 +42,7 @@ def cast(value: Value, target: Type, place: Position | None, *, safe: bool = Fal
 
 
 def coerce(value: Value, target: Type) -> str:
-    """SQL of ``value`` in a type that it turns into by itself; values that DuckDB bends the same way stay as they are."""
+    """SQL of ``value`` in a type that it turns into by itself; what DuckDB bends the same way stays as it is."""
     source = value.type
     if source == target or source.base == "unknown" or (source.is_text and target.is_text):
         return value.sql
@@ -121,7 +121,11 @@ def _from_text(sql: str, target: Type, safe: bool) -> str:
     if target.is_integer:
         duckdb = types.duckdb(target)
         name = _NAMES.get(target.base, target.base.upper())
-        otherwise = "NULL" if safe else macros.fail(f"'INVALID_CAST_ARGUMENT: Cannot cast ''' || {sql} || ''' to {name}'", duckdb)
+        otherwise = (
+            "NULL"
+            if safe
+            else macros.fail(f"'INVALID_CAST_ARGUMENT: Cannot cast ''' || {sql} || ''' to {name}'", duckdb)
+        )
         whole = f"regexp_full_match({sql}, '[+-]?[0-9]+')"
         return f"CASE WHEN {sql} IS NULL THEN NULL WHEN {whole} THEN {_plain(sql, target, safe)} ELSE {otherwise} END"
     if target.base in ("date", "timestamp"):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlglot import exp
 
 from localaws.athena import types
 from localaws.athena.sql.parse import position, unsupported
-from localaws.athena.sql.scope import Scope, Value, mismatch
+from localaws.athena.sql.scope import Relation, Scope, Value, mismatch
 from localaws.athena.types import Type
 
 Compiler = Callable[[Any, Scope], Value]
@@ -49,7 +49,9 @@ def unify(values: Iterable[tuple[Value, exp.Expr]], what: str) -> Type:
     for value, node in values:
         found = types.common(shared, value.type)
         if found is None:
-            raise mismatch(f"{what} must be the same type or coercible to a common type. Cannot find common type between {shared} and {value.type}", position(node))
+            kinds = f"{shared} and {value.type}"
+            rule = f"{what} must be the same type or coercible to a common type."
+            raise mismatch(f"{rule} Cannot find common type between {kinds}", position(node))
         shared = found
     return shared
 
@@ -71,11 +73,12 @@ def _known(node: Known, _: Scope) -> Value:
     return value
 
 
-QueryCompiler = Callable[[Any, Any, Any, Any], Any]
+QueryCompiler = Callable[..., Relation]
 _QUERY_COMPILERS: list[QueryCompiler] = []
+_Provided = TypeVar("_Provided", bound=QueryCompiler)
 
 
-def provide_query_compiler(function: QueryCompiler) -> QueryCompiler:
+def provide_query_compiler(function: _Provided) -> _Provided:
     """Register what compiles a whole query: FROM and subqueries need it, and it needs them."""
     _QUERY_COMPILERS[:] = [function]
     return function

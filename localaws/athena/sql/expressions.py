@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 from sqlglot import exp
@@ -24,12 +25,17 @@ def _literal(node: exp.Literal, _: Scope) -> Value:
     return number(node.this, node)
 
 
+_NUMBER = re.compile(r"[0-9_]*\.?[0-9_]*(?:[eE][+-]?[0-9]+)?")
+
+
 def number(written: str, node: exp.Expr) -> Value:
     """
     A number as it is written; one with a point is a double, as Athena has it (Trino itself would make it a decimal).
 
     :raises QueryError: NUMERIC_VALUE_OUT_OF_RANGE.
     """
+    if not _NUMBER.fullmatch(written):
+        raise QueryError("SYNTAX_ERROR", f"Invalid numeric literal: {written}", position(node))
     if any(character in written for character in ".eE"):
         return Value(f"CAST('{float(written)!r}' AS DOUBLE)", types.DOUBLE)
     value = int(written.replace("_", ""))
@@ -67,7 +73,9 @@ def _unicode(node: exp.UnicodeString, _: Scope) -> Value:
 
 @compiles(exp.Placeholder, exp.Parameter)
 def _placeholder(node: exp.Expr, _: Scope) -> Value:
-    raise QueryError("INVALID_PARAMETER_USAGE", "Incorrect number of parameters: expected 1 but found 0", position(node))
+    raise QueryError(
+        "INVALID_PARAMETER_USAGE", "Incorrect number of parameters: expected 1 but found 0", position(node)
+    )
 
 
 @compiles(exp.Column)
@@ -82,10 +90,22 @@ def _identifier(node: exp.Identifier, scope: Scope) -> Value:
 
 @compiles(exp.Dot)
 def _dot(node: exp.Dot, scope: Scope) -> Value:
-    names = [part.name for part in node.parts if isinstance(part, exp.Identifier)]
-    if len(names) == len(node.parts):
+    names = _names(node)
+    if names is not None:
         return scope.resolve(names, node)
     return dereference(compile_expression(node.this, scope), [node.expression.name.lower()], node)
+
+
+def _names(node: exp.Expr) -> list[str] | None:
+    """The parts of ``a.b.c``; ``None`` where it begins with something that is not a name."""
+    if isinstance(node, exp.Identifier):
+        return [node.name]
+    if isinstance(node, exp.Column):
+        return [part.name for part in node.parts]
+    if isinstance(node, exp.Dot) and isinstance(node.expression, exp.Identifier):
+        before = _names(node.this)
+        return None if before is None else [*before, node.expression.name]
+    return None
 
 
 @compiles(exp.Paren)
@@ -148,7 +168,10 @@ def data_type(kind: Any, node: exp.Expr) -> Type:
     name = getattr(inside, "name", str(inside))
     if name in _TYPES:
         return _TYPES[name]
-    numbers = tuple(int(part.name) for part in kind.expressions if isinstance(part, exp.DataTypeParam))
+    given = [part.name for part in kind.expressions if isinstance(part, exp.DataTypeParam)]
+    if not all(part.isdigit() for part in given):
+        raise QueryError("TYPE_NOT_FOUND", f"Unknown type: {kind.sql('trino').lower()}", position(node))
+    numbers = tuple(map(int, given))
     if name in ("VARCHAR", "CHAR", "TIMESTAMP", "TIME"):
         return Type(name.lower(), numbers)
     if name == "DECIMAL":
@@ -159,7 +182,8 @@ def data_type(kind: Any, node: exp.Expr) -> Type:
         return Type("map", tuple(data_type(part, node) for part in kind.expressions))
     if name == "STRUCT":
         return Type("row", tuple(_row_field(part, node) for part in kind.expressions))
-    raise QueryError("TYPE_NOT_FOUND", f"Unknown type: {kind.sql('trino').lower()}", position(node))
+    written = "string" if name == "TEXT" else kind.sql("trino").lower()
+    raise QueryError("TYPE_NOT_FOUND", f"Unknown type: {written}", position(node))
 
 
 def _row_field(part: exp.Expr, node: exp.Expr) -> tuple[str | None, Type]:
@@ -176,7 +200,7 @@ def _case(node: exp.Case, scope: Scope) -> Value:
         if subject is None:
             condition = boolean(branch.this, scope, "CASE WHEN clause")
         else:
-            condition = compare("=", subject, compile_expression(branch.this, scope), position(branch.this))
+            condition = compare("=", subject, compile_expression(branch.this, scope), partial(position, branch.this))
         result = compile_expression(branch.args["true"], scope)
         branches.append(condition.sql)
         results.append((result, branch.args["true"]))
@@ -211,6 +235,8 @@ def _array(node: exp.Array, scope: Scope) -> Value:
 
 @compiles(exp.Tuple)
 def _tuple(node: exp.Tuple, scope: Scope) -> Value:
+    if not node.expressions:
+        raise QueryError("SYNTAX_ERROR", "mismatched input ')'. Expecting: <expression>", position(node))
     return row([compile_expression(item, scope) for item in node.expressions])
 
 
@@ -218,7 +244,8 @@ def row(values: list[Value]) -> Value:
     """A row of these values, its fields without names."""
     kind = Type("row", tuple((None, value.type) for value in values))
     fields = ", ".join(
-        f"{types.row_field(kind, index)} := CAST({value.sql} AS {types.duckdb(value.type)})" for index, value in enumerate(values)
+        f"{types.row_field(kind, index)} := CAST({value.sql} AS {types.duckdb(value.type)})"
+        for index, value in enumerate(values)
     )
     return Value(f"struct_pack({fields})", kind)
 
@@ -234,7 +261,9 @@ def _subscript(node: exp.Bracket, scope: Scope) -> Value:
     if base.type.base == "map" and types.common(base.type.args[0], key.type) is not None:
         missing = f"'INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || CAST({key.sql} AS VARCHAR)"
         value = types.duckdb(base.type.args[1])
-        sql = f"CASE WHEN {base.sql} IS NULL OR map_contains({base.sql}, {key.sql}) THEN map_extract_value({base.sql}, {key.sql}) ELSE {macros.fail(missing, 'VARCHAR')}::{value} END"
+        failure = f"{macros.fail(missing, 'VARCHAR')}::{value}"
+        found = f"{base.sql} IS NULL OR map_contains({base.sql}, {key.sql})"
+        sql = f"CASE WHEN {found} THEN map_extract_value({base.sql}, {key.sql}) ELSE {failure} END"
         return Value(sql, base.type.args[1])
     if base.type.base == "row" and isinstance(node.expressions[0], exp.Literal):
         index = int(node.expressions[0].this) - 1
@@ -246,7 +275,8 @@ def _subscript(node: exp.Bracket, scope: Scope) -> Value:
 
 def _element(base: Value, key: Value) -> Value:
     name = types.duckdb(base.type.element)
-    beyond = f"'INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or equal to array length: ' || {key.sql} || ' > ' || len({base.sql})"
+    rule = "INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or equal to array length: "
+    beyond = f"'{rule}' || {key.sql} || ' > ' || len({base.sql})"
     below = f"'INVALID_FUNCTION_ARGUMENT: Array subscript is negative or zero: ' || {key.sql}"
     sql = (
         f"CASE WHEN {key.sql} > len({base.sql}) THEN {macros.fail(beyond, 'VARCHAR')}::{name}"

@@ -55,7 +55,9 @@ def resolve(name: str, arguments: list[Type | None], place: Position | None) -> 
     if best is None:
         given = ", ".join("<lambda>" if kind is None else str(kind) for kind in arguments)
         expected = ", ".join(str(signature) for signature in overloads)
-        raise QueryError("FUNCTION_NOT_FOUND", f"Unexpected parameters ({given}) for function {name}. Expected: {expected}", place)
+        raise QueryError(
+            "FUNCTION_NOT_FOUND", f"Unexpected parameters ({given}) for function {name}. Expected: {expected}", place
+        )
     return best
 
 

@@ -49,6 +49,7 @@ AGGREGATE = """
 @bitwise_or_agg(bigint) -> bigint = bit_or({args}){over}
 @bitwise_xor_agg(bigint) -> bigint = bit_xor({args}){over}
 @histogram(T) -> map(T, bigint) = CAST(histogram({args}){over} AS MAP({T}, BIGINT))
+@multimap_agg(K, V) -> map(K, array(V)) = t_multimap(list({0}){over}, list({1}){over})
 @map_agg(K, V) -> map(K, V) = t_map(list({0}){over}, list({1}){over})
 """
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a signature, or a macro, reads best on its line.
 """Arrays and maps. ``{1[a,b]}`` is the body of the lambda that is argument 1, with ``a`` and ``b`` for its parameters."""
 
 ARRAY = """

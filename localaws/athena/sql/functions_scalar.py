@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a signature, or a macro, reads best on its line.
 """Scalar functions over text, numbers, bytes, URLs and JSON. What is written ``t_...`` is a macro of sql/macros."""
 
 TEXT = r"""

@@ -83,7 +83,9 @@ def require_grouped(trees: Iterable[exp.Expr], group: Group | None, scope: Scope
 def _require(node: exp.Expr, keys: set[str], scope: Scope) -> None:
     if isinstance(node, exp.Query | exp.Values | exp.Lambda | exp.GroupConcat | exp.Literal):
         return
-    if isinstance(node, exp.Filter) or (isinstance(node, exp.Anonymous) and functions.is_aggregate(str(node.this).lower())):
+    if isinstance(node, exp.Filter) or (
+        isinstance(node, exp.Anonymous) and functions.is_aggregate(str(node.this).lower())
+    ):
         return
     if isinstance(node, exp.Window):
         _require_window(node, keys, scope)

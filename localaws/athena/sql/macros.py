@@ -1,6 +1,11 @@
+# ruff: noqa: E501 - a signature, or a macro, reads best on its line.
 """DuckDB macros, named ``t_...``, for what Trino's functions do differently from DuckDB's of the same purpose."""
 
 from __future__ import annotations
+
+import re
+from functools import cache
+
 
 def fail(message: str, duckdb_type: str = "INTEGER") -> str:
     """
@@ -11,7 +16,19 @@ def fail(message: str, duckdb_type: str = "INTEGER") -> str:
     return f"CAST(CAST(chr(31) || ({message}) || chr(31) AS INTEGER) AS {duckdb_type})"
 
 
-MACROS = f"""
+_SCIENTIFIC = r"""
+CREATE MACRO t_digits(t) AS rtrim(ltrim(regexp_replace(t, '[-.]|e.*$', '', 'g'), '0'), '0');
+CREATE MACRO t_exponent(t) AS CASE
+    WHEN contains(t, 'e') THEN CAST(split_part(t, 'e', 2) AS INTEGER)
+    WHEN regexp_matches(t, '^-?0\.') THEN -(length(regexp_extract(t, '^-?0\.(0*)', 1)) + 1)
+    ELSE length(regexp_extract(t, '^-?(\d+)', 1)) - 1 END;
+CREATE MACRO t_scientific(t) AS
+    CASE WHEN t[1] = '-' THEN '-' ELSE '' END || t_digits(t)[1] || '.' ||
+    CASE WHEN length(t_digits(t)) > 1 THEN t_digits(t)[2:] ELSE '0' END || 'E' || t_exponent(t);
+"""
+
+
+_MACROS = f"""
 CREATE MACRO t_blanks() AS ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13);
 CREATE MACRO t_substr(s, i) AS CASE WHEN i = 0 OR abs(i) > length(s) THEN left(s, 0) ELSE substr(s, i) END;
 CREATE MACRO t_substr_n(s, i, n) AS
@@ -75,6 +92,10 @@ CREATE MACRO t_slice(a, i, n) AS CASE
 CREATE MACRO t_map(ks, vs) AS map(
     list_filter(ks, lambda k, i: k IS NOT NULL AND list_position(ks, k) = i),
     list_filter(vs, lambda v, i: ks[i] IS NOT NULL AND list_position(ks, ks[i]) = i));
+CREATE MACRO t_multimap(ks, vs) AS map(
+    list_filter(ks, lambda k, i: k IS NOT NULL AND list_position(ks, k) = i),
+    list_transform(list_filter(ks, lambda k, i: k IS NOT NULL AND list_position(ks, k) = i),
+        lambda k: list_filter(vs, lambda v, j: ks[j] = k)));
 CREATE MACRO t_day_interval(i) AS
     CASE WHEN epoch_ms(TIMESTAMP '1970-01-01' + i) < 0 THEN '-' ELSE '' END
     || (abs(epoch_ms(TIMESTAMP '1970-01-01' + i)) // 86400000) || ' '
@@ -91,19 +112,34 @@ CREATE MACRO t_double(x) AS CASE
     ELSE t_scientific(CAST(x AS VARCHAR)) END;
 """
 
-#: comes before t_double: macros bind at creation.
-SCIENTIFIC = r"""
-CREATE MACRO t_digits(t) AS rtrim(ltrim(regexp_replace(t, '[-.]|e.*$', '', 'g'), '0'), '0');
-CREATE MACRO t_exponent(t) AS CASE
-    WHEN contains(t, 'e') THEN CAST(split_part(t, 'e', 2) AS INTEGER)
-    WHEN regexp_matches(t, '^-?0\.') THEN -(length(regexp_extract(t, '^-?0\.(0*)', 1)) + 1)
-    ELSE length(regexp_extract(t, '^-?(\d+)', 1)) - 1 END;
-CREATE MACRO t_scientific(t) AS
-    CASE WHEN t[1] = '-' THEN '-' ELSE '' END || t_digits(t)[1] || '.' ||
-    CASE WHEN length(t_digits(t)) > 1 THEN t_digits(t)[2:] ELSE '0' END || 'E' || t_exponent(t);
-"""
+
+_NAME = re.compile(r"\bt_[a-z_]+(?=\()")
 
 
-def statements() -> str:
-    """All macros, ready to be run once on a connection."""
-    return SCIENTIFIC + MACROS
+@cache
+def _by_name() -> dict[str, str]:
+    found = {}
+    for statement in (_SCIENTIFIC + _MACROS).split(";\n"):
+        if statement.strip():
+            found[_NAME.findall(statement)[0]] = statement.strip().replace(
+                "CREATE MACRO", "CREATE MACRO IF NOT EXISTS", 1
+            )
+    return found
+
+
+def needed(sql: str) -> list[str]:
+    """The statements that make the macros that ``sql`` uses, those that a macro uses itself before it."""
+    found: dict[str, str] = {}
+
+    def add(text: str) -> None:
+        for name in _NAME.findall(text):
+            statement = _by_name().get(name)
+            if statement is not None and name not in found:
+                # Its own name stands in it, too: reserve the place before looking inside.
+                found[name] = ""
+                add(statement)
+                del found[name]
+                found[name] = statement
+
+    add(sql)
+    return list(found.values())

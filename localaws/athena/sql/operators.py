@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from sqlglot import exp
 
 from localaws.athena import types
@@ -81,7 +84,7 @@ def _decimals(sign: str, left: Value, right: Value) -> Value:
 
 def divide(left: Value, right: Value) -> Value:
     """Decimal division as Trino does it: the larger of the scales, rounded half up (DuckDB would give a double)."""
-    (p1, s1), (p2, s2) = left.type.args, right.type.args
+    (p1, s1), (_, s2) = left.type.args, right.type.args
     scale = max(s1, s2)
     result = types.decimal(p1 + s2 + max(s2 - s1, 0), scale)
     a = f"CAST({left.sql} * {_ten(s1)} AS HUGEINT) * CAST({_ten(scale + s2 - s1)} AS HUGEINT)"
@@ -126,18 +129,20 @@ def _comparison(node: exp.Binary, scope: Scope) -> Value:
         return compile_expression(node.right, scope)
     left, right = compile_expression(node.left, scope), compile_expression(node.right, scope)
     sign = COMPARISONS[type(node)]
-    return compare(sign, left, right, operator_position(scope.analysis.sql, node))
+    return compare(sign, left, right, lambda: operator_position(scope.analysis.sql, node))
 
 
-def compare(sign: str, left: Value, right: Value, place: Position | None) -> Value:
+def compare(sign: str, left: Value, right: Value, place: Callable[[], Position | None]) -> Value:
     """
     ``left sign right``.
+
+    :param place: where that stands, asked for only when it is wrong.
 
     :raises QueryError: TYPE_MISMATCH, the types have nothing in common.
     """
     shared = types.common(left.type, right.type)
     if shared is None:
-        raise mismatch(f"Cannot apply operator: {left.type} {sign} {right.type}", place)
+        raise mismatch(f"Cannot apply operator: {left.type} {sign} {right.type}", place())
     return Value(f"({casts.coerce(left, shared)} {sign} {casts.coerce(right, shared)})", types.BOOLEAN)
 
 
@@ -178,7 +183,7 @@ def _is(node: exp.Is, scope: Scope) -> Value:
 def _between(node: exp.Between, scope: Scope) -> Value:
     value = compile_expression(node.this, scope)
     low, high = compile_expression(node.args["low"], scope), compile_expression(node.args["high"], scope)
-    place = position(node)
+    place = partial(position, node)
     above, below = compare(">=", value, low, place), compare("<=", value, high, place)
     return Value(f"({above.sql} AND {below.sql})", types.BOOLEAN)
 
@@ -207,10 +212,10 @@ def _texts(node: exp.Binary, scope: Scope) -> tuple[Value, Value]:
 @compiles(exp.DPipe)
 def _concatenate(node: exp.DPipe, scope: Scope) -> Value:
     parts = [(compile_expression(part, scope), part) for part in node.flatten()]
-    return join([value for value, _ in parts], operator_position(scope.analysis.sql, node))
+    return join([value for value, _ in parts], lambda: operator_position(scope.analysis.sql, node))
 
 
-def join(values: list[Value], place: Position | None) -> Value:
+def join(values: list[Value], place: Callable[[], Position | None]) -> Value:
     """
     ``a || b || c``: texts, bytes, or arrays (and elements put to them).
 
@@ -220,19 +225,23 @@ def join(values: list[Value], place: Position | None) -> Value:
     if first is not None:
         return _join_arrays(values, first, place)
     for base, kind in (("varbinary", types.VARBINARY), ("", types.VARCHAR)):
-        if all(v.type.base in (base, "unknown") if base else v.type.is_text or v.type.base == "unknown" for v in values):
+        if all(
+            v.type.base in (base, "unknown") if base else v.type.is_text or v.type.base == "unknown" for v in values
+        ):
             return Value("(" + " || ".join(value.sql for value in values) + ")", kind)
     shown = ", ".join(str(value.type) for value in values)
-    raise mismatch(f"Unexpected parameters ({shown}) for function concat", place)
+    raise mismatch(f"Unexpected parameters ({shown}) for function concat", place())
 
 
-def _join_arrays(values: list[Value], first: Type, place: Position | None) -> Value:
+def _join_arrays(values: list[Value], first: Type, place: Callable[[], Position | None]) -> Value:
     element: Type | None = first.element
     for value in values:
-        element = types.common(element, value.type.element if value.type.base == "array" else value.type) if element else None
+        element = (
+            types.common(element, value.type.element if value.type.base == "array" else value.type) if element else None
+        )
     if element is None:
         shown = ", ".join(str(value.type) for value in values)
-        raise mismatch(f"Unexpected parameters ({shown}) for function concat", place)
+        raise mismatch(f"Unexpected parameters ({shown}) for function concat", place())
     whole = types.array(element)
     parts = [casts.coerce(v, whole) if v.type.base == "array" else f"[{casts.coerce(v, element)}]" for v in values]
     return Value("(" + " || ".join(parts) + ")", whole)

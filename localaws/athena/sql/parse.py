@@ -1,16 +1,24 @@
-"""SQL text to a syntax tree: sqlglot's Trino, with every function left by its own name, and Trino's words for errors."""
+"""SQL text to a syntax tree: sqlglot's Trino, every function left by its own name, and Trino's words for errors."""
 
 from __future__ import annotations
 
+import logging
 import re
+import sys
 
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ErrorLevel, ParseError, TokenError
 from sqlglot.parsers.trino import TrinoParser
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from localaws.athena.errors import MalformedQuery, QueryError
+
+# It warns of statements that it does not know, which are refused here with an error of their own.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
+
+# A chain of a thousand ORs, or UNIONs, is a tree a thousand levels deep.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
 
 Position = tuple[int, int]
 
@@ -113,6 +121,8 @@ def _malformed(error: ParseError, sql: str, found: list[Token]) -> MalformedQuer
     word = str(detail.get("highlight") or "")
     place = (int(detail.get("line") or 1), int(detail.get("col") or 1))
     token = next((t for t in found if (t.line, t.col) == place), None)
+    if token is not None and "Expected TYPE" in str(detail.get("description")):
+        return MalformedQuery(f"Unknown type: {word}", start_of(token))
     if token is None or "SENTINEL" in str(detail.get("description")):
         return MalformedQuery("mismatched input '<EOF>'. Expecting: <expression>", end_of(sql))
     if token is found[0] or (len(found) > 1 and token is found[1] and found[0].token_type == TokenType.VAR):
@@ -151,15 +161,13 @@ _NOT_TRINO = ("qualify", "connect", "match", "cluster", "distribute", "sort", "s
 
 
 def _refuse_foreign_grammar(tree: exp.Expr, found: list[Token], sql: str) -> None:
-    """sqlglot reads other dialects' clauses too: what Trino's grammar has not is refused, lest it be lost in silence."""
+    """sqlglot reads other dialects' clauses too: what Trino has not is refused, lest it be lost in silence."""
     for select in tree.find_all(exp.Select):
         for clause in _NOT_TRINO:
             if select.args.get(clause):
                 raise MalformedQuery(f"mismatched input '{clause.upper()}'. Expecting: <EOF>")
         if not select.expressions:
-            raise MalformedQuery(
-                "mismatched input. Expecting: '*', 'ALL', 'DISTINCT', <expression>", _from(select, found)
-            )
+            raise _empty_select(select, found)
         group = select.args.get("group")
         if group is not None and not any(group.args.values()):
             raise MalformedQuery(
@@ -182,9 +190,10 @@ def _refuse_odd_tables(tree: exp.Expr, sql: str) -> None:
             raise MalformedQuery(f"mismatched input '{table.this.sql()}'. Expecting: <identifier>", position(table))
 
 
-def _from(select: exp.Select, found: list[Token]) -> Position | None:
+def _empty_select(select: exp.Select, found: list[Token]) -> MalformedQuery:
     keyword = next((token for token in found if token.token_type == TokenType.FROM), None)
-    return start_of(keyword) if keyword else position(select)
+    text, place = (keyword.text, start_of(keyword)) if keyword else ("<EOF>", position(select))
+    return MalformedQuery(f"mismatched input '{text}'. Expecting: '*', 'ALL', 'DISTINCT', <expression>", place)
 
 
 def _refuse_limit_before_offset(found: list[Token]) -> None:

@@ -26,7 +26,7 @@ def partition_fields(use: TableUse, scope: Scope) -> tuple[Field, ...]:
     return tuple(
         Field(field.name, field.type, quote(field.name), field.qualifier)
         for field in scope.fields
-        if field.use is use and field.name in names
+        if field.use is use and field.name is not None and field.name in names
     )
 
 

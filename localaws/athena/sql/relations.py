@@ -1,8 +1,10 @@
+# ruff: noqa: S608 - this writes SQL: every name in it is quoted, every literal escaped, by localaws.athena.types.
 """FROM: tables, views, subqueries, joins, UNNEST and LATERAL, and the fields that they bring."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlglot import exp
 
@@ -144,25 +146,26 @@ def _unnest(node: exp.Unnest, scope: Scope, left: list[Field]) -> Source:
     inner = scope.within(fields=tuple(left), clause="UNNEST")
     values = [compile_expression(item, inner) for item in node.expressions]
     lists: list[str] = []
-    columns: list[tuple[str, Type]] = []
+    columns: list[tuple[str | None, str, Type]] = []
     for value, item in zip(values, node.expressions, strict=True):
         _expand(value, item, lists, columns)
     if node.args.get("offset"):
         longest = ", ".join(f"coalesce(len({text}), 0)" for text in lists)
-        columns.append((f"i{len(lists)}", types.BIGINT))
+        columns.append((None, f"i{len(lists)}", types.BIGINT))
         lists.append(f"generate_series(1, greatest({longest}))")
     unnested = ", ".join(f"unnest({text}) AS i{index}" for index, text in enumerate(lists))
-    listed = ", ".join(f"{sql} AS c{index}" for index, (sql, _) in enumerate(columns))
-    relation = Relation(f"SELECT {listed} FROM (SELECT {unnested})", [None] * len(columns), [kind for _, kind in columns])
+    listed = ", ".join(f"{sql} AS c{index}" for index, (_, sql, _) in enumerate(columns))
+    names, kinds = [name for name, _, _ in columns], [kind for _, _, kind in columns]
+    relation = Relation(f"SELECT {listed} FROM (SELECT {unnested})", names, kinds)
     return _derived(relation, _with_ordinality(node), scope, "LATERAL ")
 
 
-def _expand(value: Value, item: exp.Expr, lists: list[str], columns: list[tuple[str, Type]]) -> None:
+def _expand(value: Value, item: exp.Expr, lists: list[str], columns: list[tuple[str | None, str, Type]]) -> None:
     """Add the lists that one argument of UNNEST gives, and the columns made of them: a row becomes its fields."""
     kind = value.type
     if kind.base == "map":
         for part, which in zip(kind.args, ("keys", "values"), strict=True):
-            columns.append((f"i{len(lists)}", part))
+            columns.append((None, f"i{len(lists)}", part))
             lists.append(f"map_{which}({value.sql})")
         return
     if kind.base != "array":
@@ -170,10 +173,11 @@ def _expand(value: Value, item: exp.Expr, lists: list[str], columns: list[tuple[
     label = f"i{len(lists)}"
     lists.append(value.sql)
     if kind.element.base == "row":
-        for index, (_, part) in enumerate(kind.element.args):
-            columns.append((f"struct_extract({label}, {types.text(types.row_field(kind.element, index))})", part))
+        for index, (name, part) in enumerate(kind.element.args):
+            field = types.text(types.row_field(kind.element, index))
+            columns.append((name, f"struct_extract({label}, {field})", part))
     else:
-        columns.append((label, kind.element))
+        columns.append((None, label, kind.element))
 
 
 def _with_ordinality(node: exp.Unnest) -> exp.Expr:
@@ -213,7 +217,7 @@ def _join_using(left: Source, right: Source, node: exp.Join, side: str) -> Sourc
         name = column.name.lower()
         pair = [_only(source.fields, name, column) for source in (left, right)]
         one, other = pair
-        conditions.append(compare("=", one.value(), other.value(), position(column)).sql)
+        conditions.append(compare("=", one.value(), other.value(), partial(position, column)).sql)
         shared = types.common(one.type, other.type) or one.type
         chosen = {"LEFT": one.sql, "RIGHT": other.sql, "": one.sql}.get(side, f"coalesce({one.sql}, {other.sql})")
         merged.append(Field(name, shared, chosen))

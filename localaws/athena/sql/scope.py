@@ -58,7 +58,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Relation:
-    """A compiled query: a SELECT whose columns are named ``c0``, ``c1``... in DuckDB, and what they are called in Trino."""
+    """A compiled query: a SELECT with columns ``c0``, ``c1``... in DuckDB, and what these are called in Trino."""
 
     sql: str
     names: list[str | None]
@@ -90,6 +90,7 @@ class Scope:
     :param parent: the query around a subquery, whose columns may be used too.
     :param clause: for error messages: where in the SELECT the expression stands.
     :param aggregates: whether aggregate functions may stand here.
+    :param windows: the names of the WINDOW clause.
     """
 
     analysis: Analysis
@@ -100,6 +101,7 @@ class Scope:
     outputs: Mapping[str, Value] = field(default_factory=dict)
     clause: str = "SELECT"
     aggregates: bool = False
+    windows: frozenset[str] = frozenset()
 
     def within(self, **changes: Any) -> Scope:
         """This scope with something changed."""
@@ -120,11 +122,8 @@ class Scope:
             if found is not None:
                 return found
             scope = scope.parent
-        raise QueryError(
-            "COLUMN_NOT_FOUND",
-            f"Column '{'.'.join(names)}' cannot be resolved or requester is not authorized to access requested resources",
-            position(node),
-        )
+        reason = "cannot be resolved or requester is not authorized to access requested resources"
+        raise QueryError("COLUMN_NOT_FOUND", f"Column '{'.'.join(names)}' {reason}", position(node))
 
     def _find(self, names: list[str], node: exp.Expr) -> Value | None:
         if names[0] in self.parameters:

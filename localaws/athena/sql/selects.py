@@ -1,4 +1,5 @@
-"""Queries: SELECT with its clauses, VALUES, set operations and WITH, each to one DuckDB SELECT with columns c0, c1..."""
+# ruff: noqa: S608 - this writes SQL: every name in it is quoted, every literal escaped, by localaws.athena.types.
+"""Queries: SELECT with its clauses, VALUES, set operations and WITH, each to one DuckDB SELECT of c0, c1..."""
 
 from __future__ import annotations
 
@@ -79,7 +80,8 @@ def _recursive(tree: exp.Union, name: str, label: str, renamed: list[str], scope
     itself = Relation(f"SELECT {columns} FROM {label}", list(renamed), anchor.types)
     step = compile_query(tree.right, scope.analysis, {**scope.ctes, name: itself}, scope.parent)
     casted = ", ".join(f"CAST(c{i} AS {types.duckdb(kind)}) AS c{i}" for i, kind in enumerate(anchor.types))
-    both = f"SELECT {casted} FROM ({anchor.sql}) UNION{'' if tree.args.get('distinct') else ' ALL'} SELECT {casted} FROM ({step.sql})"
+    every = "" if tree.args.get("distinct") else " ALL"
+    both = f"SELECT {casted} FROM ({anchor.sql}) UNION{every} SELECT {casted} FROM ({step.sql})"
     return Relation(both, list(renamed), anchor.types)
 
 
@@ -98,7 +100,8 @@ def _select(tree: exp.Select, scope: Scope) -> Relation:
     where = _where(tree, scope, source.prunable)
     names, trees = _projections(tree, scope)
     group = compile_group(tree, trees, scope)
-    inner = scope.within(aggregates=True)
+    windows = frozenset(window.this.name.lower() for window in tree.args.get("windows") or ())
+    inner = scope.within(aggregates=True, windows=windows)
     values = [compile_expression(item, inner) for item in trees]
     outputs = _outputs(names, values)
     ordering = inner.within(outputs=outputs, clause="ORDER BY")
@@ -161,7 +164,9 @@ def _expand(item: exp.Expr, scope: Scope) -> list[tuple[str | None, exp.Expr]]:
     if item.args.get("except_") or item.args.get("replace") or item.args.get("rename"):
         raise unsupported(item, "A star with EXCEPT, REPLACE or RENAME")
     qualifier = tuple(part.name.lower() for part in item.parts[:-1]) if isinstance(item, exp.Column) else ()
-    chosen = [f for f in scope.fields if not f.hidden and (not qualifier or f.qualifier[-len(qualifier) :] == qualifier)]
+    chosen = [
+        f for f in scope.fields if not f.hidden and (not qualifier or f.qualifier[-len(qualifier) :] == qualifier)
+    ]
     if qualifier and not any(f.qualifier[-len(qualifier) :] == qualifier for f in scope.fields):
         raise QueryError("TABLE_NOT_FOUND", f"Unable to resolve reference {'.'.join(qualifier)}", position(item))
     if not chosen:
@@ -196,7 +201,9 @@ def _order(tree: exp.Expr, scope: Scope, width: int) -> str:
     terms = []
     for term in order.expressions:
         ordinal = _ordinal(term.this, width, "ORDER BY")
-        terms.append((f"c{ordinal}" if ordinal is not None else compile_expression(term.this, scope).sql) + direction(term))
+        terms.append(
+            (f"c{ordinal}" if ordinal is not None else compile_expression(term.this, scope).sql) + direction(term)
+        )
     return f"ORDER BY {', '.join(terms)}"
 
 
@@ -205,7 +212,9 @@ def _ordinal(node: exp.Expr, width: int, clause: str) -> int | None:
         return None
     index = int(node.this) - 1
     if not 0 <= index < width:
-        raise QueryError("INVALID_COLUMN_REFERENCE", f"{clause} position {node.this} is not in select list", position(node))
+        raise QueryError(
+            "INVALID_COLUMN_REFERENCE", f"{clause} position {node.this} is not in select list", position(node)
+        )
     return index
 
 
@@ -227,6 +236,8 @@ def _limit(tree: exp.Expr, scope: Scope) -> str:
 def _count(node: Any, scope: Scope) -> str:
     if node is None:
         return "1"
+    # A parameter comes in parentheses.
+    node = node.unnest()
     value = compile_expression(node, scope)
     if not value.type.is_integer or not isinstance(node, exp.Literal):
         raise QueryError("TYPE_MISMATCH", "LIMIT and OFFSET take a whole number", position(node))
@@ -243,7 +254,9 @@ def _values(tree: exp.Values, scope: Scope) -> Relation:
         column = [(row[index], tree_row[index]) for row, tree_row in zip(compiled, rows, strict=True)]
         kinds.append(unify(column, "Values rows"))
     lines = ", ".join(
-        "(" + ", ".join(f"CAST({casts.coerce(v, k)} AS {types.duckdb(k)})" for v, k in zip(row, kinds, strict=True)) + ")"
+        "("
+        + ", ".join(f"CAST({casts.coerce(v, k)} AS {types.duckdb(k)})" for v, k in zip(row, kinds, strict=True))
+        + ")"
         for row in compiled
     )
     columns = ", ".join(f"c{index}" for index in range(len(kinds)))
@@ -269,25 +282,47 @@ def _ordered(tree: exp.Expr, inner: Relation, scope: Scope) -> Relation:
 
 def _set_operation(tree: exp.SetOperation, scope: Scope) -> Relation:
     word = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}[type(tree)]
-    sides = [compile_query(side, scope.analysis, scope.ctes, scope.parent) for side in (tree.left, tree.right)]
-    left, right = sides
-    if len(left.types) != len(right.types):
-        message = f"{word} query has different number of fields: {len(left.types)}, {len(right.types)}"
-        raise QueryError("TYPE_MISMATCH", message, position(tree.right))
-    kinds: list[Type] = []
-    for index, (one, other) in enumerate(zip(left.types, right.types, strict=True)):
-        shared = types.common(one, other)
-        if shared is None:
-            message = f"column {index + 1} in {word} query has incompatible types: {one}, {other}"
-            raise QueryError("TYPE_MISMATCH", message, position(tree.right))
-        kinds.append(shared)
-    texts = [_as_types(side, kinds) for side in sides]
+    trees = _chain(tree)
+    sides = [compile_query(side, scope.analysis, scope.ctes, scope.parent) for side in trees]
+    kinds = sides[0].types
+    for side, node in zip(sides[1:], trees[1:], strict=True):
+        kinds = _shared_types(word, kinds, side.types, node)
     every = "" if tree.args.get("distinct") else " ALL"
-    relation = Relation(f"({texts[0]}) {word}{every} ({texts[1]})", left.names, kinds)
+    both = f" {word}{every} ".join(f"({_as_types(side, kinds)})" for side in sides)
+    relation = Relation(both, sides[0].names, kinds)
     if any(tree.args.get(clause) for clause in ("order", "limit", "offset")):
         return _ordered(tree, relation, scope)
     columns = ", ".join(f"c{index}" for index in range(len(kinds)))
     return Relation(f"SELECT {columns} FROM ({relation.sql})", relation.names, kinds)
+
+
+def _chain(tree: exp.SetOperation) -> list[exp.Expr]:
+    """The queries of ``a UNION b UNION c``: a long chain is one operation, not a deep nest of them."""
+    sides: list[exp.Expr] = [tree.right]
+    left = tree.left
+    while (
+        isinstance(tree, exp.Union)
+        and type(left) is type(tree)
+        and bool(left.args.get("distinct")) == bool(tree.args.get("distinct"))
+        and not any(left.args.get(clause) for clause in ("order", "limit", "offset", "with_"))
+    ):
+        sides.append(left.right)
+        left = left.left
+    return [left, *reversed(sides)]
+
+
+def _shared_types(word: str, left: list[Type], right: list[Type], node: exp.Expr) -> list[Type]:
+    if len(left) != len(right):
+        message = f"{word} query has different number of fields: {len(left)}, {len(right)}"
+        raise QueryError("TYPE_MISMATCH", message, position(node))
+    kinds = []
+    for index, (one, other) in enumerate(zip(left, right, strict=True), start=1):
+        shared = types.common(one, other)
+        if shared is None:
+            message = f"column {index} in {word} query has incompatible types: {one}, {other}"
+            raise QueryError("TYPE_MISMATCH", message, position(node))
+        kinds.append(shared)
+    return kinds
 
 
 def _as_types(relation: Relation, kinds: list[Type]) -> str:

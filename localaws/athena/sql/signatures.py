@@ -1,10 +1,10 @@
 """
 Functions as they stand in Trino's manual, one signature a line, each with the DuckDB SQL that does the same.
 
-``element_at(array(T), bigint) -> T = list_extract({0}, {1})``: capital letters are type variables (``N...`` must be
-numeric, ``D...`` a date or timestamp), ``...`` after the last parameter repeats it, ``{0}`` is an argument's SQL, ``{T}`` a variable's DuckDB type.
-A line that begins with ``@`` is an aggregate: ``{args}`` are its arguments with DISTINCT and ORDER BY, ``{over}`` its
-FILTER and OVER; one that begins with ``%`` is a window function.
+``element_at(array(T), bigint) -> T = list_extract({0}, {1})``: capital letters are type variables (``N`` must be
+numeric, ``D`` a date or timestamp), ``...`` after the last parameter repeats it, ``{0}`` is an argument's SQL, ``{T}``
+a variable's DuckDB type. A line that begins with ``@`` is an aggregate: ``{args}`` are its arguments with DISTINCT and
+ORDER BY, ``{over}`` its FILTER and OVER; one that begins with ``%`` is a window function.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ class Binding:
         return True
 
     def _bind(self, name: str, actual: Type) -> bool:
-        if actual.base != "unknown" and not _RESTRICTIONS.get(name[0], lambda _: True)(actual):
+        restriction = _RESTRICTIONS.get(name[0])
+        if restriction is not None and actual.base != "unknown" and not restriction(actual):
             return False
         bound = self.variables.get(name)
         if bound is None:
@@ -91,7 +92,6 @@ class Binding:
 
     def resolve(self, pattern: Type) -> Type:
         """``pattern`` with its variables replaced."""
-
 
         def known(kind: Type) -> Type:
             return self.variables.get(kind.base[1:], types.UNKNOWN) if kind.base.startswith("?") else kind

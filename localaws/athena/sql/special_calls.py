@@ -44,7 +44,7 @@ def _coalesce(this: Call, scope: Scope) -> Value:
 @special("nullif")
 def _nullif(this: Call, scope: Scope) -> Value:
     first, second = _values(this, scope, 2, 2)
-    equal = compare("=", first, second, this.place)
+    equal = compare("=", first, second, lambda: this.place)
     return Value(f"CASE WHEN {equal.sql} THEN NULL ELSE {first.sql} END", first.type)
 
 
@@ -59,7 +59,7 @@ def _extreme(this: Call, scope: Scope) -> Value:
 
 @special("concat")
 def _concat(this: Call, scope: Scope) -> Value:
-    return join(_values(this, scope, 2), this.place)
+    return join(_values(this, scope, 2), lambda: this.place)
 
 
 @special("try")
@@ -132,7 +132,9 @@ def _array_join(this: Call, scope: Scope) -> Value:
     text = as_text(item, values[0].type.element)
     if len(values) == 3:
         text = f"coalesce({text}, {values[2].sql})"
-    return Value(f"array_to_string(list_transform({values[0].sql}, lambda {item}: {text}), {values[1].sql})", types.VARCHAR)
+    return Value(
+        f"array_to_string(list_transform({values[0].sql}, lambda {item}: {text}), {values[1].sql})", types.VARCHAR
+    )
 
 
 @special("date_format", "format_datetime")
@@ -150,7 +152,8 @@ def _date_format(this: Call, scope: Scope) -> Value:
 def _date_parse(this: Call, scope: Scope) -> Value:
     value, _ = _values(this, scope, 2, 2)
     if not (value.type.is_text or value.type.base == "unknown"):
-        message = f"Unexpected parameters ({value.type}, varchar) for function {this.name}. Expected: {this.name}(varchar(x), varchar(y))"
+        expected = f"{this.name}(varchar(x), varchar(y))"
+        message = f"Unexpected parameters ({value.type}, varchar) for function {this.name}. Expected: {expected}"
         raise QueryError("FUNCTION_NOT_FOUND", message, this.place)
     parsed = f"strptime({value.sql}, {types.text(_translated(this, 1))})"
     if this.name == "date_parse":
@@ -184,7 +187,9 @@ def _at_timezone(this: Call, scope: Scope) -> Value:
 def _with_timezone(this: Call, scope: Scope) -> Value:
     value, _ = _values(this, scope, 2, 2)
     zone = _literal(this, 1)
-    return Value(f"timezone({types.text(zone)}, CAST({value.sql} AS TIMESTAMP))", Type(types.TIMESTAMP_TZ.base, (zone,)))
+    return Value(
+        f"timezone({types.text(zone)}, CAST({value.sql} AS TIMESTAMP))", Type(types.TIMESTAMP_TZ.base, (zone,))
+    )
 
 
 @compiles(exp.AtTimeZone)
@@ -197,7 +202,9 @@ def _at_zone(node: exp.AtTimeZone, scope: Scope) -> Value:
 
 def _in_zone(value: Value, zone: str, place: Position | None) -> Value:
     if value.type.base not in ("timestamp", types.TIMESTAMP_TZ.base):
-        raise mismatch(f"Type of value must be a time or timestamp with or without time zone (actual {value.type})", place)
+        raise mismatch(
+            f"Type of value must be a time or timestamp with or without time zone (actual {value.type})", place
+        )
     return Value(f"CAST({value.sql} AS TIMESTAMPTZ)", Type(types.TIMESTAMP_TZ.base, (zone,)))
 
 
@@ -207,7 +214,9 @@ def _grouping(this: Call, scope: Scope) -> Value:
     return Value(f"CAST(grouping({columns}) AS INTEGER)", types.INTEGER)
 
 
-_SPECIFIER = re.compile(r"%(?:(?P<percent>%)|(?P<newline>n)|(?P<flags>[-,0+ ]*)(?P<width>\d*)(?P<precision>\.\d+)?(?P<kind>[sdfexX]))")
+_SPECIFIER = re.compile(
+    r"%(?:(?P<percent>%)|(?P<newline>n)|(?P<flags>[-,0+ ]*)(?P<width>\d*)(?P<precision>\.\d+)?(?P<kind>[sdfexX]))"
+)
 
 
 @special("format")
@@ -222,7 +231,9 @@ def _format(this: Call, scope: Scope) -> Value:
         elif values:
             parts.append(_formatted(match, values.pop(0)))
         else:
-            raise QueryError("INVALID_FUNCTION_ARGUMENT", f"Invalid format string: {pattern} (MissingFormatArgument)", this.place)
+            raise QueryError(
+                "INVALID_FUNCTION_ARGUMENT", f"Invalid format string: {pattern} (MissingFormatArgument)", this.place
+            )
     parts.append(types.text(pattern[at:]))
     return Value("(" + " || ".join(parts) + ")", types.VARCHAR)
 
@@ -235,8 +246,10 @@ def _formatted(match: re.Match[str], value: Value) -> str:
         return f"printf({types.text('%' + flags + match['width'] + precision + 's')}, {text})"
     number = f"CAST({value.sql} AS {'BIGINT' if kind in 'dxX' else 'DOUBLE'})"
     if "," in flags:
-        return f"format({types.text('{:,' + (precision or '.6') * (kind == 'f') + kind + '}')}, {number})"
-    return f"printf({types.text('%' + flags + match['width'] + precision + kind)}, {number})"
+        text = f"format({types.text('{:,' + (precision or '.6') * (kind == 'f') + kind + '}')}, {number})"
+    else:
+        text = f"printf({types.text('%' + flags + match['width'] + precision + kind)}, {number})"
+    return f"coalesce({text}, 'null')"
 
 
 _FIELDS = {"dow": "day_of_week", "doy": "day_of_year", "yow": "year_of_week"}

@@ -7,12 +7,11 @@ from sqlglot import exp
 from localaws.athena import types
 from localaws.athena.errors import QueryError
 from localaws.athena.sql import casts
-from localaws.athena.sql.dispatch import compile_expression, compiles
+from localaws.athena.sql.dispatch import compile_expression, compiles, unify
 from localaws.athena.sql.operators import COMPARISONS
 from localaws.athena.sql.parse import operator_position, position
 from localaws.athena.sql.scope import Relation, Scope, Value, mismatch
 from localaws.athena.sql.selects import compile_query
-from localaws.athena.types import Type
 
 
 def _subquery(node: exp.Expr, scope: Scope, *, single: bool = True) -> Relation:
@@ -50,25 +49,24 @@ def _quantified(node: exp.Expr, scope: Scope) -> Value:
 @compiles(exp.In)
 def _in(node: exp.In, scope: Scope) -> Value:
     value = compile_expression(node.this, scope)
-    inside = node.args.get("query") or next((i for i in node.expressions if isinstance(i, exp.Query | exp.Values)), None)
+    inside = node.args.get("query") or next(
+        (i for i in node.expressions if isinstance(i, exp.Query | exp.Values)), None
+    )
     return _in_list(node, value, scope) if inside is None else _in_query(node, value, _subquery(inside, scope))
 
 
 def _in_query(node: exp.In, value: Value, relation: Relation) -> Value:
     if types.common(value.type, relation.types[0]) is None:
         kinds = f"{value.type} vs {relation.types[0]}"
-        raise mismatch(f"value and result of subquery must be of the same type for IN expression: {kinds}", position(node))
+        raise mismatch(
+            f"value and result of subquery must be of the same type for IN expression: {kinds}", position(node)
+        )
     return Value(f"({value.sql} IN ({relation.sql}))", types.BOOLEAN)
 
 
 def _in_list(node: exp.In, value: Value, scope: Scope) -> Value:
     items = [compile_expression(item, scope) for item in node.expressions]
-    shared: Type = value.type
-    for item, tree in zip(items, node.expressions, strict=True):
-        found = types.common(shared, item.type)
-        if found is None:
-            message = f"IN value and list items must be the same type or coercible to a common type. Cannot find common type between {value.type} and {item.type}"
-            raise mismatch(message, position(tree))
-        shared = found
+    pairs = [(value, node.this), *zip(items, node.expressions, strict=True)]
+    shared = unify(pairs, "IN value and list items")
     listed = ", ".join(casts.coerce(item, shared) for item in items)
     return Value(f"({casts.coerce(value, shared)} IN ({listed}))", types.BOOLEAN)

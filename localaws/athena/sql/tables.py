@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - this writes SQL: every name in it is quoted, every literal escaped, by localaws.athena.types.
 """A table's name to what it is: a Glue table, a view, ``"t$partitions"``, or a table of information_schema."""
 
 from __future__ import annotations
@@ -112,7 +113,9 @@ def _view(database: str, name: str, table: dict[str, Any], node: exp.Expr, scope
     for index, (have, (_, want)) in enumerate(zip(relation.types, definition.columns, strict=True)):
         texts.append(f"{casts.coerce(Value(f'c{index}', have), want)} AS c{index}")
         kinds.append(want)
-    return Relation(f"SELECT {', '.join(texts)} FROM ({relation.sql})", [column for column, _ in definition.columns], kinds)
+    return Relation(
+        f"SELECT {', '.join(texts)} FROM ({relation.sql})", [column for column, _ in definition.columns], kinds
+    )
 
 
 def _constant(names: list[str], kinds: list[Type], rows: list[list[str | None]], scope: Scope) -> Relation:
@@ -130,7 +133,9 @@ def _constant(names: list[str], kinds: list[Type], rows: list[list[str | None]],
 
 def _partitions(database: str, table: dict[str, Any], scope: Scope) -> Relation:
     keys = table.get("PartitionKeys", [])
-    rows: list[list[str | None]] = [list(p["Values"]) for p in scope.analysis.catalog.partitions(database, table["Name"])]
+    rows: list[list[str | None]] = [
+        list(p["Values"]) for p in scope.analysis.catalog.partitions(database, table["Name"])
+    ]
     kinds = [types.parse_hive(key["Type"]) for key in keys]
     return _constant([key["Name"].lower() for key in keys], kinds, rows, scope)
 
@@ -144,10 +149,21 @@ def _information_schema(name: str, node: exp.Expr, scope: Scope) -> Relation:
     found = [(database, table) for database in catalog.databases() for table in catalog.tables(database)]
     if name == "tables":
         rows = [[CATALOG, d, t["Name"], "VIEW" if views.is_view(t) else "BASE TABLE"] for d, t in found]
-        return _constant(["table_catalog", "table_schema", "table_name", "table_type"], [types.VARCHAR] * 4, rows, scope)
+        return _constant(
+            ["table_catalog", "table_schema", "table_name", "table_type"], [types.VARCHAR] * 4, rows, scope
+        )
     if name == "columns":
         rows = [row for database, table in found for row in _described(database, table)]
-        names = ["table_catalog", "table_schema", "table_name", "column_name", "ordinal_position", "column_default", "is_nullable", "data_type"]
+        names = [
+            "table_catalog",
+            "table_schema",
+            "table_name",
+            "column_name",
+            "ordinal_position",
+            "column_default",
+            "is_nullable",
+            "data_type",
+        ]
         kinds = [types.BIGINT if column == "ordinal_position" else types.VARCHAR for column in names]
         return _constant(names, kinds, rows, scope)
     raise QueryError("TABLE_NOT_FOUND", f"Table '{CATALOG}.information_schema.{name}' does not exist", position(node))

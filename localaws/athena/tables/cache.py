@@ -1,4 +1,4 @@
-"""S3 objects kept locally, by bucket, key and ETag, and what was made of them; bounded, and nothing in use is removed."""
+"""S3 objects kept locally by bucket, key and ETag, and what was made of them: bounded, nothing in use removed."""
 
 from __future__ import annotations
 
@@ -106,7 +106,9 @@ class Cache:
         except ClientError as error:
             raise QueryError("HIVE_CANNOT_OPEN_SPLIT", f"Error opening Hive split {item.uri}: {error}") from error
         if answer["ETag"] != item.etag:
-            raise QueryError("HIVE_CANNOT_OPEN_SPLIT", f"Error opening Hive split {item.uri}: the object was changed", retryable=True)
+            raise QueryError(
+                "HIVE_CANNOT_OPEN_SPLIT", f"Error opening Hive split {item.uri}: the object was changed", retryable=True
+            )
         with open(path, "wb") as file:
             for block in answer["Body"].iter_chunks(_MEBIBYTE):
                 file.write(block)

@@ -22,7 +22,9 @@ class Format(Protocol):
     def convert(self, source: Path, target: Path) -> None:
         """Make the Parquet file of an object."""
 
-    def select(self, paths: list[tuple[Path, str]], columns: Columns, wanted: set[str]) -> list[tuple[list[str], list[Path]]]:
+    def select(
+        self, paths: list[tuple[Path, str]], columns: Columns, wanted: set[str]
+    ) -> list[tuple[list[str], list[Path]]]:
         """
         How to read the wanted columns: groups of ``(select items, files)``.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,9 @@ class JsonLines:
 
         :raises QueryError: HIVE_CURSOR_ERROR, a line is not a JSON object.
         """
-        schema = pa.schema([(f"f{i}", arrow(kind)) for i, (_, kind) in enumerate(self.columns)] or [("f0", pa.string())])
+        schema = pa.schema(
+            [(f"f{i}", arrow(kind)) for i, (_, kind) in enumerate(self.columns)] or [("f0", pa.string())]
+        )
         with pq.ParquetWriter(target, schema, compression="lz4") as writer:
             for block in text.blocks(source, self.skip):
                 writer.write_table(self._table(block.decode("utf-8", "replace"), schema))
@@ -70,7 +73,7 @@ class JsonLines:
 
     def _record(self, line: str) -> dict[str, Any] | None:
         try:
-            record = json.loads(line, parse_float=str, parse_int=str)
+            record = json.loads(line, parse_float=Decimal)
             if not isinstance(record, dict):
                 raise ValueError("not an object")
         except ValueError as error:
@@ -81,7 +84,9 @@ class JsonLines:
             record = {key.replace(".", "_"): value for key, value in record.items()}
         return record if self.sensitive else {key.lower(): value for key, value in record.items()}
 
-    def select(self, paths: list[tuple[Path, str]], columns: Columns, wanted: set[str]) -> list[tuple[list[str], list[Path]]]:
+    def select(
+        self, paths: list[tuple[Path, str]], columns: Columns, wanted: set[str]
+    ) -> list[tuple[list[str], list[Path]]]:
         """One group; scalars are parsed where they are read."""
         items = []
         for index, (name, kind) in enumerate(columns):
@@ -116,8 +121,6 @@ def convert(value: Any, kind: Type) -> Any:
             return None
         lowered = {key.lower(): item for key, item in value.items()}
         return {name: convert(lowered.get(str(name).lower()), part) for name, part in kind.args}
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    if isinstance(value, str | Decimal):
+        return str(value)
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=float)

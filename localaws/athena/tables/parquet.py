@@ -34,7 +34,9 @@ class Parquet:
         """Never called: the object is the file."""
         raise NotImplementedError
 
-    def select(self, paths: list[tuple[Path, str]], columns: Columns, wanted: set[str]) -> list[tuple[list[str], list[Path]]]:
+    def select(
+        self, paths: list[tuple[Path, str]], columns: Columns, wanted: set[str]
+    ) -> list[tuple[list[str], list[Path]]]:
         """A group for each set of columns that the files have."""
         groups: dict[tuple[str, ...], list[Path]] = {}
         for path, uri in paths:
@@ -64,8 +66,8 @@ def _item(name: str, kind: Type, fields: dict[str, pa.Field], uri: str) -> str:
     family = _family(field.type)
     if not _fits(family, kind):
         physical = _PHYSICAL.get(family, str(field.type).upper())
-        message = f"Field {name}'s type {physical} in parquet file {uri} is incompatible with type {kind} defined in table schema"
-        raise QueryError("HIVE_BAD_DATA", message)
+        clash = f"is incompatible with type {kind} defined in table schema"
+        raise QueryError("HIVE_BAD_DATA", f"Field {name}'s type {physical} in parquet file {uri} {clash}")
     return f"CAST({types.quote(field.name)} AS {types.duckdb(kind)}) AS {types.quote(name)}"
 
 
@@ -101,8 +103,9 @@ def _fits(family: str, kind: Type) -> bool:
     return family == "null" or kind.base in _FITTING[family]
 
 
-def scanned_bytes(path: Path, columns: set[str]) -> int:
+def scanned_bytes(path: Path, uri: str, columns: set[str]) -> int:
     """What Athena counts as scanned of a Parquet file: the compressed size of the columns that are read."""
+    _fields(path, uri)
     metadata = pq.read_metadata(path)
     total = 0
     for group in range(metadata.num_row_groups):

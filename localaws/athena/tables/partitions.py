@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - this writes SQL: every name in it is quoted, every literal escaped, by localaws.athena.types.
 """Which folders a query must read: all of a table, or those partitions that its WHERE leaves."""
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from urllib.parse import quote as url_quote
 import duckdb
 import pyarrow as pa
 
-from localaws.athena import types
+from localaws.athena import engine, types
 from localaws.athena.catalog import Catalog
 from localaws.athena.sql.scope import TableUse
 from localaws.athena.tables import projection
@@ -56,12 +57,14 @@ def _filtered(
     if not filters or not found:
         return found
     rows = values_table([partition.values for partition in found], len(keys))
-    listed = ", ".join(f"{value_sql(f'v{index}', kind)} AS {types.quote(name)}" for index, (name, kind) in enumerate(keys))
+    listed = ", ".join(
+        f"{value_sql(f'v{index}', kind)} AS {types.quote(name)}" for index, (name, kind) in enumerate(keys)
+    )
     connection.register("partition_values", rows)
     try:
         where = " AND ".join(f"({condition})" for condition in filters)
         sql = f"SELECT i FROM (SELECT i, {listed} FROM partition_values) WHERE {where} ORDER BY i"
-        kept = connection.execute(sql).fetchall()
+        kept = connection.execute(engine.define(connection, sql)).fetchall()
     finally:
         connection.unregister("partition_values")
     return [found[index] for (index,) in kept]
@@ -69,7 +72,9 @@ def _filtered(
 
 def values_table(rows: list[tuple[str, ...]], width: int) -> pa.Table:
     """Partition values as columns ``v0``, ``v1``... beside their number ``i``."""
-    columns = {f"v{n}": pa.array([None if r[n] == NULL_PARTITION else r[n] for r in rows], pa.string()) for n in range(width)}
+    columns = {
+        f"v{n}": pa.array([None if r[n] == NULL_PARTITION else r[n] for r in rows], pa.string()) for n in range(width)
+    }
     return pa.table({"i": pa.array(range(len(rows)), pa.int64()), **columns})
 
 

@@ -26,7 +26,7 @@ def project(use: TableUse, keys: list[tuple[str, Type]]) -> list[tuple[tuple[str
     """
     All partitions: values and location.
 
-    :raises QueryError: INVALID_TABLE_PROPERTY, or CONSTRAINT_VIOLATION for an injected column that the query does not pin.
+    :raises QueryError: INVALID_TABLE_PROPERTY; CONSTRAINT_VIOLATION for an injected column that is not pinned.
     """
     settings = use.table.get("Parameters") or {}
     ranges = [list(_values(name, settings, use)) for name, _ in keys]
@@ -53,7 +53,9 @@ def _values(name: str, settings: dict[str, str], use: TableUse) -> Iterator[str]
         return _dates(name, settings)
     if kind == "injected":
         return iter(_pinned(name, use))
-    raise QueryError("INVALID_TABLE_PROPERTY", f"Table {use.database}.{use.name} has no projection type for column {name}")
+    raise QueryError(
+        "INVALID_TABLE_PROPERTY", f"Table {use.database}.{use.name} has no projection type for column {name}"
+    )
 
 
 def _setting(name: str, which: str, settings: dict[str, str]) -> str:
@@ -112,7 +114,9 @@ def _moment(text: str, pattern: str) -> datetime:
     amount = int(match[2]) * (1 if match[1] == "+" else -1)
     unit = match[3].lower() + "s"
     days = {"months": 30, "years": 365}
-    return now + timedelta(seconds=amount * _UNITS[unit]) if unit in _UNITS else now + timedelta(days=amount * days[unit])
+    return (
+        now + timedelta(seconds=amount * _UNITS[unit]) if unit in _UNITS else now + timedelta(days=amount * days[unit])
+    )
 
 
 def _pinned(name: str, use: TableUse) -> list[str]:
@@ -121,5 +125,5 @@ def _pinned(name: str, use: TableUse) -> list[str]:
         match = re.fullmatch(rf'\("{re.escape(name)}" (?:=|IN) \(?((?:\'(?:[^\']|\'\')*\'(?:, )?)+)\)?\)', condition)
         if match:
             return [value.replace("''", "'") for value in re.findall(r"'((?:[^']|'')*)'", match[1])]
-    message = f"For the injected projected partition column {name}, the WHERE clause must contain only static equality conditions, and at least one such condition must be present."
-    raise QueryError("CONSTRAINT_VIOLATION", message)
+    rule = "the WHERE clause must contain only static equality conditions, and at least one such must be present."
+    raise QueryError("CONSTRAINT_VIOLATION", f"For the injected projected partition column {name}, {rule}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -74,6 +75,7 @@ class _Text:
     """What both SerDes for text share."""
 
     converts = True
+    escape: str | None = None
 
     def __init__(self, settings: dict[str, str], width: int, kind: str) -> None:
         self.width = max(width, 1)
@@ -100,20 +102,41 @@ class _Text:
                 writer.write_table(self._table(block, schema))
 
     def _table(self, block: bytes, schema: pa.Schema) -> pa.Table:
+        mark = self.escape.encode() if self.escape else None
+        blank = self.width > 1 and (b"\n\n" in block or block.startswith(b"\n"))
+        if not blank and (mark is None or mark not in block):
+            return self._plain_table(block, schema)
+        # Only lines in which something is escaped, and empty ones, need the careful way.
+        lines = block.split(b"\n")[:-1]
+        careful = np.array([not line or (mark is not None and mark in line) for line in lines])
+        plain = b"".join(line + b"\n" for line, odd in zip(lines, careful, strict=True) if not odd)
+        rows = (self.split(line.decode("utf-8", "replace")) for line in itertools.compress(lines, careful))
+        parts = [self._plain_table(plain, schema)] if plain else []
+        both = pa.concat_tables([*parts, _columns(rows, self.width, schema)])
+        order = np.empty(len(lines), dtype=np.int64)
+        order[np.concatenate([np.flatnonzero(~careful), np.flatnonzero(careful)])] = np.arange(len(lines))
+        return both.take(pa.array(order))
+
+    def _plain_table(self, block: bytes, schema: pa.Schema) -> pa.Table:
+        """A block in which nothing is escaped."""
         options = self.fast(block)
-        if options is not None:
-            try:
-                return pa_csv.read_csv(
-                    pa.BufferReader(block),
-                    pa_csv.ReadOptions(column_names=schema.names, block_size=len(block) + 1, use_threads=False),
-                    options,
-                    pa_csv.ConvertOptions(column_types=schema, strings_can_be_null=False),
-                )
-            except pa.ArrowInvalid:
-                # Lines of different lengths, or bytes that are not UTF-8: each line by itself then.
-                pass
-        rows = (self.split(line) for line in block.decode("utf-8", "replace").split("\n")[:-1])
-        return _columns(rows, self.width, schema)
+        if options is None:
+            rows: Iterable[Row] = (self.split(line) for line in _decoded(block))
+            return _columns(rows, self.width, schema)
+        try:
+            return pa_csv.read_csv(
+                pa.BufferReader(block),
+                pa_csv.ReadOptions(column_names=schema.names, block_size=len(block) + 1, use_threads=False),
+                options,
+                pa_csv.ConvertOptions(column_types=schema, strings_can_be_null=False),
+            )
+        except pa.ArrowInvalid:
+            # Lines of different lengths, or bytes that are not UTF-8.
+            return _columns((self.split(line) for line in _decoded(block)), self.width, schema)
+
+
+def _decoded(block: bytes) -> list[str]:
+    return block.decode("utf-8", "replace").split("\n")[:-1]
 
 
 def _columns(rows: Iterable[Row], width: int, schema: pa.Schema) -> pa.Table:
@@ -133,6 +156,8 @@ class OpenCsv(_Text):
         self.separator = _character(settings.get("separatorChar"), ",")
         self.quote = _character(settings.get("quoteChar"), '"')
         self.escape = _character(settings.get("escapeChar"), "\\")
+        if self.escape == self.quote:
+            self.escape = None
         self.lenient = settings.get("use.null.for.invalid.data", "").lower() == "true"
         super().__init__(settings, width, "csv")
 
@@ -141,10 +166,8 @@ class OpenCsv(_Text):
         return [self.separator, self.quote, self.escape]
 
     def fast(self, block: bytes) -> pa_csv.ParseOptions | None:
-        """Arrow does where nothing is escaped and quotes stand only around whole fields of one line."""
-        if not all(character.isascii() for character in (self.separator, self.quote, self.escape)):
-            return None
-        if self.escape != self.quote and self.escape.encode() in block:
+        """Arrow does where quotes stand only around whole fields of one line."""
+        if not (self.separator.isascii() and self.quote.isascii()):
             return None
         quoted = self.quote.encode() in block
         if quoted and not _regular(block, self.separator, self.quote):
@@ -155,15 +178,17 @@ class OpenCsv(_Text):
 
     def split(self, line: str) -> Row:
         """As the opencsv library does, to the letter."""
-        if self.escape not in line and self.quote not in line:
+        if self.quote not in line and (self.escape is None or self.escape not in line):
             return line.split(self.separator)
         fields, current, quoted, index = [], [], False, 0
         while index < len(line):
             character = line[index]
             following = line[index + 1 : index + 2]
-            if quoted and following and character == self.escape and following in (self.quote, self.escape):
-                current.append(following)
-                index += 1
+            if character == self.escape:
+                # An escape that escapes nothing is dropped.
+                if quoted and following and following in (self.quote, self.escape):
+                    current.append(following)
+                    index += 1
             elif character == self.quote:
                 if quoted and following == self.quote:
                     current.append(following)
@@ -175,15 +200,19 @@ class OpenCsv(_Text):
             elif character == self.separator and not quoted:
                 fields.append("".join(current))
                 current = []
-            elif character != self.escape or quoted:
+            else:
                 current.append(character)
             index += 1
         return [*fields, "".join(current)]
 
     def _embedded(self, line: str, index: int) -> bool:
-        return index > 2 and line[index - 1] != self.separator and line[index + 1 : index + 2] not in ("", self.separator)
+        return (
+            index > 2 and line[index - 1] != self.separator and line[index + 1 : index + 2] not in ("", self.separator)
+        )
 
-    def select(self, paths: list[tuple[Path, str]], columns: Columns, wanted: set[str]) -> list[tuple[list[str], list[Path]]]:
+    def select(
+        self, paths: list[tuple[Path, str]], columns: Columns, wanted: set[str]
+    ) -> list[tuple[list[str], list[Path]]]:
         """One group; a column's text is parsed where it is read."""
         items = [
             f"{values.csv_value(f'f{index}', kind, index, lenient=self.lenient)} AS {quote(name)}"
@@ -253,8 +282,8 @@ class Delimited(_Text):
         return [self.delimiter, self.escape]
 
     def fast(self, block: bytes) -> pa_csv.ParseOptions | None:
-        """Arrow does where nothing is escaped."""
-        if not self.delimiter.isascii() or (self.escape and self.escape.encode() in block):
+        """Arrow does, with any ASCII delimiter."""
+        if not self.delimiter.isascii():
             return None
         return pa_csv.ParseOptions(delimiter=self.delimiter, quote_char=False, ignore_empty_lines=False)
 
@@ -264,7 +293,9 @@ class Delimited(_Text):
             return line.split(self.delimiter)
         return next(csv.reader([line], delimiter=self.delimiter, escapechar=self.escape, quoting=csv.QUOTE_NONE), [""])
 
-    def select(self, paths: list[tuple[Path, str]], columns: Columns, wanted: set[str]) -> list[tuple[list[str], list[Path]]]:
+    def select(
+        self, paths: list[tuple[Path, str]], columns: Columns, wanted: set[str]
+    ) -> list[tuple[list[str], list[Path]]]:
         """One group; a column's text is parsed where it is read."""
         items = [
             f"{values.lazy_value(f'f{index}', kind, self.null, self.separators)} AS {quote(name)}"

@@ -1,4 +1,4 @@
-"""The text of one field to a value of its column's type, in DuckDB's SQL: strictly (CSV, JSON) or with NULL (LazySimple)."""
+"""A field's text to a value of its column's type, in DuckDB's SQL: strictly (CSV, JSON) or with NULL (LazySimple)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ def _attempt(column: str, kind: Type, *, epochs: bool) -> str | None:
         return f"CASE lower({column}) WHEN 'true' THEN true WHEN 'false' THEN false END"
     if kind.base == "date":
         day = f"CASE WHEN regexp_full_match({column}, {_DAY}) THEN TRY_CAST({column} AS DATE) END"
-        since = f"CASE WHEN regexp_full_match({column}, {_WHOLE}) THEN DATE '1970-01-01' + TRY_CAST({column} AS INTEGER) END"
+        days = f"DATE '1970-01-01' + TRY_CAST({column} AS INTEGER)"
+        since = f"CASE WHEN regexp_full_match({column}, {_WHOLE}) THEN {days} END"
         return f"coalesce({day}, {since})" if epochs else day
     if kind.base == "timestamp":
         stamp = f"CASE WHEN regexp_full_match({column}, {_STAMP}) THEN TRY_CAST({column} AS TIMESTAMP) END"
-        since = f"CASE WHEN regexp_full_match({column}, {_WHOLE}) THEN make_timestamp(TRY_CAST({column} AS BIGINT) * 1000) END"
+        millis = f"make_timestamp(TRY_CAST({column} AS BIGINT) * 1000)"
+        since = f"CASE WHEN regexp_full_match({column}, {_WHOLE}) THEN {millis} END"
         return f"coalesce({stamp}, {since})" if epochs else stamp
     if kind.base == "varbinary":
         return f"TRY(from_base64({column}))"
@@ -49,9 +51,8 @@ def csv_value(column: str, kind: Type, index: int, *, lenient: bool) -> str:
 
 def strict(column: str, attempt: str, kind: Type, index: int) -> str:
     """``attempt``, or Athena's HIVE_BAD_DATA where it is NULL though there is a text."""
-    message = (
-        f"'HIVE_BAD_DATA: Error parsing field value ''' || {column} || ''' for field {index}: For input string: \"' || {column} || '\"'"
-    )
+    what = f"'HIVE_BAD_DATA: Error parsing field value ''' || {column} || ''' for field {index}"
+    message = f"{what}: For input string: \"' || {column} || '\"'"
     failure = f"{macros.fail(message, 'VARCHAR')}::{types.duckdb(kind)}"
     return f"CASE WHEN {column} IS NULL THEN NULL ELSE coalesce({attempt}, {failure}) END"
 
@@ -78,11 +79,11 @@ def _lazy_nested(text: str, kind: Type, null: str, separators: list[str], depth:
         entries = f"list_filter({parts}, lambda {item}: {item} <> '')"
         keys = f"list_transform({entries}, lambda {item}: {key})"
         return f"map({keys}, list_transform({entries}, lambda {item}: {value}))"
-    fields = ", ".join(
-        f"{types.quote(types.row_field(kind, index))} := {lazy_value(f'list_extract({parts}, {index + 1})', part, null, separators, depth + 1)}"
-        for index, (_, part) in enumerate(kind.args)
-    )
-    return f"CASE WHEN {text} IS NOT NULL THEN struct_pack({fields}) END"
+    fields = []
+    for index, (_, part) in enumerate(kind.args):
+        value = lazy_value(f"list_extract({parts}, {index + 1})", part, null, separators, depth + 1)
+        fields.append(f"{types.quote(types.row_field(kind, index))} := {value}")
+    return f"CASE WHEN {text} IS NOT NULL THEN struct_pack({', '.join(fields)}) END"
 
 
 def json_value(column: str, kind: Type, index: int, *, lenient: bool) -> str:

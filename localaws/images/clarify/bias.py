@@ -164,7 +164,7 @@ def _facet(
     name = str(series.name)
     distinct = list(series.unique())
     if len(distinct) == 1:
-        raise AnalysisError(f"the facet column {name!r} has one value only, {distinct[0]!r}: there is nothing to compare")
+        raise AnalysisError(f"the facet column {name!r} has one value only, {distinct[0]!r}: nothing to compare with")
     if facet.values:
         picked = pick(series, list(facet.values), "facet")
         if picked.mask.all():

@@ -98,8 +98,12 @@ def _summary(analysis: Analysis) -> list[Block]:
 def _facet(analysis: Analysis, name: str, values: list[FacetValue], place: int) -> list[Block]:
     columns = [metric["name"] for metric in values[0].metrics]
     overview = [
-        (entry.value, f"{entry.rows:,}", f"{entry.positives / entry.rows:.1%}")
-        + tuple(number(metric["value"]) for metric in entry.metrics)
+        (
+            entry.value,
+            f"{entry.rows:,}",
+            f"{entry.positives / entry.rows:.1%}",
+            *(number(metric["value"]) for metric in entry.metrics),
+        )
         for entry in values
     ]
     blocks: list[Block] = [

@@ -29,15 +29,17 @@ def render(blocks: Sequence[Block], title: str) -> str:
 
 def table(block: Table) -> str:
     """A table."""
-    classes = ['class="number"' if place in block.numeric else "" for place in range(len(block.columns))]
-    head = "".join(f"<th {kind}>{escape(text)}</th>" for text, kind in zip(block.columns, classes, strict=True))
-    rows = "\n".join(
-        "<tr>" + "".join(f"<td {kind}>{escape(text)}</td>" for text, kind in zip(row, classes, strict=True)) + "</tr>"
-        for row in block.rows
-    )
-    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>".replace("<th >", "<th>").replace(
-        "<td >", "<td>"
-    )
+    head = _row(block, block.columns, "th")
+    rows = "\n".join(_row(block, row, "td") for row in block.rows)
+    return f"<table>\n<thead>{head}</thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+
+
+def _row(block: Table, row: Sequence[str], tag: str) -> str:
+    cells = [
+        f"<{tag}{' class=number' if place in block.numeric else ''}>{escape(text)}</{tag}>"
+        for place, text in enumerate(row)
+    ]
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def _block(block: Block) -> str:

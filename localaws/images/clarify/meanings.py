@@ -9,7 +9,7 @@ MEANINGS = {
     "DPL": "Positive share of the rest less that of the group: above 0 the rest is better off, 0 is parity.",
     "JS": "Jensen-Shannon divergence of the outcomes of group and rest, in nats: 0 is the same distribution.",
     "KL": "Kullback-Leibler divergence of the outcomes of the rest from those of the group, in nats: 0 is the same.",
-    "KS": "Largest difference between the shares of one outcome in group and rest: 0 is the same, 1 nothing in common.",
+    "KS": "Largest difference between an outcome's shares in group and rest: 0 is the same, 1 nothing in common.",
     "LP": "Euclidean distance between the outcome shares of group and rest: 0 is the same distribution.",
-    "TVD": "Half the summed differences between the outcome shares of group and rest: 0 is the same, 1 nothing in common.",
+    "TVD": "Half the sum of the differences between these shares: 0 is the same, 1 nothing in common.",
 }

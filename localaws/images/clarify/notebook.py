@@ -40,7 +40,7 @@ def render(blocks: Sequence[Block], title: str) -> str:
         cells=cells, metadata={"title": title, "kernelspec": kernel, "language_info": {"name": "python"}}
     )
     nbformat.validate(notebook)
-    return str(nbformat.writes(notebook))
+    return str(nbformat.writes(notebook))  # type: ignore[no-untyped-call]
 
 
 def _cell(block: Block, identity: str) -> Any:

@@ -43,7 +43,7 @@ class _Writer:
     def turn(self) -> None:
         """Finish the page."""
         if self._page is not None:
-            self._pages.savefig(self._page)
+            self._pages.savefig(self._page)  # type: ignore[no-untyped-call]
         self._page = None
 
     def write(self, block: Block, following: Block | None) -> None:
@@ -148,9 +148,7 @@ def _extent(block: Block | None) -> float:
 
 def _widths(block: Table) -> list[int]:
     """Characters a column: what its longest text needs, and a fair share where that is more than the page has."""
-    longest = [
-        max(len(text) for text in column) for column in zip(block.columns, *block.rows, strict=True)
-    ]
+    longest = [max(len(text) for text in column) for column in zip(block.columns, *block.rows, strict=True)]
     room = _CHARACTERS - 2 * len(longest)
     widths = list(longest)
     while sum(widths) > room and max(widths) > 4:

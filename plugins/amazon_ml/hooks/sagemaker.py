@@ -88,7 +88,7 @@ class SageMakerJobHook(AwsBaseHook):
         except ClientError as error:
             if transient(error) or _code(error) in _PASSING:
                 raise
-            _refuse(method, error)
+            _refuse(method, request, error)
         return answer
 
     def describe(self, kind: str, name: str) -> dict[str, Any] | None:
@@ -227,9 +227,11 @@ def _snake(kind: str) -> str:
     return str(xform_name(kind))
 
 
-def _refuse(method: str, error: Any) -> NoReturn:
+def _refuse(method: str, request: Mapping[str, Any], error: Any) -> NoReturn:
     detail = error.response["Error"]
-    raise RequestRefused(f"{method}: {detail['Code']}: {detail.get('Message', '')}") from error
+    # S3's messages do not say which bucket or key they are about.
+    of = ", ".join(str(value) for key, value in request.items() if key in {"Bucket", "Key"} or key.endswith("Name"))
+    raise RequestRefused(f"{method}({of}): {detail['Code']}: {detail.get('Message', '')}") from error
 
 
 def _code(error: BaseException | None) -> str:

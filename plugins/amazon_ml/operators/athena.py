@@ -9,6 +9,8 @@ from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from amazon_ml.naming import job_name
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.sdk import Context
 
 
@@ -44,6 +46,11 @@ class AthenaQueryOperator(AthenaOperator):
                 self.client_request_token,
                 self.workgroup,
             )
-            if self.hook.check_query_status(query) not in self.hook.FAILURE_STATES:
+            if not self._failed_before(query, instance.start_date):
                 break
         return super().execute(context)
+
+    def _failed_before(self, query: str, start: datetime) -> bool:
+        """Whether the query is one that an earlier try started and that came to nothing."""
+        status = self.hook.get_query_info(query)["QueryExecution"]["Status"]
+        return status["State"] in self.hook.FAILURE_STATES and status["SubmissionDateTime"] < start

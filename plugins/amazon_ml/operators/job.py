@@ -96,6 +96,7 @@ class SageMakerJobOperator(SageMakerOperator, Generic[Spec]):
 
     def execute_again(self, context: Context, event: Mapping[str, str] | None = None) -> Any:
         """The job that was being stopped when we came has ended: now the next attempt may start."""
+        self._prepare(context)
         self.check_event(event, self.kind)
         return self.execute(context)
 
@@ -121,6 +122,12 @@ class SageMakerJobOperator(SageMakerOperator, Generic[Spec]):
         killer = threading.Thread(target=self._stop_if_ended, daemon=True)
         killer.start()
         killer.join(_KILL_PATIENCE)
+
+    def check_alive(self) -> None:
+        """Raise when the task was killed; a kill while the job was being created came too early to stop it."""
+        if self._killed:
+            self._stop_if_ended()
+        super().check_alive()
 
     def _run(self, context: Context) -> Any:
         spec = self._prepare(context)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: one look is tried twice only: the next look comes anyway, and an outage must not hold back the deadline.
 _ATTEMPTS = 2
+#: seconds to find out whether the task goes on; Airflow gives a kill 30 in all.
+_STATE_PATIENCE = 20.0
 
 
 class SageMakerJobTrigger(BaseTrigger):
@@ -92,7 +94,14 @@ class SageMakerJobTrigger(BaseTrigger):
         if not rules(self.waiter).stop:
             self.log.info("%s %s cannot be stopped while it changes, and is left as it is", kind, self.name)
             return
-        state = await asyncio.to_thread(task_state, RunKey.of_task(self.task_instance))
+        try:
+            async with asyncio.timeout(_STATE_PATIENCE):
+                state = await asyncio.to_thread(task_state, RunKey.of_task(self.task_instance))
+        except TimeoutError:
+            # Left alone rather than stopped: a job that nobody waits for ends by its own limit, but one that was
+            # stopped under a task that goes on has lost its work.
+            self.log.error("Airflow does not say whether the task goes on: %s %s is left running", kind, self.name)
+            return
         if state in GOES_ON:
             self.log.info(
                 "The task is %s: %s %s goes on, the next try attaches to it", state or "cleared", kind, self.name

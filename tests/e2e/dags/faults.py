@@ -1,7 +1,8 @@
 """
 ### One job, for tests of what breaks
 
-The same training job twice: waited for by the triggerer, and by the task's own process. It ends when the file `go` is there.
+The same training job twice: waited for by the triggerer, and by the task's own process. It ends when the file `go`
+is there.
 """
 
 from __future__ import annotations

@@ -1,0 +1,136 @@
+"""
+### BlazingText: a sentiment model in seconds, as a yardstick
+
+SageMaker's built-in text classifier (fastText's algorithm) learns from the reviews that `ingest_reviews` has cleaned,
+balanced by sentiment and tokenised. It is put behind an endpoint of its own, asked about three sentences, and judged by
+the very test split that `train_sentiment` judges its model by, no review of which it has seen. The endpoint is deleted
+in any case.
+
+The judgement is in S3 under `reports/blazingtext/`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param, chain, task
+
+from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator
+from amazon_ml.operators.model import ModelOperator
+from amazon_ml.operators.processing import ProcessingJobOperator
+from amazon_ml.operators.training import TrainingJobOperator
+from include.algorithms import BLAZINGTEXT_IMAGE, blazingtext_job
+from include.settings import settings
+
+TRANSFORMED = settings.uri("data", "transformed", "reviews/")
+ENDPOINT = f"{settings.endpoint_name}-blazingtext"
+# Made-up reviews say so in every report and on every chart.
+SYNTHETIC = "{{ ti.xcom_pull(task_ids='find_reviews')['synthetic'] }}"
+# In the tokens that the model is taught.
+SMOKE_REVIEWS = ["i love this product !", "ok but not great .", "this is not the right product ."]
+
+with DAG(
+    dag_id="blazingtext_sentiment",
+    description="BlazingText on the balanced reviews, judged by the test split of train_sentiment",
+    doc_md=__doc__,
+    schedule=None,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=2),
+    default_args={
+        "owner": "ml",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=10),
+        "execution_timeout": timedelta(hours=1),
+    },
+    params={
+        "epochs": Param(20, type="integer", minimum=1, maximum=100, title="Epochs at most"),
+        "early_stopping": Param(True, type="boolean", title="Stop when the validation accuracy no longer rises"),
+        "patience": Param(3, type="integer", minimum=1, title="Epochs without a rise before stopping"),
+        "learning_rate": Param(0.3, type="number", exclusiveMinimum=0, maximum=1, title="Learning rate"),
+        "min_count": Param(2, type="integer", minimum=0, title="Occurrences that a word must have"),
+        "vector_dim": Param(50, type="integer", minimum=1, maximum=1000, title="Dimension of the word vectors"),
+        "word_ngrams": Param(2, type="integer", minimum=1, maximum=5, title="Words in a row"),
+        "buckets": Param(
+            100_000,
+            type="integer",
+            minimum=1,
+            maximum=2_000_000,
+            title="Buckets for words in a row",
+            description="The model's size is four bytes times the dimension times buckets and words.",
+        ),
+        "seed": Param(
+            42, type="integer", minimum=0, title="Seed", description="Decides which reviews balancing keeps."
+        ),
+    },
+    tags=["part-1", "training", "blazingtext"],
+) as dag:
+
+    @task
+    def find_reviews() -> dict:
+        """Where the present raw reviews came from. Returns ``{"uri", "source", "synthetic"}``."""
+        from include.raw import origin
+
+        return origin(settings.uri("data", "origin.json"))
+
+    # The same reviews and the same shares give the same test split as in train_sentiment.
+    features = ProcessingJobOperator(
+        task_id="features",
+        job=settings.processing_job("features"),
+        inputs={"raw": settings.uri("data", "raw/")},
+        outputs=["train", "validation", "test", "report"],
+        arguments={"base-model": settings.base_model, "max-seq-length": settings.max_seq_length},
+        result="report/report.json",
+    )
+
+    prepare = ProcessingJobOperator(
+        task_id="prepare",
+        job=settings.processing_job("blazingtext_prepare"),
+        inputs={"reviews": TRANSFORMED, "test": features.outputs["test"]},
+        outputs=["train", "validation", "report"],
+        arguments={"seed": "{{ params.seed }}", "synthetic": SYNTHETIC},
+        result="report/report.json",
+    )
+
+    parameters = ["epochs", "early_stopping", "patience", "learning_rate"]
+    parameters += ["min_count", "vector_dim", "word_ngrams", "buckets"]
+    train = TrainingJobOperator(
+        task_id="train",
+        job=blazingtext_job(),
+        channels={"train": prepare.outputs["train"], "validation": prepare.outputs["validation"]},
+        hyperparameters={"mode": "supervised", **{name: f"{{{{ params.{name} }}}}" for name in parameters}},
+        checkpoints=False,
+    )
+
+    model = ModelOperator(
+        task_id="model", image_uri=BLAZINGTEXT_IMAGE, role_arn=settings.role_arn, model_data=train.model_data
+    )
+    deploy = EndpointOperator(
+        task_id="deploy",
+        endpoint_name=ENDPOINT,
+        model_name=model.model_name,
+        instance_type=settings.inference_instance_type,
+        ttl=timedelta(hours=2),
+    )
+    smoke = InvokeEndpointOperator(
+        task_id="smoke", endpoint_name=ENDPOINT, records=[{"source": review} for review in SMOKE_REVIEWS]
+    )
+
+    evaluate = ProcessingJobOperator(
+        task_id="evaluate",
+        job=settings.processing_job("blazingtext_evaluate"),
+        inputs={"test": features.outputs["test"]},
+        outputs={"report": settings.uri("reports", "blazingtext/")},
+        arguments={
+            "endpoint-name": ENDPOINT,
+            "model-name": model.model_name,
+            "region": settings.region,
+            "synthetic": SYNTHETIC,
+        },
+        result="report/evaluation.json",
+    )
+
+    # Whatever became of the run: an endpoint costs money by the hour.
+    delete_endpoint = DeleteEndpointOperator(task_id="delete_endpoint", endpoint_name=ENDPOINT)
+
+    chain(find_reviews(), features, prepare, train, model, deploy, smoke, evaluate)
+    evaluate >> delete_endpoint.as_teardown(setups=deploy)

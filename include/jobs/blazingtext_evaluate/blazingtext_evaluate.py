@@ -1,0 +1,175 @@
+"""
+Processing job: BlazingText's endpoint and the test split -> how good it is, and how fast.
+
+Reads the Parquet parts of the features job's test split in ``INPUT/test/`` and asks the endpoint about every review, in
+the tokens that it was taught. Writes::
+
+    OUTPUT/report/evaluation.json       {"metrics": {"accuracy": {"value"}, "macro_f1": {"value"},
+                                         "confusion_matrix": {"value": rows true, columns predicted, -1 0 1},
+                                         "per_class": {"value": {sentiment: {precision, recall, f1, support}}}},
+                                         "reviews", "latency_ms": {"p50", "p95", "requests"}, "model", "synthetic"}
+    OUTPUT/report/confusion_matrix.png
+    OUTPUT/report/misclassified.csv     the errors the model was surest of, at most 100
+
+Latencies are of requests with one review each, from this job's instance, one after the other.
+
+Exit status 2, and one sentence, when the input cannot be used; nothing is written then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from botocore.exceptions import BotoCoreError, ClientError
+from drawing import draw_confusion_matrix
+from job import BadInput, run
+from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+from tokens import tokenise
+
+SENTIMENTS = (-1, 0, 1)
+LABEL = "__label__"
+BATCH = 200
+TIMED = 100
+MOST_ERRORS = 100
+
+
+def read_reviews(folder: Path) -> pa.Table:
+    """review_id, review_body, sentiment of the split. :raises BadInput: there are no such Parquet parts, or no rows."""
+    parts = sorted(folder.glob("*.parquet")) if folder.is_dir() else []
+    if not parts:
+        raise BadInput(f"there is no .parquet file of a test split in {folder}")
+    columns = ["review_id", "review_body", "sentiment"]
+    try:
+        table = pa.concat_tables([pq.read_table(part, columns=columns) for part in parts])
+    except (pa.ArrowException, KeyError) as error:
+        raise BadInput(f"the test split is not one of the features job: {str(error).splitlines()[0]}") from error
+    if not len(table):
+        raise BadInput(f"the test split in {folder} has no rows")
+    return table
+
+
+class Endpoint:
+    """BlazingText behind an endpoint. :raises BadInput: it does not answer, or not like BlazingText."""
+
+    def __init__(self, name: str, region: str | None) -> None:
+        self.name = name
+        self.runtime = boto3.client("sagemaker-runtime", region_name=region)
+
+    def ask(self, texts: Sequence[str]) -> list[tuple[int, float]]:
+        """The most probable sentiment of each text, and its probability."""
+        body = json.dumps({"instances": [tokenise(text) for text in texts]})
+        try:
+            answer = self.runtime.invoke_endpoint(
+                EndpointName=self.name, Body=body, ContentType="application/json", Accept="application/json"
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise BadInput(f"the endpoint {self.name} does not answer: {error}") from error
+        try:
+            predictions = json.loads(answer["Body"].read())
+            found = [(int(one["label"][0].removeprefix(LABEL)), float(one["prob"][0])) for one in predictions]
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            raise BadInput(f"the endpoint {self.name} does not answer like BlazingText: {error!r}") from error
+        if len(found) != len(texts):
+            raise BadInput(f"the endpoint {self.name} does not answer like BlazingText: {len(found)} for {len(texts)}")
+        return found
+
+    def latencies(self, texts: Sequence[str]) -> dict[str, float]:
+        """Milliseconds of a request with one text: median and 95th percentile."""
+        seconds = []
+        for text in texts:
+            began = time.perf_counter()
+            self.ask([text])
+            seconds.append(time.perf_counter() - began)
+        p50, p95 = np.percentile(seconds, (50, 95)) * 1000
+        return {"p50": round(float(p50), 2), "p95": round(float(p95), 2), "requests": len(seconds)}
+
+
+def measure(true: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
+    """All figures, in the form of SageMaker's model-quality files."""
+    present = [sentiment for sentiment in SENTIMENTS if (true == sentiment).any()]
+    figures = precision_recall_fscore_support(true, predicted, labels=SENTIMENTS, zero_division=0)
+    names = ("precision", "recall", "f1", "support")
+    per_class = {
+        str(sentiment): {name: float(figure[at]) for name, figure in zip(names, figures, strict=True)}
+        for at, sentiment in enumerate(SENTIMENTS)
+    }
+    values = {
+        "accuracy": float(accuracy_score(true, predicted)),
+        "macro_f1": float(np.mean([per_class[str(sentiment)]["f1"] for sentiment in present])),
+        "confusion_matrix": confusion_matrix(true, predicted, labels=SENTIMENTS).tolist(),
+        "per_class": per_class,
+    }
+    return {"metrics": {name: {"value": value} for name, value in values.items()}, "reviews": len(true)}
+
+
+def write_errors(reviews: pa.Table, answers: list[tuple[int, float]], path: Path) -> None:
+    """The wrong predictions, the surest first."""
+    rows = zip(reviews.to_pylist(), answers, strict=True)
+    wrong = [(row, label, probability) for row, (label, probability) in rows if label != row["sentiment"]]
+    wrong.sort(key=lambda entry: -entry[2])
+    with path.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text)
+        writer.writerow(["review_id", "sentiment", "predicted_label", "probability", "review_body"])
+        for row, label, probability in wrong[:MOST_ERRORS]:
+            writer.writerow([row["review_id"], row["sentiment"], label, probability, row["review_body"]])
+
+
+def evaluate(source: Path, target: Path, endpoint: Endpoint, notes: dict[str, Any]) -> dict[str, Any]:
+    """
+    Ask the endpoint about the whole split and write the report below ``target``; the figures.
+
+    :param notes: ``{"model": name, "synthetic": bool}``, for the report.
+    """
+    reviews = read_reviews(source / "test")
+    texts = reviews["review_body"].to_pylist()
+    answers = [answer for start in range(0, len(texts), BATCH) for answer in endpoint.ask(texts[start : start + BATCH])]
+    predicted = np.array([label for label, _ in answers])
+    report = {
+        **measure(reviews["sentiment"].to_numpy(), predicted),
+        "latency_ms": endpoint.latencies(texts[:TIMED]),
+        **notes,
+    }
+    folder = target / "report"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "evaluation.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    draw_confusion_matrix(report, folder / "confusion_matrix.png")
+    write_errors(reviews, answers, folder / "misclassified.csv")
+    return report
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the job; the exit status."""
+    parser = argparse.ArgumentParser(description="BlazingText's endpoint and the test split -> how good it is")
+    parser.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input"))
+    parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
+    parser.add_argument("--endpoint-name", required=True)
+    parser.add_argument("--model-name", default="", help="what the endpoint serves; goes into the report")
+    parser.add_argument("--region", help="default: the container's AWS settings")
+    parser.add_argument("--synthetic", default="false", choices=("true", "false", "True", "False"))
+    parser.add_argument("--reason", type=Path, default=Path("/opt/ml/output/message"))
+    options = parser.parse_args(arguments)
+
+    def work() -> None:
+        endpoint = Endpoint(options.endpoint_name, options.region)
+        notes = {"model": options.model_name, "synthetic": options.synthetic.lower() == "true"}
+        report = evaluate(options.input, options.output, endpoint, notes)
+        accuracy, f1 = (report["metrics"][name]["value"] for name in ("accuracy", "macro_f1"))
+        print(f"test_accuracy: {accuracy:.4f} - test_macro_f1: {f1:.4f} on {report['reviews']} reviews")
+        print(f"latency: {report['latency_ms']['p50']} ms p50, {report['latency_ms']['p95']} ms p95")
+
+    return run("blazingtext_evaluate", work, options.reason)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""The balance job: as many of each sentiment in each category, always the same ones, and nothing lost unnamed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import zlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jobs_kit import files, run, write_csv
+
+HEADER = ["sentiment", "review_body", "product_category"]
+
+
+def rows(sizes: dict[str, tuple[int, int, int]]) -> list[list[Any]]:
+    """Reviews by category, so many of each sentiment, mixed as they are in life."""
+    found = [
+        [sentiment, f"{category}, {sentiment} number {n}", category]
+        for category, counts in sizes.items()
+        for sentiment, count in zip((-1, 0, 1), counts, strict=True)
+        for n in range(count)
+    ]
+    return sorted(found, key=lambda row: zlib.crc32(row[1].encode()))
+
+
+def balance(folder: Path, table: list[list[Any]], **arguments: Any) -> int:
+    write_csv(folder / "in" / "reviews.csv", table, HEADER)
+    reason = folder / "ml" / "output" / "message"
+    reason.parent.parent.mkdir(exist_ok=True)
+    return run("balance", input=folder / "in", output=folder / "out", reason=reason, **arguments)
+
+
+def written(folder: Path) -> list[list[str]]:
+    with open(folder / "out" / "reviews" / "reviews.csv", encoding="utf-8", newline="") as text:
+        return list(csv.reader(text))
+
+
+def report(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "out" / "report" / "report.json").read_text()))
+
+
+SIZES = {"Dresses": (5, 9, 30), "Knits": (4, 6, 20), "Jeans": (7, 4, 8)}
+
+
+def test_every_group_is_as_large_as_the_smallest(tmp_path: Path) -> None:
+    assert balance(tmp_path, rows(SIZES)) == 0
+    header, *kept = written(tmp_path)
+    assert header == HEADER
+    counts = Counter((category, sentiment) for sentiment, _, category in kept)
+    assert set(counts.values()) == {4}
+    assert len(counts) == 9
+    said = report(tmp_path)
+    assert (said["rows_in"], said["rows"], said["per_group"]) == (93, 36, 4)
+    assert said["by_sentiment"] == {"-1": 12, "0": 12, "1": 12}
+    assert said["by_category"] == {"Dresses": 12, "Jeans": 12, "Knits": 12}
+    assert said["left_out"] == {}
+
+
+def test_kept_rows_are_rows_of_the_input_unchanged_and_in_its_order(tmp_path: Path) -> None:
+    table = rows(SIZES)
+    assert balance(tmp_path, table) == 0
+    places = [[str(value) for value in row] for row in table]
+    found = [places.index(row) for row in written(tmp_path)[1:]]
+    assert found == sorted(found)
+    assert len(set(found)) == len(found)
+
+
+def test_the_seed_decides_which(tmp_path: Path) -> None:
+    table = rows(SIZES)
+    kept = {}
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        (tmp_path / name).mkdir()
+        assert balance(tmp_path / name, table, seed=seed) == 0
+        kept[name] = written(tmp_path / name)
+    assert kept["a"] == kept["b"]
+    assert kept["a"] != kept["c"]
+
+
+def test_a_category_that_lacks_a_sentiment_is_left_out_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert balance(tmp_path, rows({**SIZES, "Trend": (3, 0, 9)})) == 0
+    assert report(tmp_path)["left_out"] == {"Trend": ["0"]}
+    assert report(tmp_path)["per_group"] == 4
+    assert "Trend" not in report(tmp_path)["by_category"]
+    assert "left out 'Trend': no review of sentiment 0" in capsys.readouterr().out
+
+
+def test_several_files_are_one_input(tmp_path: Path) -> None:
+    table = rows(SIZES)
+    write_csv(tmp_path / "in" / "part-2.csv", table[40:], HEADER)
+    assert balance(tmp_path, table[:40]) == 0
+    assert report(tmp_path)["rows"] == 36
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ([], "the input has no rows"),
+        (rows({"Dresses": (5, 9, 30)}), "fewer than two of 1 categories"),
+        (rows({"Dresses": (5, 9, 30), "Knits": (0, 2, 2)}), "fewer than two of 2 categories"),
+        ([[1, "a", "Dresses"], [5, "b", "Dresses"]], "reviews.csv:2 has category 'Dresses' and sentiment '5'"),
+        ([[1, "a", " "]], "reviews.csv:1 has category ' ' and sentiment '1'"),
+        ([[1, "a"]], "reviews.csv:1 has 2 fields and the header 3"),
+    ],
+)
+def test_what_cannot_be_balanced_is_refused_with_the_reason_and_nothing_is_written(
+    tmp_path: Path, table: list[list[Any]], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert balance(tmp_path, table) == 2
+    assert reason in capsys.readouterr().err
+    assert reason in (tmp_path / "ml" / "output" / "message").read_text()
+    assert files(tmp_path / "out") == []
+
+
+def test_a_file_without_the_columns_and_no_file_at_all_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_csv(tmp_path / "in" / "a.csv", [["x"]], ["review_body"])
+    assert run("balance", input=tmp_path / "in", output=tmp_path / "out") == 2
+    assert "a.csv lacks the columns sentiment, product_category" in capsys.readouterr().err
+    assert run("balance", input=tmp_path / "none", output=tmp_path / "out") == 2
+    assert "there is no .csv file" in capsys.readouterr().err
+
+
+@pytest.mark.real_data
+def test_the_real_reviews_balance_to_9_a_group(tmp_path: Path, reviews_file: Path) -> None:
+    import zipfile
+
+    with zipfile.ZipFile(reviews_file) as archive:
+        name = next(name for name in archive.namelist() if name.endswith(".csv") and "MACOSX" not in name)
+        (tmp_path / "raw").mkdir()
+        (tmp_path / "raw" / "reviews.csv").write_bytes(archive.read(name))
+    assert run("transform", input=tmp_path / "raw", output=tmp_path / "transformed") == 0
+    assert run("balance", input=tmp_path / "transformed" / "reviews", output=tmp_path / "out") == 0
+    said = report(tmp_path)
+    assert (said["rows_in"], said["rows"], said["per_group"]) == (22626, 486, 9)
+    assert set(said["by_sentiment"].values()) == {162}
+    assert len(said["by_category"]) == 18
+    assert set(said["by_category"].values()) == {27}

@@ -1,0 +1,264 @@
+"""BlazingText's jobs: the tokens, the lines to learn from, and the judgement through an endpoint."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from jobs_kit import JOBS, files, load, run, write_csv
+
+HEADER = ["sentiment", "review_body", "product_category"]
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("I don't", "i do n't"),
+        ("I don\u2019t love it.", "i do n't love it ."),
+        ("It's great, she'll say; I'd've known!", "it 's great she 'll say ; i 'd 've known !"),
+        ('"Perfect", they\'re "so" soft', "perfect they 're so soft"),
+        ("cannot gonna", "can not gon na"),
+        ("wait... what?! (no)", "wait ... what ? ! ( no )"),
+        ("I'm 5'8, 34dd and 10-12; $3.50 at 10:30", "i 'm 5'8 34dd and 10-12 ; $ 3.50 at 10:30"),
+        ("well-made s/m top--lovely", "well-made s/m top -- lovely"),
+        ("e.g. the U.S. size", "e.g. the u.s. size"),
+        ("soft👗 ❤", "soft 👗 ❤"),
+        ("شال جميل", "شال جميل"),
+        ("it is. And, so", "it is . and so"),
+        (' \t\n,,"" ', ""),
+        ("__label__1 sneaks in", "label 1 sneaks in"),
+    ],
+)
+def test_tokens_are_the_treebank_s_without_commas_and_quotes(text: str, tokens: str) -> None:
+    assert load("blazingtext_prepare", "tokens").tokenise(text) == tokens
+
+
+def test_tokens_of_a_long_text_take_no_longer_than_its_length_asks(tmp_path: Path) -> None:
+    tokenise = load("blazingtext_prepare", "tokens").tokenise
+    for text in ("a" * 300_000, "a-" * 150_000, "n't" * 100_000, "." * 300_000, "1." * 150_000, "a.b" * 100_000):
+        assert tokenise(text)
+
+
+@pytest.mark.parametrize(
+    ("module", "of"), [("tokens", ["blazingtext_prepare"]), ("drawing", ["evaluate"]), ("job", ["transform"])]
+)
+def test_shared_modules_are_the_same_letter_for_letter(module: str, of: list[str]) -> None:
+    text = (JOBS / "blazingtext_evaluate" / f"{module}.py").read_text()
+    assert [(JOBS / other / f"{module}.py").read_text() for other in of] == [text]
+
+
+def test_the_way_a_job_ends_is_the_same_in_all_of_these_jobs() -> None:
+    names = ("transform", "balance", "compare_bias", "blazingtext_prepare", "blazingtext_evaluate")
+    assert len({(JOBS / name / "job.py").read_text() for name in names}) == 1
+
+
+# -- prepare
+
+
+def reviews(sizes: tuple[int, int, int]) -> list[list[Any]]:
+    """So many reviews of each sentiment, all different."""
+    return [
+        [sentiment, f"I don't know, number {n} of {sentiment}", "Dresses"]
+        for sentiment, count in zip((-1, 0, 1), sizes, strict=True)
+        for n in range(count)
+    ]
+
+
+def hold_out(folder: Path, texts: list[str], sentiments: list[int] | None = None) -> None:
+    """A test split as the features job writes it."""
+    (folder / "test").mkdir(parents=True, exist_ok=True)
+    table = pa.table(
+        {
+            "review_id": [str(number) for number in range(len(texts))],
+            "review_body": texts,
+            "sentiment": pa.array(sentiments or [0] * len(texts), pa.int8()),
+        }
+    )
+    pq.write_table(table, folder / "test" / "part-algo-1.parquet")
+
+
+def prepare(folder: Path, table: list[list[Any]], **arguments: Any) -> int:
+    write_csv(folder / "in" / "reviews" / "reviews.csv", table, HEADER)
+    reason = folder / "a" / "b" / "message"
+    return run("blazingtext_prepare", input=folder / "in", output=folder / "out", reason=reason, **arguments)
+
+
+def written(folder: Path, split: str) -> list[str]:
+    return (folder / "out" / split / f"{split}.txt").read_text().splitlines()
+
+
+def report(folder: Path, name: str = "report") -> dict[str, Any]:
+    return dict(json.loads((folder / "out" / "report" / f"{name}.json").read_text()))
+
+
+def test_lines_are_balanced_tokenised_and_split_alike_in_each_class(tmp_path: Path) -> None:
+    assert prepare(tmp_path, reviews((20, 35, 90))) == 0
+    train, validation = written(tmp_path, "train"), written(tmp_path, "validation")
+    assert Counter(line.split()[0] for line in train) == dict.fromkeys(["__label__-1", "__label__0", "__label__1"], 18)
+    assert Counter(line.split()[0] for line in validation) == dict.fromkeys(
+        ["__label__-1", "__label__0", "__label__1"], 2
+    )
+    assert all(" i do n't know number " in line for line in [*train, *validation])
+    assert len({*train, *validation}) == 60
+    said = report(tmp_path)
+    assert (said["rows_in"], said["rows"], said["train"], said["validation"]) == (145, 60, 54, 6)
+    assert said["by_sentiment"] == {"-1": 20, "0": 35, "1": 90}
+    assert said["tokens"] == sum(len(line.split()) - 1 for line in [*train, *validation])
+
+
+def test_the_seed_decides_which_and_where(tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        (tmp_path / name).mkdir()
+        assert prepare(tmp_path / name, reviews((20, 35, 90)), seed=seed) == 0
+    a, b, c = (written(tmp_path / name, "validation") for name in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_what_the_model_will_be_judged_by_is_not_learnt_from(tmp_path: Path) -> None:
+    # The features job has the raw text, where commas and line breaks still are.
+    held = ["I don't know, number 3 of 1", "I DON'T know,\r\nnumber 4  of 1", "something else"]
+    hold_out(tmp_path / "in", held)
+    table = [[one[0], str(one[1]).replace(",", " "), one[2]] for one in reviews((20, 20, 20))]
+    assert prepare(tmp_path, table) == 0
+    lines = [*written(tmp_path, "train"), *written(tmp_path, "validation")]
+    assert not [line for line in lines if line.endswith(("number 3 of 1", "number 4 of 1"))]
+    said = report(tmp_path)
+    assert (said["held_out"], said["rows"]) == (2, 54)
+
+
+def test_a_review_of_nothing_but_commas_is_counted_and_left_out(tmp_path: Path) -> None:
+    assert prepare(tmp_path, [*reviews((20, 20, 20)), [1, ",,", "Dresses"]]) == 0
+    assert report(tmp_path)["without_tokens"] == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ([], "no review has the sentiment -1, 0, 1"),
+        (reviews((20, 0, 20)), "no review has the sentiment 0"),
+        (reviews((20, 2, 20)), "the rarest sentiment has 2 reviews"),
+        ([[7, "a", "b"]], "reviews.csv:1 has the sentiment '7'"),
+    ],
+)
+def test_too_little_to_learn_from_is_refused_and_nothing_is_written(
+    tmp_path: Path, table: list[list[Any]], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert prepare(tmp_path, table) == 2
+    assert reason in capsys.readouterr().err
+    assert files(tmp_path / "out") == []
+
+
+def test_inputs_that_are_something_else_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("blazingtext_prepare", input=tmp_path, output=tmp_path / "out") == 2
+    assert "there is no .csv file" in capsys.readouterr().err
+    (tmp_path / "in" / "test").mkdir(parents=True)
+    (tmp_path / "in" / "test" / "part.parquet").write_bytes(b"no parquet")
+    assert prepare(tmp_path, reviews((20, 20, 20))) == 2
+    assert "part.parquet is no test split" in capsys.readouterr().err
+
+
+@pytest.mark.real_data
+def test_the_real_reviews_give_7110_lines(tmp_path: Path, reviews_file: Path) -> None:
+    import zipfile
+
+    with zipfile.ZipFile(reviews_file) as archive:
+        name = next(name for name in archive.namelist() if name.endswith(".csv") and "MACOSX" not in name)
+        (tmp_path / "raw").mkdir()
+        (tmp_path / "raw" / "reviews.csv").write_bytes(archive.read(name))
+    assert run("transform", input=tmp_path / "raw", output=tmp_path / "in") == 0
+    assert run("blazingtext_prepare", input=tmp_path / "in", output=tmp_path / "out") == 0
+    said = report(tmp_path)
+    assert (said["rows_in"], said["rows"], said["train"], said["validation"]) == (22626, 7110, 6399, 711)
+
+
+# -- evaluate
+
+
+class Runtime:
+    """An endpoint that finds a text good when it says so, else awful; and what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+        self.answer: bytes | None = None
+
+    def invoke_endpoint(self, EndpointName: str, Body: str, ContentType: str, Accept: str) -> dict[str, Any]:
+        assert (EndpointName, ContentType) == ("bt", "application/json")
+        instances = json.loads(Body)["instances"]
+        self.asked.append(instances)
+        found = [{"label": ["__label__1" if "good" in one else "__label__-1"], "prob": [0.75]} for one in instances]
+        return {"Body": io.BytesIO(json.dumps(found).encode() if self.answer is None else self.answer)}
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Runtime:
+    made = Runtime()
+    monkeypatch.setattr("boto3.client", lambda service, region_name: made)
+    return made
+
+
+def judge(folder: Path, **arguments: Any) -> int:
+    words = {"endpoint-name": "bt", "input": folder, "output": folder / "out", "reason": folder / "a/b/message"}
+    return run("blazingtext_evaluate", **words, **arguments)
+
+
+def test_the_endpoint_is_judged_by_the_test_split_in_the_tokens_it_was_taught(tmp_path: Path, runtime: Runtime) -> None:
+    hold_out(tmp_path, ["It's good, yes", "bad", "good enough", "so-so"], [1, -1, 0, 0])
+    assert judge(tmp_path) == 0
+    assert runtime.asked[0] == ["it 's good yes", "bad", "good enough", "so-so"]
+    said = report(tmp_path, "evaluation")
+    metrics = {name: metric["value"] for name, metric in said["metrics"].items()}
+    assert metrics["accuracy"] == 0.5
+    assert metrics["confusion_matrix"] == [[1, 0, 0], [1, 0, 1], [0, 0, 1]]
+    # By hand: negative 1/2 and 1/1, neutral none, positive 1/2 and 1/1.
+    assert metrics["macro_f1"] == pytest.approx((2 / 3 + 0 + 2 / 3) / 3)
+    assert metrics["per_class"]["1"] == {
+        "precision": 0.5,
+        "recall": 1.0,
+        "f1": pytest.approx(2 / 3),
+        "support": 1.0,
+    }
+    assert said["reviews"] == 4
+    assert files(tmp_path / "out" / "report") == ["confusion_matrix.png", "evaluation.json", "misclassified.csv"]
+    errors = (tmp_path / "out/report/misclassified.csv").read_text().splitlines()
+    assert errors[1:] == ["2,0,1,0.75,good enough", "3,0,-1,0.75,so-so"]
+
+
+def test_reviews_are_asked_in_batches_and_timed_one_by_one(tmp_path: Path, runtime: Runtime) -> None:
+    hold_out(tmp_path, ["good"] * 450)
+    assert judge(tmp_path) == 0
+    assert [len(asked) for asked in runtime.asked] == [200, 200, 50, *[1] * 100]
+    latency = report(tmp_path, "evaluation")["latency_ms"]
+    assert latency["requests"] == 100
+    assert 0 < latency["p50"] <= latency["p95"]
+
+
+@pytest.mark.parametrize("answer", [b"{", b"{}", b'[{"label": []}]', b'[{"label": ["1x"], "prob": [1]}]'])
+def test_an_endpoint_that_answers_something_else_is_named(
+    tmp_path: Path, runtime: Runtime, answer: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hold_out(tmp_path, ["good"])
+    runtime.answer = answer
+    assert judge(tmp_path) == 2
+    assert "the endpoint bt does not answer like BlazingText" in capsys.readouterr().err
+    assert files(tmp_path / "out") == []
+
+
+def test_an_endpoint_that_is_not_there_and_a_missing_split_are_named(
+    tmp_path: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from botocore.exceptions import ClientError
+
+    assert judge(tmp_path) == 2
+    assert "there is no .parquet file" in capsys.readouterr().err
+    hold_out(tmp_path, ["good"])
+    error = ClientError({"Error": {"Code": "ValidationError", "Message": "Endpoint bt not found."}}, "InvokeEndpoint")
+    monkeypatch.setattr(runtime, "invoke_endpoint", lambda **_: (_ for _ in ()).throw(error))
+    assert judge(tmp_path) == 2
+    assert "the endpoint bt does not answer: " in capsys.readouterr().err

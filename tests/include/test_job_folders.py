@@ -1,0 +1,50 @@
+"""The walls of the job folders: they import nothing of the project, and shared modules are the same text everywhere."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+from jobs_kit import JOBS
+
+OURS = ("transform", "charts", "features", "train", "evaluate")
+IN_THE_CONTAINERS = {
+    "boto3",
+    "botocore",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "safetensors",
+    "sklearn",
+    "torch",
+    "transformers",
+}
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name.split(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("job", OURS)
+def test_a_job_imports_its_own_folder_and_what_the_containers_have(job: str) -> None:
+    own = {path.stem for path in (JOBS / job).glob("*.py")}
+    for path in (JOBS / job).glob("*.py"):
+        assert imports(path) <= own | IN_THE_CONTAINERS | sys.stdlib_module_names
+
+
+@pytest.mark.parametrize(
+    ("name", "jobs"),
+    [("job.py", OURS), ("raw_csv.py", ("transform", "features")), ("base_model.py", ("features", "train"))],
+)
+def test_modules_that_several_jobs_have_are_the_same_text(name: str, jobs: tuple[str, ...]) -> None:
+    assert len({(JOBS / job / name).read_text() for job in jobs}) == 1

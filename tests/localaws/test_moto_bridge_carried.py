@@ -1,0 +1,66 @@
+"""The table of what moto carries, against botocore's models, moto's code and our own registry."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+from conftest import ROOT
+
+from localaws import services
+from localaws.coverage import BEGIN, END, rewritten, table
+from localaws.moto_bridge import carries
+from localaws.moto_bridge.carried import CARRIED
+from localaws.services.registry import LIVE, service_model
+
+RESPONSES = {
+    "iam": "iam.responses.IamResponse",
+    "sts": "sts.responses.TokenResponse",
+    "glue": "glue.responses.GlueResponse",
+    "cognito-idp": "cognitoidp.responses.CognitoIdpResponse",
+    "cloudwatch": "cloudwatch.responses.CloudWatchResponse",
+    "logs": "logs.responses.LogsResponse",
+    "application-autoscaling": "applicationautoscaling.responses.ApplicationAutoScalingResponse",
+    "secretsmanager": "secretsmanager.responses.SecretsManagerResponse",
+}
+
+
+@pytest.mark.parametrize("service", sorted(CARRIED))
+def test_every_carried_operation_exists_on_aws_and_is_not_ours_too(service: str) -> None:
+    services.load_all()
+    assert set(CARRIED[service]) <= set(service_model(service).operation_names)
+    assert not [operation for operation in CARRIED[service] if (service, operation) in LIVE]
+
+
+@pytest.mark.parametrize("service", sorted(RESPONSES))
+def test_moto_has_a_function_for_every_carried_operation(service: str) -> None:
+    from moto.core.utils import camelcase_to_underscores
+
+    module, _, name = RESPONSES[service].rpartition(".")
+    answers = getattr(importlib.import_module(f"moto.{module}"), name)
+    assert not [name for name in CARRIED[service] if not hasattr(answers, camelcase_to_underscores(name))]
+
+
+def test_sagemaker_and_athena_are_never_motos() -> None:
+    assert not {service for service in CARRIED if service.startswith("sagemaker") or service == "athena"}
+    assert not carries("sagemaker", "CreateTrainingJob")
+    assert not carries("glue", "StartCrawler")
+    assert carries("s3", "PutObject")
+
+
+def test_the_coverage_table_lists_what_is_live_and_replaces_only_its_own_place() -> None:
+    page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+    fresh = rewritten(page)
+    assert fresh.startswith("before\n")
+    assert fresh.endswith("after\n")
+    assert "old" not in fresh
+    assert rewritten(fresh) == fresh
+    for _, operation in LIVE:
+        assert operation in table()
+    with pytest.raises(ValueError, match="no place"):
+        rewritten("a page without marks")
+
+
+def test_the_page_has_the_present_table() -> None:
+    page = (ROOT / "docs" / "localaws.md").read_text()
+    assert rewritten(page) == page, "python -m localaws.coverage --write docs/localaws.md"
