@@ -117,6 +117,11 @@ def stop_airflow(stack: Stack) -> None:
 def down(stack: Stack, say: Say = print) -> None:
     """Stop everything of this stack, jobs included; nothing is left running."""
     stop_airflow(stack)
+    if processes.find(stack, "localaws"):
+        # Jobs outlive the server by design: they are asked to end first.
+        subprocess.run(
+            [stack.jobs_python, "-m", "localaws.jobs", "end", "--home", str(stack.home)], cwd=ROOT, check=False
+        )
     processes.stop(stack, ["localaws"])
     for name in processes.sweep(stack):
         say(f"ended {name}, which was left over")

@@ -24,6 +24,8 @@ def child(home: Path, url: str, region: str) -> dict[str, str]:
     return {
         **kept,
         "PATH": path,
+        # By this mark `make down` finds what is left of a job, however its parents died.
+        "LOCALAWS_HOME": str(home),
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONIOENCODING": "utf-8",

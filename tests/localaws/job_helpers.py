@@ -184,9 +184,7 @@ def channel(name: str, source: str | dict[str, Any]) -> dict[str, Any]:
     data = source if isinstance(source, dict) else {"S3Uri": source}
     return {
         "ChannelName": name,
-        "DataSource": {
-            "S3DataSource": {"S3DataType": "S3Prefix", "S3DataDistributionType": "FullyReplicated", **data}
-        },
+        "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3DataDistributionType": "FullyReplicated", **data}},
     }
 
 

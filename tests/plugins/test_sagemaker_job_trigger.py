@@ -120,12 +120,30 @@ def test_a_job_is_stopped_when_its_task_has_ended_and_only_then(
 def test_a_job_is_left_when_airflow_does_not_say_whether_its_task_goes_on(
     client: Hanging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("amazon_ml.triggers.sagemaker_job._STATE_PATIENCE", 0.05)
+    monkeypatch.setattr("amazon_ml.triggers.sagemaker_job._KILL_PATIENCE", 0.05)
     monkeypatch.setattr("amazon_ml.triggers.sagemaker_job.task_state", lambda _: time.sleep(0.3))
     trigger = make()
     trigger.task_instance = FakeTask()
     asyncio.run(trigger.on_kill())
     assert client.stopped == []
+
+
+def test_a_kill_is_carried_out_however_often_it_is_cancelled(client: Hanging, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The triggerer cancels a trigger again in each of its rounds, also while that stops its job."""
+    monkeypatch.setattr("amazon_ml.triggers.sagemaker_job.task_state", lambda _: time.sleep(0.5) or "failed")
+    trigger = make()
+    trigger.task_instance = FakeTask()
+
+    async def cancelled_in_every_round() -> None:
+        kill = asyncio.create_task(asyncio.wait_for(trigger.on_kill(), 30))
+        while not kill.done():
+            await asyncio.sleep(0.1)
+            kill.cancel()
+        while not client.stopped:
+            await asyncio.sleep(0.05)
+
+    asyncio.run(asyncio.wait_for(cancelled_in_every_round(), 20))
+    assert client.stopped == ["job-1"]
 
 
 def test_an_answer_that_hangs_does_not_outlast_the_deadline(client: Hanging) -> None:

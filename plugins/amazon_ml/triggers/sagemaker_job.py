@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
 #: one look is tried twice only: the next look comes anyway, and an outage must not hold back the deadline.
 _ATTEMPTS = 2
-#: seconds to find out whether the task goes on; Airflow gives a kill 30 in all.
-_STATE_PATIENCE = 20.0
+#: seconds to find out whether the task goes on, and to stop its job if not; Airflow gives a kill 30.
+_KILL_PATIENCE = 28.0
+#: kills under way: the event loop itself keeps no hold of its tasks.
+_ENDING: set[asyncio.Task[None]] = set()
 
 
 class SageMakerJobTrigger(BaseTrigger):
@@ -89,27 +92,40 @@ class SageMakerJobTrigger(BaseTrigger):
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
-        """Called when a user acted on the task, and when another triggerer took it over: look which."""
-        kind = rules(self.waiter).kind
+        """
+        Called when a user acted on the task, and when another triggerer took it over: look which, and act on it.
+
+        As Airflow's triggerer (3.3.2) cancels the trigger again in every round until it is gone, this method included,
+        the work is done in an asyncio task of its own that no cancellation reaches.
+        """
         if not rules(self.waiter).stop:
-            self.log.info("%s %s cannot be stopped while it changes, and is left as it is", kind, self.name)
+            self.log.info("%s cannot be stopped while it changes, and is left as it is", self._subject)
             return
+        work = asyncio.create_task(self._end())
+        _ENDING.add(work)
+        work.add_done_callback(_ENDING.discard)
+        while not work.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(work)
+
+    async def _end(self) -> None:
         try:
-            async with asyncio.timeout(_STATE_PATIENCE):
+            async with asyncio.timeout(_KILL_PATIENCE):
                 state = await asyncio.to_thread(task_state, RunKey.of_task(self.task_instance))
-        except TimeoutError:
-            # Left alone rather than stopped: a job that nobody waits for ends by its own limit, but one that was
-            # stopped under a task that goes on has lost its work.
-            self.log.error("Airflow does not say whether the task goes on: %s %s is left running", kind, self.name)
-            return
-        if state in GOES_ON:
-            self.log.info(
-                "The task is %s: %s %s goes on, the next try attaches to it", state or "cleared", kind, self.name
-            )
-            return
-        self.log.info("The task is %s: stopping %s %s", state, kind, self.name)
-        async with await self.hook().async_client() as client:
-            await self._stop(client)
+                if state in GOES_ON:
+                    self.log.info("The task is %s: %s is left to its next try", state or "cleared", self._subject)
+                    return
+                self.log.info("The task is %s: stopping %s", state, self._subject)
+                async with await self.hook().async_client() as client:
+                    await self._stop(client)
+        except Exception as error:
+            # Where the task's state is not known the job is left alone: one that nobody waits for ends by its limit,
+            # but one that was stopped under a task that goes on has lost its work.
+            self.log.error("%s was not stopped: %s", self._subject, str(error) or "no answer in time")
+
+    @property
+    def _subject(self) -> str:
+        return f"{rules(self.waiter).kind} {self.name}"
 
     async def _look(self, client: Any, watch: Watch) -> dict[str, str] | None:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -133,7 +149,7 @@ class SageMakerJobTrigger(BaseTrigger):
             await self._call(client, "stop")
         except (BotoCoreError, ClientError) as error:
             # The operator stops it again when it resumes; a job that has ended refuses, which is as good.
-            self.log.warning("Stop of %s %s: %s", rules(self.waiter).kind, self.name, error)
+            self.log.warning("Stop of %s: %s", self._subject, error)
 
     async def _call(self, client: Any, verb: str) -> dict[str, Any]:
         from botocore import xform_name
