@@ -101,7 +101,14 @@ class AirflowApi:
     def triggered_by(self, dag_id: str, run_id: str) -> list[tuple[str, str]]:
         """The runs ``(dag id, run id)`` that the asset events of a run have set off."""
         parameters = {"source_dag_id": dag_id, "source_run_id": run_id}
-        events = self.call("GET", "/assets/events", params=parameters)["asset_events"]
+        try:
+            events = self.call("GET", "/assets/events", params=parameters)["asset_events"]
+        except StackError as error:
+            # Airflow 3.3.2 answers 500 while a run that was set off is queued: it has no start date, and the answer's
+            # schema wants one. To be removed when it does not.
+            if "answered 500" in str(error):
+                return []
+            raise
         return [(run["dag_id"], run["run_id"]) for event in events for run in event["created_dagruns"]]
 
     def log(self, dag_id: str, run_id: str, task: dict[str, Any]) -> str:

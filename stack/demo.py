@@ -109,7 +109,7 @@ def _run_set_off(api: AirflowApi, run_id: str, deadline: float) -> tuple[str, st
         for dag_id, train_run in api.triggered_by(INGEST, run_id):
             if dag_id == TRAIN:
                 return dag_id, train_run
-        time.sleep(0.3)
+        time.sleep(0.5)
     raise StackError(f"the Asset of {INGEST} {run_id} did not set off {TRAIN}")
 
 

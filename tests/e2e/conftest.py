@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from include import synthetic
 from stack import processes, services
 from stack.airflow_api import AirflowApi
 from stack.layout import Stack
@@ -31,13 +32,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     for source in [*(ROOT / "dags").glob("*.py"), *(ROOT / "tests" / "e2e" / "dags").glob("*.py")]:
         (dags / source.name).symlink_to(source)
     source = os.environ.get("REVIEWS_SOURCE", "")
+    if not source:
+        source = str(folder / "reviews.csv")
+        synthetic.write(Path(source))
     stack = Stack(
         home=folder / "home",
         localaws_port=free_port(),
         airflow_port=free_port(),
         dags=dags,
         settings={
-            "REVIEWS_SOURCE": str(Path(source).resolve()) if source else "synthetic",
+            "REVIEWS_SOURCE": str(Path(source).resolve()),
             "REVIEWS_MAX_REVIEWS": "600",
             "REVIEWS_EPOCHS": "1",
             "REVIEWS_MIN_ACCURACY": "0.2",

@@ -12,7 +12,7 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
-from conftest import LocalAws
+from localaws_kit import LocalAws
 
 
 def credentials(server: LocalAws) -> Credentials:

@@ -9,8 +9,8 @@ import tarfile
 import time
 
 import pytest
-from conftest import LocalAws
 from job_helpers import BUCKET, Jobs
+from localaws_kit import LocalAws
 
 KIND = "training-job"
 

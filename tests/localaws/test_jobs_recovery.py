@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import LocalAws
 from job_helpers import Jobs, until
+from localaws_kit import LocalAws
 
 KIND = "training-job"
 # Ends when the test says so, by a file that the script polls for.

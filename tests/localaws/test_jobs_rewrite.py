@@ -7,8 +7,8 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from conftest import start
 from job_helpers import BUCKET, Jobs
+from localaws_kit import start
 
 KIND = "training-job"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 import pytest
-from conftest import ROOT
+from localaws_kit import ROOT
 
 from localaws import services
 from localaws.coverage import BEGIN, END, rewritten, table

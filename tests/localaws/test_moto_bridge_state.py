@@ -13,7 +13,7 @@ from typing import Any
 
 import boto3
 import pytest
-from conftest import ROOT, LocalAws, start_process
+from localaws_kit import ROOT, LocalAws, start_process
 
 from localaws.moto_bridge import StateError, state
 from localaws.moto_bridge.bodies import Bodies, Body

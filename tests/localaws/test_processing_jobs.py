@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import LocalAws
 from job_helpers import BUCKET, IMAGE, Jobs, processing_input, processing_output, until
+from localaws_kit import LocalAws
 
 
 @pytest.fixture(scope="module")

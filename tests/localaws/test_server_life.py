@@ -13,8 +13,8 @@ from pathlib import Path
 
 import boto3
 import pytest
-from conftest import JOBS_PYTHON, ROOT, LocalAws
 from front_kit import client
+from localaws_kit import JOBS_PYTHON, ROOT, LocalAws
 
 from localaws import lifecycle
 from localaws.lifecycle import Home, LifecycleError

@@ -10,8 +10,8 @@ import boto3
 import pytest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from conftest import LocalAws
 from front_kit import Answer, call, client, credentials, send, signed_headers
+from localaws_kit import LocalAws
 
 
 def error(function: Any, **arguments: Any) -> tuple[str, int, str]:

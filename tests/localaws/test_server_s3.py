@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from botocore.config import Config
-from conftest import LocalAws
 from front_kit import client, credentials, send, signed_headers
+from localaws_kit import LocalAws
 
 KEYS = [
     "plain",

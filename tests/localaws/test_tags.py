@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import LocalAws
 from job_helpers import Jobs
+from localaws_kit import LocalAws
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import ROLE, Airflow, FakeTask
+from operator_kit import ROLE, Airflow, FakeTask
 from test_job_requests import check
 
 from amazon_ml.algorithm import AlgorithmJobSpec

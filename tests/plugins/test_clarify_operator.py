@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import ROLE, Airflow, FakeTask
+from operator_kit import ROLE, Airflow, FakeTask
 from test_job_requests import check
 
 from amazon_ml.clarify import BiasConfig, ClarifyJobSpec, Facet, metrics_by_facet

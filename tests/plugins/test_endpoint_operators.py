@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from conftest import BUCKET, ROLE, SERVING_IMAGE, Airflow, FakeTask
+from operator_kit import BUCKET, ROLE, SERVING_IMAGE, Airflow, FakeTask
 
 from amazon_ml.exceptions import JobFailed, RequestRefused
 from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BUCKET, Airflow, FakeTask, first_event, rebuild
 from fault_proxy import Faults, fault_proxy
+from operator_kit import BUCKET, Airflow, FakeTask, first_event, rebuild
 from test_job_operators import TRAIN, name, training, training_jobs
 
 from amazon_ml.exceptions import JobFailed, RequestRefused

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG, task
 from airflow.serialization.serialized_objects import DagSerialization
-from conftest import BUCKET, IMAGE, ROLE
+from operator_kit import BUCKET, IMAGE, ROLE
 
 from amazon_ml.jobs import ProcessingJobSpec, TrainingJobSpec
 from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator

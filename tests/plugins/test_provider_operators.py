@@ -46,7 +46,7 @@ from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.providers.amazon.aws.sensors.sagemaker import SageMakerEndpointSensor, SageMakerTrainingSensor
 from airflow.providers.common.compat.sdk import AirflowException
 from botocore.exceptions import ClientError, HTTPClientError
-from conftest import BUCKET, IMAGE, ROLE, SERVING_IMAGE, Airflow, FakeTask
+from operator_kit import BUCKET, IMAGE, ROLE, SERVING_IMAGE, Airflow, FakeTask
 
 both_ways = pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferred"])
 

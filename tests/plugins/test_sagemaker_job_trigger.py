@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.models.trigger import Trigger
 from airflow.serialization.decoders import smart_decode_trigger_kwargs
-from conftest import FakeTask, rebuild
+from operator_kit import FakeTask, rebuild
 
 from amazon_ml.task_state import GOES_ON, task_state
 from amazon_ml.triggers.sagemaker_job import SageMakerJobTrigger
