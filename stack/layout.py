@@ -47,8 +47,8 @@ class Stack:
             settings["REVIEWS_SOURCE"] = str(Path(source).expanduser().resolve())
         return cls(
             home=Path(os.environ.get("STACK_HOME", ROOT / ".local")).resolve(),
-            localaws_port=int(os.environ.get("LOCALAWS_PORT", "4566")),
-            airflow_port=int(os.environ.get("AIRFLOW_PORT", "8080")),
+            localaws_port=int(os.environ.get("LOCALAWS_PORT") or 4566),
+            airflow_port=int(os.environ.get("AIRFLOW_PORT") or 8080),
             settings=settings,
         )
 
