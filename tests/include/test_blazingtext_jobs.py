@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from jobs_kit import JOBS, files, load, run, write_csv
+from jobs_kit import files, load, run, write_csv
 
 HEADER = ["sentiment", "review_body", "product_category"]
 
@@ -43,19 +43,6 @@ def test_tokens_of_a_long_text_take_no_longer_than_its_length_asks(tmp_path: Pat
     tokenise = load("blazingtext_prepare", "tokens").tokenise
     for text in ("a" * 300_000, "a-" * 150_000, "n't" * 100_000, "." * 300_000, "1." * 150_000, "a.b" * 100_000):
         assert tokenise(text)
-
-
-@pytest.mark.parametrize(
-    ("module", "of"), [("tokens", ["blazingtext_prepare"]), ("drawing", ["evaluate"]), ("job", ["transform"])]
-)
-def test_shared_modules_are_the_same_letter_for_letter(module: str, of: list[str]) -> None:
-    text = (JOBS / "blazingtext_evaluate" / f"{module}.py").read_text()
-    assert [(JOBS / other / f"{module}.py").read_text() for other in of] == [text]
-
-
-def test_the_way_a_job_ends_is_the_same_in_all_of_these_jobs() -> None:
-    names = ("transform", "balance", "compare_bias", "blazingtext_prepare", "blazingtext_evaluate")
-    assert len({(JOBS / name / "job.py").read_text() for name in names}) == 1
 
 
 # -- prepare

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowException
 from operator_kit import Airflow, FakeTask
 
-from airflow.sdk.exceptions import AirflowException
 from amazon_ml.operators.athena import AthenaQueryOperator
 
 BUCKET = "athena-operator"

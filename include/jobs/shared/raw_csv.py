@@ -1,0 +1,149 @@
+"""
+Reads raw review files row by row: flat memory, whatever the size, and no row lost without being counted.
+
+The folders of the transform and features jobs each hold a link to this module: a
+job sees its own folder only.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from job import BadInput
+
+SENTIMENT_BY_RATING = {1: -1, 2: -1, 3: 0, 4: 1, 5: 1}
+
+# One field may hold a long review, but a quote that is never closed must not swallow the rest of the file.
+LARGEST_FIELD = 16 * 1024 * 1024
+
+# Bytes that are not UTF-8 arrive as lone surrogates (PEP 383); so do NULs, which the csv module of Python 3.10 refuses.
+NUL = "\udc00"
+UNDECODABLE = re.compile("[\udc00-\udcff]")
+
+NOT_CSV = {
+    b"PK\x03\x04": "a zip or Excel file",
+    b"\x1f\x8b": "a gzip file",
+    b"PAR1": "a Parquet file",
+    b"%PDF": "a PDF file",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+    b"\xd0\xcf\x11\xe0": "an old Excel file",
+    b"\x89PNG": "a PNG image",
+}
+
+
+@dataclass
+class Drops:
+    """Rows left out, counted by reason, with the place of the first of each kind."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+
+    def add(self, reason: str, place: str) -> None:
+        """Count one row; ``place`` is ``file:row``, row 1 being the first after the header."""
+        self.counts[reason] += 1
+        self.first.setdefault(reason, place)
+
+    def lines(self) -> list[str]:
+        """For the log: a line a reason."""
+        return [f"dropped {n} rows: {reason} (first: {self.first[reason]})" for reason, n in self.counts.items()]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A raw row: the values by column name, and where it stands (``file:row``)."""
+
+    values: dict[str, str]
+    place: str
+
+    def blank(self, columns: Sequence[str]) -> str | None:
+        """The first of ``columns`` that is blank here, or None."""
+        return next((column for column in columns if not self.values[column].strip()), None)
+
+    def sentiment(self) -> int | None:
+        """-1, 0 or 1 for 1-2, 3, 4-5 stars; None when the rating is no whole number from 1 to 5."""
+        try:
+            rating = float(self.values["Rating"])
+        except ValueError:
+            return None
+        return SENTIMENT_BY_RATING.get(int(rating)) if rating in SENTIMENT_BY_RATING else None
+
+
+def input_files(folder: Path) -> list[Path]:
+    """All files below ``folder``, sorted; hidden ones and macOS's archive leftovers aside."""
+    if not folder.is_dir():
+        raise BadInput(f"the input folder {folder} does not exist")
+    below = [path for path in folder.rglob("*") if path.is_file()]
+    files = sorted(
+        path for path in below if not any(p.startswith((".", "__MACOSX")) for p in path.relative_to(folder).parts)
+    )
+    if not files:
+        raise BadInput(f"there is no file in the input folder {folder}")
+    return files
+
+
+def read_rows(files: Sequence[Path], required: Sequence[str], drops: Drops) -> Iterator[Row]:
+    """
+    The rows of ``files``, one after the other.
+
+    Rows that hold a NUL, bytes that are not UTF-8, or another number of fields than the header are counted in
+    ``drops``. :raises BadInput: a file is empty, is no CSV, or lacks one of the ``required`` columns.
+    """
+    csv.field_size_limit(LARGEST_FIELD)
+    for path in files:
+        yield from _read_file(path, required, drops)
+
+
+def _read_file(path: Path, required: Sequence[str], drops: Drops) -> Iterator[Row]:
+    _refuse_other_formats(path)
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
+        reader = csv.reader(line.replace("\0", NUL) for line in text)
+        number = 0
+        try:
+            header = _header(path, next(reader, []), required)
+            for number, fields in enumerate(reader, start=1):
+                if not fields:
+                    continue  # an empty line is no row
+                place = f"{path.name}:{number}"
+                fault = _fault(fields, len(header))
+                if fault:
+                    drops.add(fault, place)
+                else:
+                    yield Row(dict(zip(header, fields, strict=True)), place)
+        except csv.Error as error:
+            raise BadInput(f"{path.name}, row {number + 1}: {error}; is a quotation mark not closed?") from error
+
+
+def _refuse_other_formats(path: Path) -> None:
+    with path.open("rb") as binary:
+        head = binary.read(4)
+    if not head.strip():
+        raise BadInput(f"{path.name} is empty")
+    for magic, kind in NOT_CSV.items():
+        if head.startswith(magic):
+            raise BadInput(f"{path.name} is {kind}, not a CSV in UTF-8")
+
+
+def _header(path: Path, header: list[str], required: Sequence[str]) -> list[str]:
+    missing = [column for column in required if column not in header]
+    if missing:
+        found = ", ".join(repr(column)[:60] for column in header[:20])
+        raise BadInput(f"{path.name} lacks the columns {', '.join(missing)}; its first line has: {found}")
+    twice = [column for column, n in Counter(header).items() if n > 1]
+    if twice:
+        raise BadInput(f"{path.name} has the column {twice[0]!r} more than once")
+    return header
+
+
+def _fault(fields: list[str], width: int) -> str | None:
+    if len(fields) != width:
+        return "another number of fields than the header"
+    for value in fields:
+        if not value.isascii() and UNDECODABLE.search(value):
+            return "a NUL byte" if NUL in value else "bytes that are not UTF-8"
+    return None
