@@ -82,7 +82,7 @@ def _watch(api: AirflowApi, progress: Progress, dag_id: str, run_id: str, deadli
             break
         if time.monotonic() > deadline:
             raise StackError(f"{dag_id} {run_id} did not end in time; it goes on: see {api.stack.airflow_url}")
-        time.sleep(0.5)
+        time.sleep(1)
     if state == "failed":
         raise RunFailed(_failure(api, dag_id, run_id, tasks))
 

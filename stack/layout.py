@@ -127,10 +127,10 @@ def _airflow_settings(stack: Stack) -> dict[str, str]:
             "execution_api_server_url": f"{stack.airflow_url}/execution/",
         },
         "database": {"sql_alchemy_conn": f"sqlite:///{stack.airflow_home / 'airflow.db'}"},
-        "scheduler": {"scheduler_idle_sleep_time": "0.1", "enable_health_check": "False"},
+        "scheduler": {"scheduler_idle_sleep_time": "0.3", "enable_health_check": "False"},
         "dag_processor": {
             "refresh_interval": "5",
-            "min_file_process_interval": "5",
+            "min_file_process_interval": "15",
             "bundle_refresh_check_interval": "1",
         },
         "api": {"host": "127.0.0.1", "port": str(stack.airflow_port), "base_url": stack.airflow_url, "workers": "1"},
