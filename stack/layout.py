@@ -127,7 +127,7 @@ def _airflow_settings(stack: Stack) -> dict[str, str]:
             "execution_api_server_url": f"{stack.airflow_url}/execution/",
         },
         "database": {"sql_alchemy_conn": f"sqlite:///{stack.airflow_home / 'airflow.db'}"},
-        "scheduler": {"scheduler_idle_sleep_time": "0.3", "enable_health_check": "False"},
+        "scheduler": {"scheduler_idle_sleep_time": "0.5", "enable_health_check": "False"},
         "dag_processor": {
             "refresh_interval": "5",
             "min_file_process_interval": "15",
