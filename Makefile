@@ -34,8 +34,9 @@ env: $(READY)  ## Print the settings of an AWS client for localaws: eval "$$(mak
 	@$(AIRFLOW) -m stack env
 
 test: $(READY)  ## All tests: localaws and jobs in their environment, Airflow's side in its own
-	$(JOBS) -m pytest -q tests/localaws tests/include
-	$(AIRFLOW) -m pytest -q tests/plugins tests/dags tests/stack tests/e2e
+	$(JOBS) -m pytest -q -n 2 --dist loadfile tests/localaws tests/include
+	$(AIRFLOW) -m pytest -q -n 2 --dist loadfile tests/plugins tests/dags tests/stack
+	$(AIRFLOW) -m pytest -q tests/e2e
 
 lint: $(READY)  ## ruff and mypy
 	$(AIRFLOW) -m ruff check .

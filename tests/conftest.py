@@ -7,6 +7,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+# Read when huggingface_hub is first imported: what is not here must fail at once, and never ask a hub.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
 import pytest
 from localaws_kit import LocalAws, start
 

@@ -33,12 +33,6 @@ TELLING = {
 }
 
 
-@pytest.fixture(autouse=True)
-def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is not here must fail at once, and never ask a hub."""
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-
-
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """For models as small as these, threads that wait for one another cost more than they help."""

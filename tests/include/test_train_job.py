@@ -94,6 +94,17 @@ def test_bf16_is_used_where_asked_and_gives_a_model(features: Path, tiny_bert: P
     assert weights(tmp_path)["classifier.weight"].dtype == torch.float32
 
 
+@pytest.mark.parametrize(
+    ("flags", "bf16"),
+    [("avx2 avx512f avx512_bf16 avx512_vnni", True), ("fp asimd bf16 i8mm", True), ("avx2 avx512f avx512bw", False)],
+)
+def test_bf16_is_chosen_by_the_processors_instructions(tmp_path: Path, flags: str, bf16: bool) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n")
+    gains = load("train", "cluster").gains_by_bf16
+    assert gains(torch.device("cpu"), tmp_path / "cpuinfo") is bf16
+    assert gains(torch.device("cpu"), tmp_path / "none") is False
+
+
 def test_a_base_model_channel_goes_before_the_hyperparameter(features: Path, tiny_bert: Path, tmp_path: Path) -> None:
     channel = {"base_model_channel": tiny_bert, "max_train_rows": 60}
     assert train(features, Path("nobody/no-such-model"), tmp_path, **channel) == 0
