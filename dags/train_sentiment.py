@@ -54,7 +54,7 @@ with DAG(
             title="Balancing of the training split",
         ),
         "max_epoch_rows": Param(
-            7500,
+            settings.max_epoch_rows,
             type="integer",
             minimum=0,
             title="Reviews an epoch",

@@ -40,6 +40,7 @@ class Settings:
     processing_instance_type: str
     inference_instance_type: str
     epochs: int
+    max_epoch_rows: int
     min_accuracy: float
     max_reviews: int
 
@@ -64,6 +65,7 @@ class Settings:
             processing_instance_type=get("SAGEMAKER_PROCESSING_INSTANCE", "ml.m5.xlarge"),
             inference_instance_type=get("SAGEMAKER_INFERENCE_INSTANCE", "ml.m5.large"),
             epochs=int(get("REVIEWS_EPOCHS", "2")),
+            max_epoch_rows=int(get("REVIEWS_MAX_EPOCH_ROWS", "7500")),
             min_accuracy=float(get("REVIEWS_MIN_ACCURACY", "0.65")),
             max_reviews=int(get("REVIEWS_MAX_REVIEWS", "0")),
         )

@@ -44,6 +44,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             "REVIEWS_SOURCE": str(Path(source).resolve()),
             "REVIEWS_MAX_REVIEWS": "600",
             "REVIEWS_EPOCHS": "1",
+            "REVIEWS_MAX_EPOCH_ROWS": "256",
             "REVIEWS_MIN_ACCURACY": "0.2",
             # How soon a triggerer takes over from one that was killed: half a minute by default.
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",
