@@ -26,6 +26,8 @@ def child(home: Path, url: str, region: str) -> dict[str, str]:
         "PATH": path,
         # By this mark `make down` finds what is left of a job, however its parents died.
         "LOCALAWS_HOME": str(home),
+        # Threads that wait must not spin here: beside Airflow a training ran at 33 examples/s so, and at 24 without.
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONIOENCODING": "utf-8",
