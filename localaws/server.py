@@ -57,7 +57,9 @@ def serve(home: Home, port: int) -> None:
         _announce(home, context.endpoint_url)
         closing.callback(home.facts.unlink, missing_ok=True)
         log.info("answering on %s", context.endpoint_url)
-        stop.wait()
+        # In turns: a signal that arrives while another thread starts a process can be missed by a wait without end.
+        while not stop.wait(0.5):
+            pass
         log.info("stopping")
         # The hooks still reach S3, Logs and all else over HTTP.
         _run(ON_STOP, context)

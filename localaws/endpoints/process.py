@@ -75,10 +75,13 @@ class Process:
     def end(self, grace: float) -> None:
         """SIGTERM to its whole group, and SIGKILL to what is left of that after ``grace`` seconds."""
         if self.running():
-            self._signal(signal.SIGTERM)
             deadline = time.monotonic() + grace
             while self.running() and time.monotonic() < deadline:
-                time.sleep(0.02)
+                # Again and again: a sandbox that is only entering its namespace does not pass the first one on.
+                self._signal(signal.SIGTERM)
+                again = time.monotonic() + 0.5
+                while self.running() and time.monotonic() < again:
+                    time.sleep(0.02)
             self._signal(signal.SIGKILL)
         elif self.child is not None:
             # It ended by itself; what it started may still be there.
