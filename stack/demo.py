@@ -14,10 +14,8 @@ from stack import services
 from stack.airflow_api import AirflowApi
 from stack.layout import ROOT, Stack, StackError
 from stack.progress import Progress
-from stack.summary import collect, show
+from stack.summary import INGEST, TRAIN, collect, show
 
-INGEST = "ingest_reviews"
-TRAIN = "train_sentiment"
 ENDED = {"success", "failed"}
 
 #: the small run of ``make demo FAST=1``: a few hundred reviews, one epoch, and a gate that such a model can pass.
@@ -44,8 +42,7 @@ def demo(stack: Stack, console: Console, *, timeout: float = 3600) -> dict[str, 
 
     # A run of its own each time: run ids must differ, and the names of all jobs follow from them.
     run_id = f"demo__{datetime.now():%Y-%m-%dT%H-%M-%S}"
-    started = time.monotonic()
-    deadline = started + timeout
+    deadline = time.monotonic() + timeout
     api.trigger(INGEST, run_id)
     with Progress(console) as progress:
         _watch(api, progress, INGEST, run_id, deadline)
