@@ -44,6 +44,7 @@ from base_model import load_tokenizer, locate, vocabulary_hash
 from job import run
 from raw_csv import Drops, Row, input_files, read_rows
 from splitting import SPLITS, Plan, Review, Share, plan_splits, text_key, this_share
+from tokenising import token_ids
 from transformers import PreTrainedTokenizerBase
 
 TEXT, RATING = "Review Text", "Rating"
@@ -91,11 +92,9 @@ class SplitWriter:
 
     def __init__(self, folder: Path, share: Share, tokenizer: PreTrainedTokenizerBase, length: int, date: str) -> None:
         self.length, self.date = length, date
-        # The tokenizer below transformers' wrapper: the same ids, without offsets, masks and dicts that nobody needs.
-        self.tokenizer = tokenizer.backend_tokenizer
-        self.tokenizer.enable_truncation(length)
-        self.tokenizer.no_padding()
-        metadata = {"vocabulary": vocabulary_hash(tokenizer), "max_seq_length": str(length)}
+        self.ids_of = token_ids(tokenizer, length)
+        self.vocabulary = vocabulary_hash(tokenizer)
+        metadata = {"vocabulary": self.vocabulary, "max_seq_length": str(length)}
         schema = SCHEMA.with_metadata(metadata)
         self.counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
         self.tokens = 0
@@ -108,7 +107,7 @@ class SplitWriter:
         """Tokenise and write one batch of ``(split, review)``."""
         # The cap bounds the work on a text of megabytes: what lies beyond it is beyond max_seq_length too.
         texts = [review.text[: self.length * 100] for _, review in placed]
-        ids = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts)]
+        ids = self.ids_of(texts)
         self.tokens += sum(map(len, ids))
         for split in SPLITS:
             rows = [(review, tokens) for (where, review), tokens in zip(placed, ids, strict=True) if where == split]
@@ -171,7 +170,7 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
             "held_out_unused": unused,
             "shares": {"test": round(plan.test_share, 4), "validation": round(plan.validation_share, 4)},
             "tokens": writer.tokens,
-            "vocabulary": vocabulary_hash(tokenizer),
+            "vocabulary": writer.vocabulary,
             "max_seq_length": options.max_seq_length,
             "seed": options.seed,
         }

@@ -63,7 +63,9 @@ class Row:
 
     def blank(self, columns: Sequence[str]) -> str | None:
         """The first of ``columns`` that is blank here, or None."""
-        return next((column for column in columns if not self.values[column].strip()), None)
+        if all(map(str.strip, map(self.values.__getitem__, columns))):
+            return None
+        return next(column for column in columns if not self.values[column].strip())
 
     def sentiment(self) -> int | None:
         """-1, 0 or 1 for 1-2, 3, 4-5 stars; None when the rating is no whole number from 1 to 5."""
@@ -102,7 +104,8 @@ def read_rows(files: Sequence[Path], required: Sequence[str], drops: Drops) -> I
 def _read_file(path: Path, required: Sequence[str], drops: Drops) -> Iterator[Row]:
     _refuse_other_formats(path)
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
-        reader = csv.reader(line.replace("\0", NUL) for line in text)
+        # A generator in between takes as long as the rest of the reading: only where there is something to replace.
+        reader = csv.reader((line.replace("\0", NUL) for line in text) if _has_nul(path) else text)
         number = 0
         try:
             header = _header(path, next(reader, []), required)
@@ -117,6 +120,11 @@ def _read_file(path: Path, required: Sequence[str], drops: Drops) -> Iterator[Ro
                     yield Row(dict(zip(header, fields, strict=True)), place)
         except csv.Error as error:
             raise BadInput(f"{path.name}, row {number + 1}: {error}; is a quotation mark not closed?") from error
+
+
+def _has_nul(path: Path) -> bool:
+    with path.open("rb") as binary:
+        return any(b"\0" in block for block in iter(lambda: binary.read(1 << 16), b""))
 
 
 def _refuse_other_formats(path: Path) -> None:
