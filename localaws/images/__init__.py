@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from localaws.errors import ValidationException
+from localaws.images.autopilot.objectives import DEFINITIONS as _AUTOPILOT_METRICS
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,13 @@ _IMAGES = {
                 ("validation:accuracy", r"#validation_accuracy: (\S+)"),
             ),
             augmented_manifest=True,
+        ),
+        Image(
+            "sagemaker-autopilot",
+            training="localaws.images.autopilot.train",
+            processing="localaws.images.autopilot.processing",
+            serving="localaws.images.autopilot.serve",
+            metrics=_AUTOPILOT_METRICS,
         ),
     )
 }
