@@ -28,7 +28,13 @@ def validate(operation: OperationModel, request: dict[str, Any]) -> None:
     failures = list(_structure(operation.input_shape, request, ""))
     if failures:
         noun = "error" if len(failures) == 1 else "errors"
-        raise ValidationException(f"{len(failures)} validation {noun} detected: {'; '.join(failures)}")
+        # SageMaker's runtimes have a name of their own for it.
+        code = "ValidationError" if "ValidationError" in _error_names(operation) else None
+        raise ValidationException(f"{len(failures)} validation {noun} detected: {'; '.join(failures)}", code=code)
+
+
+def _error_names(operation: OperationModel) -> set[str]:
+    return {shape.name for shape in operation.error_shapes}
 
 
 def _structure(shape: StructureShape, value: dict[str, Any], path: str) -> Iterator[str]:
