@@ -22,6 +22,7 @@ BENCHMARKS = {
     "train": "jobs",
     "clarify": "jobs",
     "blazingtext": "jobs",
+    "feature_store": "airflow",
     "parse": "airflow",
     "demo": "airflow",
     "memory": "airflow",

@@ -1,0 +1,163 @@
+"""Feature Store through boto3: records from files in S3 into a feature group, many at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+if TYPE_CHECKING:
+    from amazon_ml.hooks.sagemaker import SageMakerJobHook
+
+Row = dict[str, str]
+
+#: records that one thread sends before it looks for more.
+CHUNK = 50
+
+
+class BadRecords(AirflowFailException):
+    """The data does not fit the feature group, or is in no format that is known. A retry would find the same."""
+
+
+def rows(s3: SageMakerJobHook, uri: str) -> Iterator[Row]:
+    """
+    The rows of one ``.parquet``, ``.csv`` or ``.tsv`` object, or of all of these under a prefix, in the keys' order.
+
+    Values are text as Feature Store takes it; what has no value is absent.
+
+    :raises BadRecords: there is nothing under the URI.
+    """
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    keys = [key for key in _keys(s3, bucket, prefix) if _reader(key)]
+    if not keys:
+        raise BadRecords(f"There is no .parquet, .csv or .tsv object under {uri}")
+    for key in keys:
+        with s3.call("get_object", Bucket=bucket, Key=key)["Body"] as body:
+            content = body.read()
+        reader = _reader(key)
+        if reader:
+            yield from reader(content)
+
+
+def _keys(s3: SageMakerJobHook, bucket: str, prefix: str) -> Iterator[str]:
+    token: dict[str, str] = {}
+    while True:
+        page = s3.call("list_objects_v2", Bucket=bucket, Prefix=prefix, **token)
+        for item in page.get("Contents", []):
+            rest = item["Key"].removeprefix(prefix)
+            # "data/train" must not take "data/training" with it.
+            if not rest or not prefix or prefix.endswith("/") or rest.startswith("/"):
+                yield item["Key"]
+        if "NextContinuationToken" not in page:
+            return
+        token = {"ContinuationToken": page["NextContinuationToken"]}
+
+
+def _reader(key: str) -> Callable[[bytes], Iterator[Row]] | None:
+    if key.endswith(".parquet"):
+        return _parquet
+    if key.endswith(".csv"):
+        return lambda content: _separated(content, ",")
+    if key.endswith(".tsv"):
+        return lambda content: _separated(content, "\t")
+    return None
+
+
+def _parquet(content: bytes) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for batch in pq.ParquetFile(pa.BufferReader(content)).iter_batches(1024):
+        for row in batch.to_pylist():
+            yield {name: text for name, value in row.items() if (text := as_text(value)) is not None}
+
+
+def _separated(content: bytes, delimiter: str) -> Iterator[Row]:
+    for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=delimiter):
+        if None in row or None in row.values():
+            raise BadRecords(f"A line has another number of fields than the header: {str(row)[:200]}")
+        yield {name: value for name, value in row.items() if value}
+
+
+def as_text(value: Any) -> str | None:
+    """A value as Feature Store takes it; None for what is missing. Lists become their items, a space between."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, date):
+        return f"{value.isoformat()}T00:00:00Z"
+    if isinstance(value, list):
+        return " ".join(as_text(item) or "" for item in value)
+    return str(value)
+
+
+def iso(moment: datetime) -> str:
+    """A time as a String event time has it: ISO-8601 in UTC, to the millisecond."""
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def completed(
+    found: Iterable[Row], group: Mapping[str, Any], event_time: str, constants: Mapping[str, str]
+) -> Iterator[Row]:
+    """
+    The rows with constants and event time filled in, where they have none.
+
+    :param group: the answer of DescribeFeatureGroup.
+    :raises BadRecords: a row has no identifier, or a column that is no feature.
+    """
+    features = {each["FeatureName"] for each in group["FeatureDefinitions"]}
+    identifier, at = group["RecordIdentifierFeatureName"], group["EventTimeFeatureName"]
+    for number, row in enumerate(found, 1):
+        whole = {at: event_time, **constants, **row}
+        if unknown := whole.keys() - features:
+            raise BadRecords(f"Row {number}: feature group {group['FeatureGroupName']} has no {sorted(unknown)}")
+        if not whole.get(identifier):
+            raise BadRecords(f"Row {number} has no {identifier}, the record identifier")
+        yield whole
+
+
+def put_all(
+    runtime: SageMakerJobHook, group: str, found: Iterable[Row], threads: int, progress: Callable[[int], None]
+) -> int:
+    """
+    PutRecord for each row, some threads at a time, never many more rows in memory than these send; how many.
+
+    :param runtime: a hook of the service "sagemaker-featurestore-runtime".
+    :param progress: is told the number so far; what it raises ends the work.
+    :raises RequestRefused: AWS does not take a record.
+    """
+    from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+    def send(chunk: list[Row]) -> int:
+        for row in chunk:
+            record = [{"FeatureName": name, "ValueAsString": text} for name, text in row.items()]
+            runtime.call("put_record", FeatureGroupName=group, Record=record)
+        return len(chunk)
+
+    done, source = 0, iter(found)
+    running: set[Future[int]] = set()
+    # The client is made before several threads would each make theirs.
+    assert runtime.conn
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            while True:
+                while len(running) < 2 * threads and (chunk := list(islice(source, CHUNK))):
+                    running.add(pool.submit(send, chunk))
+                if not running:
+                    return done
+                ended, running = wait(running, return_when=FIRST_COMPLETED)
+                done += sum(future.result() for future in ended)
+                progress(done)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -1,0 +1,194 @@
+"""SageMaker Model Registry: the operators that register a version of a model, and that approve one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
+from typing import TYPE_CHECKING, Any
+
+from amazon_ml.naming import RunKey, tags
+from amazon_ml.operators.base import SageMakerOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, XComArg
+
+#: the property of a package that says which task instance has registered it.
+RUN_PROPERTY = "airflow-run-key"
+
+
+class RegisterModelOperator(SageMakerOperator):
+    """
+    Register a model as the next version of a package group, once a task instance whatever its tries.
+
+    The group is made if it is missing. The package carries the task instance's key as a customer metadata property, by
+    which a later try finds it; two tries at the same time share a ClientToken. A clear with another model registers
+    another version. Returns ``{"arn", "group", "version", "status"}``, status being that of the approval.
+
+    :param group_name: the package group. Templated.
+    :param image_uri: inference image. Templated.
+    :param model_data: S3 URI of ``model.tar.gz``. Templated.
+    :param environment: variables in the container. Templated.
+    :param metrics: name -> S3 URI of a JSON file, such as ``{"ModelQuality": "s3://.../evaluation.json"}``; the names
+        are ModelQuality, ModelDataQuality, Bias and Explainability. Templated.
+    :param properties: customer metadata: text by name. Templated.
+    :param approval_status: PendingManualApproval, Approved or Rejected. Templated.
+    :param instance_types: that an endpoint may use. Templated.
+    :param content_type: of requests.
+    :param description: for people. Templated.
+
+    .. seealso:: CreateModelPackage in the SageMaker API reference.
+    """
+
+    template_fields: Sequence[str] = (
+        *SageMakerOperator.template_fields,
+        "group_name",
+        "image_uri",
+        "model_data",
+        "environment",
+        "metrics",
+        "properties",
+        "approval_status",
+        "instance_types",
+        "description",
+    )
+    template_fields_renderers = {"environment": "json", "metrics": "json", "properties": "json", "tags": "json"}
+
+    def __init__(
+        self,
+        *,
+        group_name: str,
+        image_uri: str,
+        model_data: str | XComArg,
+        environment: Mapping[str, str] | None = None,
+        metrics: Mapping[str, str] | None = None,
+        properties: Mapping[str, Any] | None = None,
+        approval_status: str = "PendingManualApproval",
+        instance_types: Sequence[str] = ("ml.m5.large",),
+        content_type: str = "application/jsonlines",
+        description: str = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.group_name = group_name
+        self.image_uri = image_uri
+        self.model_data = model_data
+        self.environment = dict(environment or {})
+        self.metrics = dict(metrics or {})
+        self.properties = dict(properties or {})
+        self.approval_status = approval_status
+        self.instance_types = list(instance_types)
+        self.content_type = content_type
+        self.description = description
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Register, or find what an earlier try has registered."""
+        key = RunKey.of(context)
+        request = self._request()
+        digest = hashlib.sha256(json.dumps([*astuple(key), request], sort_keys=True).encode()).hexdigest()[:32]
+        self._ensure_group(key)
+        arn = self._registered(digest)
+        if arn is None:
+            request["CustomerMetadataProperties"][RUN_PROPERTY] = digest
+            arn = self.hook.call("create_model_package", **request, ClientToken=digest)["ModelPackageArn"]
+            # AWS takes no tags with a version of a group: those of the group count.
+            self.log.info("Registered %s", arn)
+        else:
+            self.log.info("%s was registered by an earlier try", arn)
+        return summary(self.hook.call("describe_model_package", ModelPackageName=arn))
+
+    def _ensure_group(self, key: RunKey) -> None:
+        from amazon_ml.hooks.sagemaker import AlreadyExists
+
+        if self.hook.describe("ModelPackageGroup", self.group_name):
+            return
+        try:
+            self.hook.create(
+                "ModelPackageGroup", {"ModelPackageGroupName": self.group_name, "Tags": tags(key, self.tags)}
+            )
+            self.log.info("Made model package group %s", self.group_name)
+        except AlreadyExists:
+            self.log.info("Model package group %s was made by another process in the meantime", self.group_name)
+
+    def _request(self) -> dict[str, Any]:
+        container: dict[str, Any] = {"Image": self.image_uri, "ModelDataUrl": str(self.model_data)}
+        if self.environment:
+            container["Environment"] = {name: str(value) for name, value in self.environment.items()}
+        request: dict[str, Any] = {
+            "ModelPackageGroupName": self.group_name,
+            "InferenceSpecification": {
+                "Containers": [container],
+                "SupportedContentTypes": [self.content_type],
+                "SupportedResponseMIMETypes": [self.content_type],
+                "SupportedRealtimeInferenceInstanceTypes": list(self.instance_types),
+                "SupportedTransformInstanceTypes": list(self.instance_types),
+            },
+            "ModelApprovalStatus": self.approval_status,
+            "CustomerMetadataProperties": {name: str(value) for name, value in self.properties.items()},
+        }
+        if self.metrics:
+            request["ModelMetrics"] = {name: _statistics(name, uri) for name, uri in self.metrics.items()}
+        if self.description:
+            request["ModelPackageDescription"] = self.description
+        return request
+
+    def _registered(self, digest: str) -> str | None:
+        """The ARN of the package that this task instance has registered; looks at the hundred newest."""
+        page = self.hook.call("list_model_packages", ModelPackageGroupName=self.group_name, MaxResults=100)
+        for found in page["ModelPackageSummaryList"]:
+            package = self.hook.call("describe_model_package", ModelPackageName=found["ModelPackageArn"])
+            if package.get("CustomerMetadataProperties", {}).get(RUN_PROPERTY) == digest:
+                return str(found["ModelPackageArn"])
+        return None
+
+
+class ApproveModelOperator(SageMakerOperator):
+    """
+    Approve or reject a version in the model registry.
+
+    Returns ``{"arn", "group", "version", "status"}``. A version that has the status already is left as it is.
+
+    :param model_package_arn: the version. Templated.
+    :param status: Approved or Rejected. Templated.
+    :param reason: kept with the version. Templated.
+    :raises RequestRefused: there is no such version.
+
+    .. seealso:: UpdateModelPackage in the SageMaker API reference.
+    """
+
+    template_fields: Sequence[str] = (*SageMakerOperator.template_fields, "model_package_arn", "status", "reason")
+
+    def __init__(
+        self, *, model_package_arn: str | XComArg, status: str = "Approved", reason: str = "", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model_package_arn = model_package_arn
+        self.status = status
+        self.reason = reason
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Look, and update if need be."""
+        arn = str(self.model_package_arn)
+        found = self.hook.call("describe_model_package", ModelPackageName=arn)
+        if found.get("ModelApprovalStatus") != self.status:
+            described = {"ApprovalDescription": self.reason} if self.reason else {}
+            self.hook.call("update_model_package", ModelPackageArn=arn, ModelApprovalStatus=self.status, **described)
+            self.log.info("%s was %s and is %s", arn, found.get("ModelApprovalStatus"), self.status)
+        return summary({**found, "ModelApprovalStatus": self.status})
+
+
+def summary(package: Mapping[str, Any]) -> dict[str, Any]:
+    """What later tasks need of a package."""
+    return {
+        "arn": package["ModelPackageArn"],
+        "group": package["ModelPackageGroupName"],
+        "version": package["ModelPackageVersion"],
+        "status": package["ModelApprovalStatus"],
+    }
+
+
+def _statistics(name: str, uri: str) -> dict[str, Any]:
+    # Bias and explainability have a report, the quality of model and data have statistics.
+    member = "Report" if name in {"Bias", "Explainability"} else "Statistics"
+    return {member: {"ContentType": "application/json", "S3Uri": uri}}
