@@ -6,7 +6,8 @@ balanced by sentiment and tokenised. It is put behind an endpoint of its own, as
 the very test split that `train_sentiment` judges its model by, no review of which it has seen. The endpoint is deleted
 in any case.
 
-The judgement is in S3 under `reports/blazingtext/`.
+The judgement is in S3 under `reports/models/blazingtext/`. It updates the Asset `evaluations`, which sets off
+`leader_board`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from amazon_ml.operators.training import TrainingJobOperator
 from include.algorithms import BLAZINGTEXT_IMAGE, blazingtext_job
+from include.assets import EVALUATIONS
+from include.evaluation import evaluate_endpoint
 from include.settings import settings
 
 TRANSFORMED = settings.uri("data", "transformed", "reviews/")
@@ -115,18 +118,17 @@ with DAG(
         task_id="smoke", endpoint_name=ENDPOINT, records=[{"source": review} for review in SMOKE_REVIEWS]
     )
 
-    evaluate = ProcessingJobOperator(
+    evaluate = evaluate_endpoint(
         task_id="evaluate",
-        job=settings.processing_job("blazingtext_evaluate"),
-        inputs={"test": features.outputs["test"]},
-        outputs={"report": settings.uri("reports", "blazingtext/")},
-        arguments={
-            "endpoint-name": ENDPOINT,
-            "model-name": model.model_name,
-            "region": settings.region,
-            "synthetic": SYNTHETIC,
-        },
-        result="report/evaluation.json",
+        endpoint=ENDPOINT,
+        protocol="blazingtext",
+        model="blazingtext",
+        kind="BlazingText: words and word n-grams",
+        test=features.outputs["test"],
+        model_name=model.model_name,
+        model_data=train.model_data,
+        synthetic=SYNTHETIC,
+        outlets=[EVALUATIONS],
     )
 
     # Whatever became of the run: an endpoint costs money by the hour.

@@ -3,7 +3,8 @@
 
 Turns the raw reviews into features, fine-tunes the classifier and evaluates it on a test split that training never
 sees. Only a model that reaches `min_accuracy` is put behind the `sentiment` endpoint; below it the run ends green,
-says why in `accurate_enough`, and leaves the endpoint as it was.
+says why in `accurate_enough`, and leaves the endpoint as it was. The deployed model is judged once more, through its
+endpoint: that is under `reports/models/fine-tuned/` and updates the Asset `evaluations`, which sets off `leader_board`.
 
 Runs whenever `ingest_reviews` has updated the Asset `reviews`.
 """
@@ -18,9 +19,14 @@ from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperato
 from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from amazon_ml.operators.training import TrainingJobOperator
-from include.assets import REVIEWS, SENTIMENT_MODEL
+from include.assets import EVALUATIONS, REVIEWS, SENTIMENT_MODEL
+from include.evaluation import evaluate_endpoint
+from include.raw import origin
 from include.settings import settings
 
+# Made-up reviews say so in every report and on every chart.
+SYNTHETIC = "{{ ti.xcom_pull(task_ids='find_reviews')['synthetic'] }}"
+BALANCING = ["oversample", "undersample", "class_weights", "none"]
 SMOKE_REVIEWS = ["I love this product!", "OK, but not great.", "This is not the right product."]
 
 with DAG(
@@ -47,12 +53,7 @@ with DAG(
         "epochs": Param(settings.epochs, type="integer", minimum=1, maximum=20, title="Epochs"),
         "learning_rate": Param(1e-4, type="number", exclusiveMinimum=0, maximum=1e-2, title="Learning rate"),
         "train_batch_size": Param(32, type="integer", minimum=1, maximum=1024, title="Batch size"),
-        "balance": Param(
-            "oversample",
-            type="string",
-            enum=["oversample", "undersample", "class_weights", "none"],
-            title="Balancing of the training split",
-        ),
+        "balance": Param("oversample", type="string", enum=BALANCING, title="Balancing of the training split"),
         "max_epoch_rows": Param(
             settings.max_epoch_rows,
             type="integer",
@@ -73,13 +74,8 @@ with DAG(
     },
     tags=["part-2", "training", "endpoint"],
 ) as dag:
-
-    @task
-    def find_reviews() -> dict:
-        """Where the present raw reviews came from. Returns ``{"uri", "source", "synthetic"}``."""
-        from include.raw import origin
-
-        return origin(settings.uri("data", "origin.json"))
+    # Where the present raw reviews came from, and whether they are made up.
+    find_reviews = task(task_id="find_reviews")(origin)(settings.uri("data", "origin.json"))
 
     features = ProcessingJobOperator(
         task_id="features",
@@ -113,7 +109,7 @@ with DAG(
         job=settings.processing_job("evaluate"),
         inputs={"model": train.model_data, "test": features.outputs["test"]},
         outputs=["report"],
-        arguments={"synthetic": "{{ ti.xcom_pull(task_ids='find_reviews')['synthetic'] }}"},
+        arguments={"synthetic": SYNTHETIC},
         result="report/evaluation.json",
     )
 
@@ -128,10 +124,7 @@ with DAG(
         return False
 
     model = ModelOperator(
-        task_id="model",
-        image_uri=settings.inference_image,
-        role_arn=settings.role_arn,
-        model_data=train.model_data,
+        task_id="model", image_uri=settings.inference_image, role_arn=settings.role_arn, model_data=train.model_data
     )
     deploy = EndpointOperator(
         task_id="deploy",
@@ -142,6 +135,19 @@ with DAG(
     )
     smoke = InvokeEndpointOperator(task_id="smoke", endpoint_name=settings.endpoint_name, records=SMOKE_REVIEWS)
 
+    evaluate_deployed = evaluate_endpoint(
+        task_id="evaluate_endpoint",
+        endpoint=settings.endpoint_name,
+        protocol="jsonlines",
+        model="fine-tuned",
+        kind="{{ params.base_model.split('/')[-1] }}, fine-tuned",
+        test=features.outputs["test"],
+        model_name=model.model_name,
+        model_data=train.model_data,
+        synthetic=SYNTHETIC,
+        outlets=[EVALUATIONS],
+    )
+
     @task.short_circuit
     def endpoint_unwanted(params: dict | None = None) -> bool:
         """Whether this run takes its endpoint down again."""
@@ -150,4 +156,5 @@ with DAG(
     delete_endpoint = DeleteEndpointOperator(task_id="delete_endpoint", endpoint_name=settings.endpoint_name)
 
     gate = accurate_enough(evaluate.result)
-    chain(find_reviews(), features, train, evaluate, gate, model, deploy, smoke, endpoint_unwanted(), delete_endpoint)
+    chain(find_reviews, features, train, evaluate, gate, model, deploy, smoke, evaluate_deployed)
+    chain(evaluate_deployed, endpoint_unwanted(), delete_endpoint)

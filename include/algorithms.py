@@ -1,4 +1,4 @@
-"""AWS's own containers that the DAGs use, Clarify and BlazingText: where they are, and their jobs."""
+"""What AWS brings itself, Clarify, BlazingText and Autopilot: where the containers are, and their jobs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from amazon_ml.algorithm import AlgorithmJobSpec
+from amazon_ml.auto_ml import AutoMLJobSpec
 from amazon_ml.clarify import ClarifyJobSpec
 from include.settings import settings
 
@@ -83,4 +84,18 @@ def blazingtext_job() -> AlgorithmJobSpec:
         role_arn=settings.role_arn,
         bucket=settings.bucket,
         instance_type=os.environ.get("SAGEMAKER_BLAZINGTEXT_INSTANCE", "ml.c5.xlarge"),
+    )
+
+
+def autopilot_job() -> AutoMLJobSpec:
+    """Autopilot's job, with the limits that its DAG asks for: text classification, by the API's second version."""
+    return AutoMLJobSpec(
+        role_arn=settings.role_arn,
+        bucket=settings.bucket,
+        target="sentiment",
+        content="review_body",
+        objective="Accuracy",
+        max_candidates="{{ params.max_candidates }}",
+        max_runtime="{{ params.max_runtime }}",
+        max_runtime_per_training_job="{{ params.max_runtime_per_training_job }}",
     )

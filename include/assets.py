@@ -10,5 +10,7 @@ from include.settings import settings
 REVIEWS = Asset(name="reviews", uri=settings.uri("data", "raw/"), group="sentiment")
 #: The reviews with as many of each sentiment in each category, after Clarify found no bias left in them.
 BALANCED_REVIEWS = Asset(name="balanced_reviews", uri=settings.uri("data", "balanced/"), group="sentiment")
+#: What each model was found to be worth on the test split: one folder a model, for the leader board.
+EVALUATIONS = Asset(name="evaluations", uri=settings.uri("reports", "models/"), group="sentiment")
 #: The model that the ``sentiment`` endpoint serves.
 SENTIMENT_MODEL = Asset(name="sentiment_model", uri=settings.uri("models", "sentiment/"), group="sentiment")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: the longest name that SageMaker takes for a job, a model, an endpoint configuration or an endpoint.
 MAX_LENGTH = 63
+#: the longest that it takes for an AutoML job.
+MAX_AUTO_ML_LENGTH = 32
 #: attempts beyond this are a loop that somebody has to look at, and would not fit into the name.
 MAX_ATTEMPTS = 999
 
@@ -41,20 +43,39 @@ class RunKey:
         return cls(ti.dag_id, ti.task_id, -1 if ti.map_index is None else ti.map_index, ti.run_id)
 
 
-def job_name(dag_id: str, task_id: str, map_index: int | None, run_id: str, attempt: int = 1) -> str:
+def job_name(
+    dag_id: str,
+    task_id: str,
+    map_index: int | None,
+    run_id: str,
+    attempt: int = 1,
+    *,
+    max_length: int = MAX_LENGTH,
+) -> str:
     """
     The job's name: ``<dag>-<task>-<hash>``, and ``-<attempt>`` from the second attempt on.
 
-    All attempts of a run share everything before that suffix. At most 63 letters, digits and hyphens.
+    All attempts of a run share everything before that suffix. Letters, digits and hyphens.
 
     :param map_index: -1 or None for a task that is not mapped.
     :param attempt: counted from 1.
+    :param max_length: of the name of the last attempt that there can be.
     """
     if not 1 <= attempt <= MAX_ATTEMPTS:
         raise ValueError(f"attempt {attempt} of {dag_id}.{task_id}: must be between 1 and {MAX_ATTEMPTS}")
     index = -1 if map_index is None else map_index
-    name = _name((dag_id, task_id), [dag_id, task_id, index, run_id], reserve=_SUFFIX_LENGTH)
+    reserve = MAX_LENGTH - max_length + _SUFFIX_LENGTH
+    name = _name((dag_id, task_id), [dag_id, task_id, index, run_id], reserve=reserve)
     return name if attempt == 1 else f"{name}-{attempt}"
+
+
+def unversioned(kind: str) -> str:
+    """
+    The kind of resource without the version of its API: "AutoMLJob" for "AutoMLJobV2".
+
+    Only Create and Describe have versions. Stop, and the members for name and status, are those of the kind.
+    """
+    return kind.removesuffix("V2")
 
 
 def derived_name(key: RunKey, content: Any) -> str:

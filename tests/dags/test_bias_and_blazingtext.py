@@ -27,7 +27,7 @@ import pytest
                 "find_reviews": {"features"},
                 "features": {"prepare", "evaluate"},
                 "prepare": {"train"},
-                "train": {"model"},
+                "train": {"model", "evaluate"},
                 "model": {"deploy", "evaluate"},
                 "deploy": {"smoke", "delete_endpoint"},
                 "smoke": {"evaluate"},

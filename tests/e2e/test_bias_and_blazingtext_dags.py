@@ -20,12 +20,26 @@ BUCKET = "sentiment-reviews"
 @pytest.fixture(scope="module")
 def ingested(api: AirflowApi, stack: Stack) -> str:
     """The ingest that these DAGs begin from: the session's, or one of this module's own; its run id."""
+    until_known(api, "ingest_reviews")
     runs = api.call("GET", "/dags/ingest_reviews/dagRuns", params={"state": "success", "order_by": "start_date"})
     if runs["dag_runs"]:
         return str(runs["dag_runs"][-1]["dag_run_id"])
     api.trigger("ingest_reviews", "for_bias")
     assert ended(api, "ingest_reviews", "for_bias")["run"] == "success"
     return "for_bias"
+
+
+def until_known(api: AirflowApi, dag_id: str, seconds: float = 60) -> None:
+    """Wait for the DAG processor: Airflow is healthy before it has read the DAGs."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            api.call("GET", f"/dags/{dag_id}")
+        except StackError as error:
+            assert "answered 404" in str(error) and time.monotonic() < deadline, error
+            time.sleep(0.3)
+        else:
+            return
 
 
 def ended(api: AirflowApi, dag_id: str, run_id: str, seconds: float = 420) -> dict[str, str]:
@@ -108,7 +122,7 @@ def test_blazingtext_is_trained_asked_judged_and_taken_down(api: AirflowApi, sta
     # Those of the test split that are also in a category large enough for the transformed reviews.
     assert prepared["held_out"] > 0
     assert prepared["rows_in"] == prepared["held_out"] + sum(prepared["by_sentiment"].values())
-    written = objects(stack, "reports/blazingtext/")
+    written = objects(stack, "reports/models/blazingtext/")
     assert json.loads(written["evaluation.json"])["metrics"] == evaluation["metrics"]
     deleted = api.xcom("blazingtext_sentiment", "sample", "delete_endpoint")["deleted"]
     assert deleted["endpoint"] is True

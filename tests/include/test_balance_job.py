@@ -9,8 +9,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from jobs_kit import files, run, write_csv
+from jobs_kit import files, load, run, write_csv
 
 HEADER = ["sentiment", "review_body", "product_category"]
 
@@ -30,7 +32,8 @@ def balance(folder: Path, table: list[list[Any]], **arguments: Any) -> int:
     write_csv(folder / "in" / "reviews.csv", table, HEADER)
     reason = folder / "ml" / "output" / "message"
     reason.parent.parent.mkdir(exist_ok=True)
-    return run("balance", input=folder / "in", output=folder / "out", reason=reason, **arguments)
+    words = {"input": folder / "in", "output": folder / "out", "held-out": folder / "test", "reason": reason}
+    return run("balance", **words, **arguments)
 
 
 def written(folder: Path) -> list[list[str]]:
@@ -124,6 +127,52 @@ def test_a_file_without_the_columns_and_no_file_at_all_are_refused(
     assert "a.csv lacks the columns sentiment, product_category" in capsys.readouterr().err
     assert run("balance", input=tmp_path / "none", output=tmp_path / "out") == 2
     assert "there is no .csv file" in capsys.readouterr().err
+
+
+# -- by sentiment alone, for a model that will be judged by a test split
+
+
+def hold_out(folder: Path, texts: list[str]) -> None:
+    (folder / "test").mkdir()
+    pq.write_table(pa.table({"review_body": texts}), folder / "test" / "part-algo-1.parquet")
+
+
+def test_by_sentiment_alone_the_categories_may_be_what_they_are(tmp_path: Path) -> None:
+    table = rows({"Dresses": (3, 9, 30), "Trend": (2, 0, 9)})
+    arguments = ["--by", "sentiment", "--columns", "sentiment", "review_body"]
+    places = ["--input", tmp_path / "in", "--output", tmp_path / "out", "--held-out", tmp_path / "test"]
+    hold_out(tmp_path, ["DRESSES,\n-1 number  2", "another review"])
+    write_csv(tmp_path / "in" / "reviews.csv", [[one[0], one[1].replace(",", " "), one[2]] for one in table], HEADER)
+    assert load("balance").main([str(word) for word in [*arguments, *places]]) == 0
+    header, *kept = written(tmp_path)
+    assert header == ["sentiment", "review_body"]
+    assert Counter(sentiment for sentiment, _ in kept) == {"-1": 4, "0": 4, "1": 4}
+    assert "Dresses  -1 number 2" not in {text for _, text in kept}
+    said = report(tmp_path)
+    assert (said["rows_in"], said["held_out"], said["rows"], said["per_group"]) == (53, 1, 12, 4)
+    assert said["by_category"] == {}
+
+
+def test_by_sentiment_every_sentiment_must_occur(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert balance(tmp_path, rows({"Dresses": (3, 0, 30)}), by="sentiment") == 2
+    assert "no review has the sentiment 0" in capsys.readouterr().err
+    assert balance(tmp_path, [[7, "a", "Dresses"]], by="sentiment") == 2
+    assert "reviews.csv:1 has the sentiment '7'" in capsys.readouterr().err
+    assert balance(tmp_path, rows(SIZES), by="sentiment", columns="stars") == 2
+    assert "reviews.csv lacks the columns stars" in capsys.readouterr().err
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "part.parquet").write_bytes(b"no parquet")
+    assert balance(tmp_path, rows(SIZES), by="sentiment") == 2
+    assert "part.parquet is no test split" in capsys.readouterr().err
+    assert files(tmp_path / "out") == []
+
+
+def test_nothing_but_held_out_reviews_leaves_nothing_to_learn_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hold_out(tmp_path, ["a", "b"])
+    assert balance(tmp_path, [[1, "a", "Dresses"], [0, "b", "Dresses"]], by="sentiment") == 2
+    assert "every review is in the test split" in capsys.readouterr().err
 
 
 @pytest.mark.real_data

@@ -1,8 +1,7 @@
-"""BlazingText's jobs: the tokens, the lines to learn from, and the judgement through an endpoint."""
+"""BlazingText's job: the tokens, and the lines to learn from."""
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
 from pathlib import Path
@@ -163,89 +162,3 @@ def test_the_real_reviews_give_7110_lines(tmp_path: Path, reviews_file: Path) ->
     assert run("blazingtext_prepare", input=tmp_path / "in", output=tmp_path / "out") == 0
     said = report(tmp_path)
     assert (said["rows_in"], said["rows"], said["train"], said["validation"]) == (22626, 7110, 6399, 711)
-
-
-# -- evaluate
-
-
-class Runtime:
-    """An endpoint that finds a text good when it says so, else awful; and what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[list[str]] = []
-        self.answer: bytes | None = None
-
-    def invoke_endpoint(self, EndpointName: str, Body: str, ContentType: str, Accept: str) -> dict[str, Any]:
-        assert (EndpointName, ContentType) == ("bt", "application/json")
-        instances = json.loads(Body)["instances"]
-        self.asked.append(instances)
-        found = [{"label": ["__label__1" if "good" in one else "__label__-1"], "prob": [0.75]} for one in instances]
-        return {"Body": io.BytesIO(json.dumps(found).encode() if self.answer is None else self.answer)}
-
-
-@pytest.fixture
-def runtime(monkeypatch: pytest.MonkeyPatch) -> Runtime:
-    made = Runtime()
-    monkeypatch.setattr("boto3.client", lambda service, region_name: made)
-    return made
-
-
-def judge(folder: Path, **arguments: Any) -> int:
-    words = {"endpoint-name": "bt", "input": folder, "output": folder / "out", "reason": folder / "a/b/message"}
-    return run("blazingtext_evaluate", **words, **arguments)
-
-
-def test_the_endpoint_is_judged_by_the_test_split_in_the_tokens_it_was_taught(tmp_path: Path, runtime: Runtime) -> None:
-    hold_out(tmp_path, ["It's good, yes", "bad", "good enough", "so-so"], [1, -1, 0, 0])
-    assert judge(tmp_path) == 0
-    assert runtime.asked[0] == ["it 's good yes", "bad", "good enough", "so-so"]
-    said = report(tmp_path, "evaluation")
-    metrics = {name: metric["value"] for name, metric in said["metrics"].items()}
-    assert metrics["accuracy"] == 0.5
-    assert metrics["confusion_matrix"] == [[1, 0, 0], [1, 0, 1], [0, 0, 1]]
-    # By hand: negative 1/2 and 1/1, neutral none, positive 1/2 and 1/1.
-    assert metrics["macro_f1"] == pytest.approx((2 / 3 + 0 + 2 / 3) / 3)
-    assert metrics["per_class"]["1"] == {
-        "precision": 0.5,
-        "recall": 1.0,
-        "f1": pytest.approx(2 / 3),
-        "support": 1.0,
-    }
-    assert said["reviews"] == 4
-    assert files(tmp_path / "out" / "report") == ["confusion_matrix.png", "evaluation.json", "misclassified.csv"]
-    errors = (tmp_path / "out/report/misclassified.csv").read_text().splitlines()
-    assert errors[1:] == ["2,0,1,0.75,good enough", "3,0,-1,0.75,so-so"]
-
-
-def test_reviews_are_asked_in_batches_and_timed_one_by_one(tmp_path: Path, runtime: Runtime) -> None:
-    hold_out(tmp_path, ["good"] * 450)
-    assert judge(tmp_path) == 0
-    assert [len(asked) for asked in runtime.asked] == [200, 200, 50, *[1] * 100]
-    latency = report(tmp_path, "evaluation")["latency_ms"]
-    assert latency["requests"] == 100
-    assert 0 < latency["p50"] <= latency["p95"]
-
-
-@pytest.mark.parametrize("answer", [b"{", b"{}", b'[{"label": []}]', b'[{"label": ["1x"], "prob": [1]}]'])
-def test_an_endpoint_that_answers_something_else_is_named(
-    tmp_path: Path, runtime: Runtime, answer: bytes, capsys: pytest.CaptureFixture[str]
-) -> None:
-    hold_out(tmp_path, ["good"])
-    runtime.answer = answer
-    assert judge(tmp_path) == 2
-    assert "the endpoint bt does not answer like BlazingText" in capsys.readouterr().err
-    assert files(tmp_path / "out") == []
-
-
-def test_an_endpoint_that_is_not_there_and_a_missing_split_are_named(
-    tmp_path: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from botocore.exceptions import ClientError
-
-    assert judge(tmp_path) == 2
-    assert "there is no .parquet file" in capsys.readouterr().err
-    hold_out(tmp_path, ["good"])
-    error = ClientError({"Error": {"Code": "ValidationError", "Message": "Endpoint bt not found."}}, "InvokeEndpoint")
-    monkeypatch.setattr(runtime, "invoke_endpoint", lambda **_: (_ for _ in ()).throw(error))
-    assert judge(tmp_path) == 2
-    assert "the endpoint bt does not answer: " in capsys.readouterr().err

@@ -23,6 +23,8 @@ AWS: dict[str, Any] = {
         ("ProcessingJob", "processing-jobs/x-1"),
         ("Model", "models/x-1"),
         ("Endpoint", "endpoints/x-1"),
+        ("AutoMLJob", "studio-landing"),
+        ("AutoMLJobV2", "studio-landing"),
     ],
 )
 def test_each_kind_has_its_page(kind: str, page: str) -> None:

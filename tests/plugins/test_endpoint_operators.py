@@ -226,3 +226,77 @@ def test_an_answer_of_another_shape_fails_the_task(
 ) -> None:
     with pytest.raises(JobFailed, match=says):
         airflow.run(asked(ti, Runtime(body), monkeypatch), ti)
+
+
+def csv_asked(ti: FakeTask, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    def make() -> InvokeEndpointOperator:
+        records = ['so "good", yes', ["a field", 7]]
+        operator = InvokeEndpointOperator(
+            task_id=ti.task_id, endpoint_name="e", records=records, content_type="text/csv", columns=["label", "share"]
+        )
+        operator.__dict__["hook"] = runtime
+        monkeypatch.setattr(operator, "note_console", lambda *_: None)
+        return operator
+
+    return make
+
+
+def test_an_endpoint_is_asked_and_answers_in_csv(
+    airflow: Airflow, ti: FakeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = Runtime(b'1,0.9\n"-1",0.5\n')
+    sent: list[dict[str, Any]] = []
+    call = runtime.call
+    monkeypatch.setattr(runtime, "call", lambda method, **request: (sent.append(request), call(method))[1])
+    answer = airflow.run(csv_asked(ti, runtime, monkeypatch), ti)
+    assert answer["predictions"] == [
+        {"features": 'so "good", yes', "label": "1", "share": "0.9"},
+        {"label": "-1", "share": "0.5"},
+    ]
+    (request,) = sent
+    assert (request["ContentType"], request["Accept"]) == ("text/csv", "text/csv")
+    assert request["Body"] == b'"so ""good"", yes"\n"a field","7"\n'
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"1\n1\n", "did not answer in CSV with the columns label, share"),
+        (b"1,0.9,x\n1,0.9,x\n", "did not answer in CSV"),
+        (b"1,0.9\n", "answered 1 lines to 2 records"),
+    ],
+)
+def test_an_answer_with_other_columns_or_rows_fails_the_task(
+    airflow: Airflow, ti: FakeTask, monkeypatch: pytest.MonkeyPatch, body: bytes, says: str
+) -> None:
+    with pytest.raises(JobFailed, match=says):
+        airflow.run(csv_asked(ti, Runtime(body), monkeypatch), ti)
+
+
+@pytest.mark.parametrize("wrong", [{"content_type": "text/csv"}, {"columns": ["a"]}, {"content_type": "text/plain"}])
+def test_csv_needs_its_columns_named_and_other_forms_are_refused(ti: FakeTask, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="with the columns of the answer"):
+        ask(ti, "e", "x", **wrong)()
+
+
+@pytest.mark.parametrize("keep", [True, "True", "true"])
+def test_what_is_to_be_kept_is_not_touched_and_the_task_is_skipped(airflow: Airflow, ti: FakeTask, keep: Any) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    with pytest.raises(AirflowSkipException, match="endpoint e is kept"):
+        airflow.run(lambda: DeleteEndpointOperator(task_id=ti.task_id, endpoint_name="e", keep=keep), ti)
+
+
+def test_one_container_in_a_list_is_the_same_model_and_several_are_sent_together(
+    aws: Any, airflow: Airflow, ti: FakeTask
+) -> None:
+    uri = put_model(aws, "chained")
+    container = {"image": SERVING_IMAGE, "model_data": uri, "environment": {"LEVEL": 1}}
+    one = airflow.run(lambda: ModelOperator(task_id=ti.task_id, role_arn=ROLE, containers=[container]), ti)
+    made = aws("sagemaker").describe_model(ModelName=one["name"])["PrimaryContainer"]
+    assert (made["Image"], made["ModelDataUrl"], made["Environment"]) == (SERVING_IMAGE, uri, {"LEVEL": "1"})
+    same = model(ti, uri, environment={"LEVEL": 1})
+    assert airflow.run(same, ti.next_try())["name"] == one["name"]
+    # localaws has no pipelines of containers: that it says so shows that both were sent.
+    with pytest.raises(RequestRefused, match="several Containers"):
+        airflow.run(lambda: ModelOperator(task_id=ti.task_id, role_arn=ROLE, containers=[container] * 2), ti)

@@ -13,6 +13,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 from botocore.waiter import WaiterModel
 
+from amazon_ml.naming import unversioned
 from amazon_ml.waiting import RULES_FILE, Watch, rules, transient
 
 NAMES = list(json.loads(RULES_FILE.read_text())["waiters"])
@@ -33,14 +34,15 @@ def watch(waiter: str = "training_job_finished", seconds: float = 60) -> tuple[W
 def test_the_rules_fit_sagemaker(name: str) -> None:
     found = rules(name)
     operation = MODEL.operation_model(f"Describe{found.kind}")
-    assert operation.input_shape.required_members == [f"{found.kind}Name"]
+    noun = unversioned(found.kind)
+    assert operation.input_shape.required_members == [f"{noun}Name"]
     statuses = operation.output_shape.members[found.status].enum
     for acceptor in found.acceptors:
         if acceptor["matcher"] == "path":
             assert acceptor["argument"] == found.status
             assert acceptor["expected"] in statuses
     assert found.started in operation.output_shape.members
-    assert (f"Stop{found.kind}" in MODEL.operation_names) == found.stop
+    assert (f"Stop{noun}" in MODEL.operation_names) == found.stop
     assert xform_name(f"Describe{found.kind}") == f"describe_{xform_name(found.kind)}"
 
 

@@ -28,19 +28,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+from held_out import read_held_out, same
 from job import BadInput, run
 from tokens import tokenise
 
 SENTIMENT, TEXT = "sentiment", "review_body"
 SENTIMENTS = ("-1", "0", "1")
-_ONE_SPACE_EACH = str.maketrans({",": " ", "\r": " ", "\n": " "})
-
-
-def same(text: str) -> str:
-    """What two forms of one review have in common: the transform job makes spaces of commas and line breaks."""
-    return " ".join(text.translate(_ONE_SPACE_EACH).casefold().split())
 
 
 def read_rows(files: Sequence[Path]) -> Iterator[tuple[str, str]]:
@@ -59,18 +52,6 @@ def read_rows(files: Sequence[Path]) -> Iterator[tuple[str, str]]:
                     yield row[SENTIMENT], row[TEXT]
             except (csv.Error, UnicodeDecodeError) as error:
                 raise BadInput(f"{path.name} is not a CSV in UTF-8: {error}") from error
-
-
-def read_held_out(folder: Path) -> set[str]:
-    """The texts of the test split, in the form of :func:`same`; none where there is no such input."""
-    held_out: set[str] = set()
-    for part in sorted(folder.glob("*.parquet")) if folder.is_dir() else []:
-        try:
-            texts = pq.read_table(part, columns=[TEXT])[TEXT]
-        except (pa.ArrowException, KeyError) as error:
-            raise BadInput(f"{part.name} is no test split of the features job: {str(error).splitlines()[0]}") from error
-        held_out.update(same(text) for text in texts.to_pylist())
-    return held_out
 
 
 def usable(files: Sequence[Path], held_out: set[str], left_out: Counter[str]) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
 from amazon_ml.exceptions import BadResult, RequestRefused
+from amazon_ml.naming import unversioned
 from amazon_ml.waiting import transient
 
 #: how often one call is tried; botocore waits 1, 2, 4, ... up to 20 s between, less a random part.
@@ -94,7 +95,7 @@ class SageMakerJobHook(AwsBaseHook):
     def describe(self, kind: str, name: str) -> dict[str, Any] | None:
         """What AWS knows of it, or None where there is none of that name."""
         try:
-            return self.call(f"describe_{_snake(kind)}", **{f"{kind}Name": name})
+            return self.call(f"describe_{_snake(kind)}", **_named(kind, name))
         except RequestRefused as error:
             if _means_missing(error.__cause__):
                 return None
@@ -106,7 +107,7 @@ class SageMakerJobHook(AwsBaseHook):
 
     def look(self, kind: str, name: str) -> dict[str, Any]:
         """Describe, with botocore's own errors: for a poll, whose rules say what each of them means."""
-        answer: dict[str, Any] = getattr(self.conn, f"describe_{_snake(kind)}")(**{f"{kind}Name": name})
+        answer: dict[str, Any] = getattr(self.conn, f"describe_{_snake(kind)}")(**_named(kind, name))
         return answer
 
     def create(self, kind: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,7 +126,7 @@ class SageMakerJobHook(AwsBaseHook):
     def stop(self, kind: str, name: str) -> None:
         """Stop a job; one that has ended, or was never there, needs no stop."""
         try:
-            self.call(f"stop_{_snake(kind)}", **{f"{kind}Name": name})
+            self.call(f"stop_{_snake(unversioned(kind))}", **_named(kind, name))
         except RequestRefused as error:
             if not _is_validation(error.__cause__):
                 raise
@@ -134,7 +135,7 @@ class SageMakerJobHook(AwsBaseHook):
     def delete(self, kind: str, name: str) -> bool:
         """Delete a model, an endpoint or its configuration; False where there was none."""
         try:
-            self.call(f"delete_{_snake(kind)}", **{f"{kind}Name": name})
+            self.call(f"delete_{_snake(kind)}", **_named(kind, name))
         except RequestRefused as error:
             if _means_missing(error.__cause__):
                 return False
@@ -219,6 +220,10 @@ class SageMakerJobHook(AwsBaseHook):
         except (ClientError, BotoCoreError) as error:
             return [*tail, f"(no log from {group} {stream_prefix}: {error})"]
         return tail or [f"(nothing in {group} {stream_prefix})"]
+
+
+def _named(kind: str, name: str) -> dict[str, str]:
+    return {f"{unversioned(kind)}Name": name}
 
 
 def _snake(kind: str) -> str:

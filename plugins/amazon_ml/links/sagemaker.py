@@ -23,6 +23,8 @@ _PAGES = {
     "EndpointConfig": "endpointConfig",
     "Endpoint": "endpoints",
 }
+# Studio shows AutoML jobs, and has no address for one of them.
+_STUDIO = {"AutoMLJob", "AutoMLJobV2"}
 
 
 def console_url(kind: str, name: str, *, region: str, partition: str, endpoint_url: str) -> str:
@@ -34,9 +36,10 @@ def console_url(kind: str, name: str, *, region: str, partition: str, endpoint_u
     """
     host = urlsplit(endpoint_url).hostname or ""
     own = host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
-    if not own or partition not in _CONSOLES or kind not in _PAGES:
+    if not own or partition not in _CONSOLES or kind not in {*_PAGES, *_STUDIO}:
         return ""
-    return f"https://{_CONSOLES[partition]}/sagemaker/home?region={region}#/{_PAGES[kind]}/{quote(name, safe='')}"
+    page = "studio-landing" if kind in _STUDIO else f"{_PAGES[kind]}/{quote(name, safe='')}"
+    return f"https://{_CONSOLES[partition]}/sagemaker/home?region={region}#/{page}"
 
 
 class SageMakerConsoleLink(BaseOperatorLink):

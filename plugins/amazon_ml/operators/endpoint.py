@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowSkipException
 
 from amazon_ml.exceptions import JobFailed, RequestRefused
 from amazon_ml.naming import RunKey, endpoint_config_name, is_endpoint_config_name, tags
@@ -16,6 +20,7 @@ from amazon_ml.waiting import transient
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
+JSON_LINES, CSV = "application/jsonlines", "text/csv"
 #: with these an endpoint serves nothing, and can only be deleted.
 _DEAD = {"Failed", "OutOfService"}
 #: with these it serves, and takes an update.
@@ -191,16 +196,21 @@ class DeleteEndpointOperator(SageMakerOperator):
     Returns ``{"endpoint", "deleted": {"endpoint": bool, "configs": [names], "models": [names]}}``.
 
     :param endpoint_name: the endpoint. Templated.
+    :param keep: leave everything as it is, and end the task as skipped: for a teardown that a DAG param switches off.
+        Templated.
     """
 
-    template_fields: Sequence[str] = (*SageMakerOperator.template_fields, "endpoint_name")
+    template_fields: Sequence[str] = (*SageMakerOperator.template_fields, "endpoint_name", "keep")
 
-    def __init__(self, *, endpoint_name: str, **kwargs: Any) -> None:
+    def __init__(self, *, endpoint_name: str, keep: bool | str = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.endpoint_name = endpoint_name
+        self.keep = keep
 
     def execute(self, context: Context) -> Any:
         """Delete the endpoint and wait until it is gone, then the rest."""
+        if str(self.keep).strip().lower() in {"1", "true", "yes"}:
+            raise AirflowSkipException(f"endpoint {self.endpoint_name} is kept, and costs money by the hour")
         self.note_console("Endpoint", self.endpoint_name)
         description = self.hook.describe("Endpoint", self.endpoint_name)
         if description is None:
@@ -271,16 +281,19 @@ class DeleteEndpointOperator(SageMakerOperator):
 
 class InvokeEndpointOperator(SageMakerOperator):
     """
-    Ask an endpoint, in JSON Lines: a few records, to see that it answers sensibly.
+    Ask an endpoint, in JSON Lines or CSV: a few records, to see that it answers sensibly.
 
     Returns ``{"endpoint", "predictions"}``, a document a record: what the endpoint answered, and under ``features`` the
     text that was sent.
 
     :param endpoint_name: the endpoint. Templated.
-    :param records: text, sent as ``{"features": [text]}``, or documents, sent as they are. Templated.
+    :param records: in JSON Lines text, sent as ``{"features": [text]}``, or documents, sent as they are; in CSV text,
+        sent as a row of one quoted field, or the fields of a row. Templated.
+    :param content_type: ``application/jsonlines`` or ``text/csv``, of request and answer.
+    :param columns: of the answer in CSV, in their order.
     :param batch_size: records a request.
     :param timeout: from the start of the try until all is answered, throttling and a model that still loads included.
-    :raises JobFailed: the model failed on the request, or answered another number of lines.
+    :raises JobFailed: the model failed on the request, or answered another number of lines, or of columns.
 
     .. seealso:: InvokeEndpoint in the SageMaker Runtime API reference.
     """
@@ -292,14 +305,20 @@ class InvokeEndpointOperator(SageMakerOperator):
         self,
         *,
         endpoint_name: str,
-        records: Sequence[str | Mapping[str, Any]] | XComArg,
+        records: Sequence[str | Mapping[str, Any] | Sequence[Any]] | XComArg,
+        content_type: str = JSON_LINES,
+        columns: Sequence[str] = (),
         batch_size: int = 32,
         timeout: timedelta = timedelta(minutes=10),
         **kwargs: Any,
     ) -> None:
         super().__init__(timeout=timeout, **kwargs)
+        if (content_type == CSV) != bool(columns) or content_type not in {JSON_LINES, CSV}:
+            raise ValueError(f"content_type is {JSON_LINES}, or {CSV} with the columns of the answer: {content_type}")
         self.endpoint_name = endpoint_name
         self.records = records
+        self.content_type = content_type
+        self.columns = tuple(columns)
         self.batch_size = batch_size
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -314,15 +333,21 @@ class InvokeEndpointOperator(SageMakerOperator):
         return {"endpoint": self.endpoint_name, "predictions": list(map(_with_text, records, predictions))}
 
     def _ask(self, records: Sequence[Any], deadline: float) -> list[Any]:
-        lines = [json.dumps({"features": [record]} if isinstance(record, str) else record) for record in records]
-        body = self._invoke("\n".join(lines).encode(), deadline)
+        text = _as_csv(records) if self.content_type == CSV else _as_json_lines(records)
+        body = self._invoke(text.encode(), deadline)
         try:
-            answers = [json.loads(line) for line in body.decode().splitlines() if line.strip()]
+            answers = self._read(body.decode())
         except ValueError as error:
-            raise JobFailed(f"Endpoint {self.endpoint_name} did not answer in JSON Lines: {body[:200]!r}") from error
+            form = f"CSV with the columns {', '.join(self.columns)}" if self.columns else "JSON Lines"
+            raise JobFailed(f"Endpoint {self.endpoint_name} did not answer in {form}: {body[:200]!r}") from error
         if len(answers) != len(records):
             raise JobFailed(f"Endpoint {self.endpoint_name} answered {len(answers)} lines to {len(records)} records")
         return answers
+
+    def _read(self, text: str) -> list[Any]:
+        if self.content_type == CSV:
+            return [dict(zip(self.columns, row, strict=True)) for row in csv.reader(io.StringIO(text)) if row]
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
 
     def _invoke(self, body: bytes, deadline: float) -> bytes:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -336,8 +361,8 @@ class InvokeEndpointOperator(SageMakerOperator):
                     "invoke_endpoint",
                     EndpointName=self.endpoint_name,
                     Body=body,
-                    ContentType="application/jsonlines",
-                    Accept="application/jsonlines",
+                    ContentType=self.content_type,
+                    Accept=self.content_type,
                 )
                 content: bytes = answer["Body"].read()
                 return content
@@ -352,6 +377,18 @@ class InvokeEndpointOperator(SageMakerOperator):
                 self.log.info("Endpoint %s: asking again in %.0f s (%s)", self.endpoint_name, pause, error)
             self._pause(pause)
             pause = min(pause * 2, 30.0)
+
+
+def _as_json_lines(records: Sequence[Any]) -> str:
+    lines = [json.dumps({"features": [record]} if isinstance(record, str) else record) for record in records]
+    return "\n".join(lines)
+
+
+def _as_csv(records: Sequence[Any]) -> str:
+    text = io.StringIO()
+    rows = ([record] if isinstance(record, str) else record for record in records)
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def _with_text(record: Any, prediction: Any) -> Any:

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferralError, TaskDe
 
 from amazon_ml.exceptions import DeadlineExceeded, JobFailed, RequestRefused
 from amazon_ml.jobs import JobSpec
-from amazon_ml.naming import MAX_ATTEMPTS, RunKey, job_name, tags
+from amazon_ml.naming import MAX_ATTEMPTS, MAX_LENGTH, RunKey, job_name, tags, unversioned
 from amazon_ml.operators.base import SageMakerOperator
 from amazon_ml.task_state import GOES_ON, task_state
 
@@ -55,6 +55,7 @@ class SageMakerJobOperator(SageMakerOperator, Generic[Spec]):
 
     kind: str
     waiter: str
+    max_name_length: int = MAX_LENGTH
 
     def __init__(
         self, *, job: Spec, force: bool | str = False, timeout: timedelta | None = None, **kwargs: Any
@@ -73,6 +74,10 @@ class SageMakerJobOperator(SageMakerOperator, Generic[Spec]):
     @abstractmethod
     def summarise(self, description: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """What goes into XCom: names, URIs and numbers, never data."""
+
+    def log_streams(self, name: str) -> tuple[str, str]:
+        """CloudWatch's log group of the job, and what the names of its streams begin with."""
+        return _LOG_GROUPS[self.kind], f"{name}/"
 
     def execute(self, context: Context) -> Any:
         """Find or start the job, and wait for it."""
@@ -139,7 +144,8 @@ class SageMakerJobOperator(SageMakerOperator, Generic[Spec]):
         name, description = self._find(spec, code_uri)
         if description is None:
             uploaded = self.hook.put_missing(spec.bucket, spec.uploads(source))
-            self.log.info("Code is at %s (%d objects uploaded)", code_uri, uploaded)
+            if source.files:
+                self.log.info("Code is at %s (%d objects uploaded)", code_uri, uploaded)
             self.check_alive()
             description = self._create(spec, name, code_uri)
         self._attend(name)
@@ -217,7 +223,7 @@ class SageMakerJobOperator(SageMakerOperator, Generic[Spec]):
             raise JobFailed(f"{self.kind} {name} no longer exists")
         status = self._status(description)
         if status != "Completed":
-            tail = self.hook.log_tail(_LOG_GROUPS[self.kind], f"{name}/")
+            tail = self.hook.log_tail(*self.log_streams(name))
             self.log.error("Last lines of %s %s:\n%s", self.kind, name, "\n".join(tail))
             raise JobFailed(f"{self.kind} {name} is {status}: {self._reason(description)}")
         result = self.summarise(description, context)
@@ -254,14 +260,14 @@ class SageMakerJobOperator(SageMakerOperator, Generic[Spec]):
 
     def _name(self, attempt: int) -> str:
         key = self._run_key
-        return job_name(key.dag_id, key.task_id, key.map_index, key.run_id, attempt)
+        return job_name(key.dag_id, key.task_id, key.map_index, key.run_id, attempt, max_length=self.max_name_length)
 
     def _attempt(self, name: str) -> int:
         suffix = name.removeprefix(self._name(1)).removeprefix("-")
         return int(suffix) if suffix else 1
 
     def _status(self, description: Mapping[str, Any]) -> str:
-        return str(description[f"{self.kind}Status"])
+        return str(description[f"{unversioned(self.kind)}Status"])
 
     def _reason(self, description: Mapping[str, Any]) -> str:
         """Why it did not complete, in AWS's words."""

@@ -21,10 +21,12 @@ class ModelOperator(SageMakerOperator):
     Returns ``{"name", "arn"}``. Later tasks take ``task.model_name`` in templated fields, and depend on this task by
     it.
 
-    :param image_uri: inference image. Templated.
     :param role_arn: ARN of the role that the containers take. Templated.
+    :param image_uri: inference image. Templated.
     :param model_data: S3 URI of ``model.tar.gz``. Templated.
     :param environment: variables in the container. Templated.
+    :param containers: in place of these three, one or more that hand on to one another, each ``{"image", "model_data",
+        "environment"}``. Templated.
 
     .. seealso:: CreateModel in the SageMaker API reference.
     """
@@ -35,23 +37,28 @@ class ModelOperator(SageMakerOperator):
         "role_arn",
         "model_data",
         "environment",
+        "containers",
     )
-    template_fields_renderers = {"environment": "json", "tags": "json"}
+    template_fields_renderers = {"environment": "json", "containers": "json", "tags": "json"}
 
     def __init__(
         self,
         *,
-        image_uri: str,
         role_arn: str,
-        model_data: str | XComArg,
+        image_uri: str = "",
+        model_data: str | XComArg = "",
         environment: Mapping[str, str] | None = None,
+        containers: Sequence[Mapping[str, Any]] | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if bool(image_uri) == (containers is not None):
+            raise ValueError("a model needs an image_uri, or containers, and not both")
         self.image_uri = image_uri
         self.role_arn = role_arn
         self.model_data = model_data
         self.environment = dict(environment or {})
+        self.containers = containers
 
     @property
     def model_name(self) -> XComArg:
@@ -63,11 +70,13 @@ class ModelOperator(SageMakerOperator):
         from amazon_ml.hooks.sagemaker import AlreadyExists
 
         key = RunKey.of(context)
-        container: dict[str, Any] = {"Image": self.image_uri, "ModelDataUrl": str(self.model_data)}
-        if self.environment:
-            container["Environment"] = {name: str(value) for name, value in self.environment.items()}
-        name = derived_name(key, [container, self.role_arn])
-        request = {"ModelName": name, "PrimaryContainer": container, "ExecutionRoleArn": self.role_arn}
+        given: Any = self.containers
+        if given is None:
+            given = [{"image": self.image_uri, "model_data": self.model_data, "environment": self.environment}]
+        containers = [_container(**container) for container in given]
+        name = derived_name(key, [*containers, self.role_arn])
+        what = {"PrimaryContainer": containers[0]} if len(containers) == 1 else {"Containers": containers}
+        request = {"ModelName": name, **what, "ExecutionRoleArn": self.role_arn}
         try:
             answer = self.hook.create("Model", {**request, "Tags": tags(key, self.tags)})
             self.log.info("Made model %s", name)
@@ -77,3 +86,10 @@ class ModelOperator(SageMakerOperator):
         self.note_console("Model", name)
         context["ti"].xcom_push(key="model_name", value=name)
         return {"name": name, "arn": answer["ModelArn"]}
+
+
+def _container(image: str, model_data: Any, environment: Mapping[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {"Image": image, "ModelDataUrl": str(model_data)}
+    if environment:
+        made["Environment"] = {name: str(value) for name, value in environment.items()}
+    return made

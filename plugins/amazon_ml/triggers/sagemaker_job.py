@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from amazon_ml.naming import RunKey
+from amazon_ml.naming import RunKey, unversioned
 from amazon_ml.task_state import GOES_ON, task_state
 from amazon_ml.waiting import Watch, rules
 
@@ -155,5 +155,7 @@ class SageMakerJobTrigger(BaseTrigger):
         from botocore import xform_name
 
         kind = rules(self.waiter).kind
-        answer: dict[str, Any] = await getattr(client, f"{verb}_{xform_name(kind)}")(**{f"{kind}Name": self.name})
+        noun = unversioned(kind)
+        method = f"{verb}_{xform_name(kind if verb == 'describe' else noun)}"
+        answer: dict[str, Any] = await getattr(client, method)(**{f"{noun}Name": self.name})
         return answer

@@ -1,17 +1,20 @@
 """
-Processing job: BlazingText's endpoint and the test split -> how good it is, and how fast.
+Processing job: an endpoint and the test split -> how good the model behind it is, how fast and how large.
 
 Reads the Parquet parts of the features job's test split in ``INPUT/test/`` and asks the endpoint about every review, in
-the tokens that it was taught. Writes::
+the form that its kind of endpoint takes (``--protocol``, see :mod:`protocols`). Writes::
 
-    OUTPUT/report/evaluation.json       {"metrics": {"accuracy": {"value"}, "macro_f1": {"value"},
+    OUTPUT/report/evaluation.json       {"model", "kind", "metrics": {"accuracy": {"value"}, "macro_f1": {"value"},
                                          "confusion_matrix": {"value": rows true, columns predicted, -1 0 1},
                                          "per_class": {"value": {sentiment: {precision, recall, f1, support}}}},
-                                         "reviews", "latency_ms": {"p50", "p95", "requests"}, "model", "synthetic"}
+                                         "reviews", "test_split": {"sha256", "reviews"},
+                                         "latency_ms": {"p50", "p95", "requests"}, "training_seconds", "model_bytes",
+                                         "sagemaker_model", "evaluated_at", "synthetic"}
     OUTPUT/report/confusion_matrix.png
     OUTPUT/report/misclassified.csv     the errors the model was surest of, at most 100
 
-Latencies are of requests with one review each, from this job's instance, one after the other.
+Latencies are of requests with one review each, from this job's instance, one after the other. ``test_split`` is the
+same for two evaluations on the same reviews, and only then can they be compared.
 
 Exit status 2, and one sentence, when the input cannot be used; nothing is written then.
 """
@@ -20,10 +23,12 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import json
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +39,10 @@ import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 from drawing import draw_confusion_matrix
 from job import BadInput, run
+from protocols import PROTOCOLS, SENTIMENTS, Answer
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
-from tokens import tokenise
 
-SENTIMENTS = (-1, 0, 1)
-LABEL = "__label__"
-BATCH = 200
+BATCH = 100
 TIMED = 100
 MOST_ERRORS = 100
 
@@ -59,29 +62,52 @@ def read_reviews(folder: Path) -> pa.Table:
     return table
 
 
-class Endpoint:
-    """BlazingText behind an endpoint. :raises BadInput: it does not answer, or not like BlazingText."""
+def fingerprint(review_ids: Sequence[str]) -> dict[str, Any]:
+    """What tells a test split from another: a hash of its review ids, whatever their order, and their number."""
+    joined = "\n".join(sorted(map(str, review_ids)))
+    return {"sha256": hashlib.sha256(joined.encode()).hexdigest(), "reviews": len(review_ids)}
 
-    def __init__(self, name: str, region: str | None) -> None:
+
+def model_bytes(uris: Sequence[str], region: str | None) -> int | None:
+    """The size of the model's archives in S3 together; None without any. :raises BadInput: one is not there."""
+    s3 = boto3.client("s3", region_name=region)
+    total = 0
+    for uri in uris:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        try:
+            total += s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
+        except (BotoCoreError, ClientError) as error:
+            raise BadInput(f"the model data {uri} cannot be looked at: {error}") from error
+    return total or None
+
+
+class Endpoint:
+    """An endpoint and how to talk to it. :raises BadInput: it does not answer, or another protocol."""
+
+    def __init__(self, name: str, protocol: str, region: str | None) -> None:
         self.name = name
+        self.kind = protocol
+        self.protocol = PROTOCOLS[protocol]
         self.runtime = boto3.client("sagemaker-runtime", region_name=region)
 
-    def ask(self, texts: Sequence[str]) -> list[tuple[int, float]]:
+    def ask(self, texts: Sequence[str]) -> list[Answer]:
         """The most probable sentiment of each text, and its probability."""
-        body = json.dumps({"instances": [tokenise(text) for text in texts]})
+        content_type = self.protocol.content_type
         try:
             answer = self.runtime.invoke_endpoint(
-                EndpointName=self.name, Body=body, ContentType="application/json", Accept="application/json"
+                EndpointName=self.name, Body=self.protocol.write(texts), ContentType=content_type, Accept=content_type
             )
+            body = answer["Body"].read()
         except (BotoCoreError, ClientError) as error:
             raise BadInput(f"the endpoint {self.name} does not answer: {error}") from error
         try:
-            predictions = json.loads(answer["Body"].read())
-            found = [(int(one["label"][0].removeprefix(LABEL)), float(one["prob"][0])) for one in predictions]
+            found = self.protocol.read(body.decode())
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-            raise BadInput(f"the endpoint {self.name} does not answer like BlazingText: {error!r}") from error
+            raise BadInput(
+                f"the endpoint {self.name} does not answer like {self.kind} ({error!r}): {body[:200]!r}"
+            ) from error
         if len(found) != len(texts):
-            raise BadInput(f"the endpoint {self.name} does not answer like BlazingText: {len(found)} for {len(texts)}")
+            raise BadInput(f"the endpoint {self.name} does not answer like {self.kind}: {len(found)} for {len(texts)}")
         return found
 
     def latencies(self, texts: Sequence[str]) -> dict[str, float]:
@@ -113,7 +139,7 @@ def measure(true: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
     return {"metrics": {name: {"value": value} for name, value in values.items()}, "reviews": len(true)}
 
 
-def write_errors(reviews: pa.Table, answers: list[tuple[int, float]], path: Path) -> None:
+def write_errors(reviews: pa.Table, answers: list[Answer], path: Path) -> None:
     """The wrong predictions, the surest first."""
     rows = zip(reviews.to_pylist(), answers, strict=True)
     wrong = [(row, label, probability) for row, (label, probability) in rows if label != row["sentiment"]]
@@ -129,7 +155,7 @@ def evaluate(source: Path, target: Path, endpoint: Endpoint, notes: dict[str, An
     """
     Ask the endpoint about the whole split and write the report below ``target``; the figures.
 
-    :param notes: ``{"model": name, "synthetic": bool}``, for the report.
+    :param notes: what the report says of the model beside them; ``model`` and ``synthetic`` at least.
     """
     reviews = read_reviews(source / "test")
     texts = reviews["review_body"].to_pylist()
@@ -137,6 +163,7 @@ def evaluate(source: Path, target: Path, endpoint: Endpoint, notes: dict[str, An
     predicted = np.array([label for label, _ in answers])
     report = {
         **measure(reviews["sentiment"].to_numpy(), predicted),
+        "test_split": fingerprint(reviews["review_id"].to_pylist()),
         "latency_ms": endpoint.latencies(texts[:TIMED]),
         **notes,
     }
@@ -148,27 +175,45 @@ def evaluate(source: Path, target: Path, endpoint: Endpoint, notes: dict[str, An
     return report
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the job; the exit status."""
-    parser = argparse.ArgumentParser(description="BlazingText's endpoint and the test split -> how good it is")
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The job's options."""
+    parser = argparse.ArgumentParser(description="an endpoint and the test split -> how good its model is")
     parser.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input"))
     parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
     parser.add_argument("--endpoint-name", required=True)
-    parser.add_argument("--model-name", default="", help="what the endpoint serves; goes into the report")
+    parser.add_argument("--protocol", required=True, choices=sorted(PROTOCOLS))
+    parser.add_argument("--model", required=True, help="what the model is called on the leader board")
+    parser.add_argument("--kind", default="", help="what it is, in a few words")
+    parser.add_argument("--model-name", default="", help="SageMaker's model behind the endpoint")
+    parser.add_argument("--model-data", nargs="*", default=[], help="S3 URIs of its archives, for its size")
+    parser.add_argument("--training-seconds", type=float, help="how long its training took")
     parser.add_argument("--region", help="default: the container's AWS settings")
     parser.add_argument("--synthetic", default="false", choices=("true", "false", "True", "False"))
     parser.add_argument("--reason", type=Path, default=Path("/opt/ml/output/message"))
-    options = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the job; the exit status."""
+    options = parse(arguments)
 
     def work() -> None:
-        endpoint = Endpoint(options.endpoint_name, options.region)
-        notes = {"model": options.model_name, "synthetic": options.synthetic.lower() == "true"}
+        notes = {
+            "model": options.model,
+            "kind": options.kind,
+            "training_seconds": options.training_seconds,
+            "model_bytes": model_bytes(options.model_data, options.region),
+            "sagemaker_model": options.model_name,
+            "evaluated_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "synthetic": options.synthetic.lower() == "true",
+        }
+        endpoint = Endpoint(options.endpoint_name, options.protocol, options.region)
         report = evaluate(options.input, options.output, endpoint, notes)
         accuracy, f1 = (report["metrics"][name]["value"] for name in ("accuracy", "macro_f1"))
         print(f"test_accuracy: {accuracy:.4f} - test_macro_f1: {f1:.4f} on {report['reviews']} reviews")
         print(f"latency: {report['latency_ms']['p50']} ms p50, {report['latency_ms']['p95']} ms p95")
 
-    return run("blazingtext_evaluate", work, options.reason)
+    return run("evaluate_endpoint", work, options.reason)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,160 @@
+"""
+### Autopilot: let SageMaker find a sentiment model, and judge what it found
+
+SageMaker Autopilot learns from the reviews that `ingest_reviews` has cleaned, balanced by sentiment, and comes back
+with its candidates. Each of them is put behind an endpoint of its own, judged by the very test split that
+`train_sentiment` judges its model by, no review of which any of them has seen, and taken down again. The best one is
+deployed as `sentiment-autopilot` and asked about three sentences; its endpoint is deleted in any case, unless
+`keep_endpoint` is on.
+
+The candidates are in S3 as a table and a chart under `reports/autopilot/`, the judgements under
+`reports/models/autopilot-<rank>/`. They update the Asset `evaluations`, which sets off `leader_board`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param, chain, task, task_group
+
+from amazon_ml.operators.auto_ml import AutoMLJobOperator
+from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator
+from amazon_ml.operators.model import ModelOperator
+from amazon_ml.operators.processing import ProcessingJobOperator
+from include.algorithms import autopilot_job
+from include.assets import EVALUATIONS
+from include.autopilot import COLUMNS, to_judge
+from include.evaluation import EVALUATIONS_FOLDER, evaluate_endpoint
+from include.raw import origin
+from include.reports import show
+from include.settings import settings
+
+TRANSFORMED = settings.uri("data", "transformed", "reviews/")
+REPORTS = settings.uri("reports", "autopilot")
+ENDPOINT = f"{settings.endpoint_name}-autopilot"
+# Made-up reviews say so in every report and on every chart.
+SYNTHETIC = "{{ ti.xcom_pull(task_ids='find_reviews')['synthetic'] }}"
+JOB_NAME = "{{ ti.xcom_pull(task_ids='autopilot')['name'] }}"
+LEARNT = ["sentiment", "review_body"]
+SMOKE_REVIEWS = ["I love this product!", "OK, but not great.", "This is not the right product."]
+
+with DAG(
+    dag_id="autopilot_sentiment",
+    description="Autopilot on the balanced reviews, its candidates judged by the test split of train_sentiment",
+    doc_md=__doc__,
+    schedule=None,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=4),
+    default_args={
+        "owner": "ml",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=10),
+        "execution_timeout": timedelta(hours=1),
+    },
+    params={
+        "max_candidates": Param(3, type="integer", minimum=1, maximum=10, title="Candidates at most"),
+        "max_runtime_per_training_job": Param(1200, type="integer", minimum=60, title="Seconds for one candidate"),
+        "max_runtime": Param(7200, type="integer", minimum=300, title="Seconds for all of Autopilot"),
+        "seed": Param(42, type="integer", minimum=0, title="Seed of the balancing"),
+        "keep_endpoint": Param(
+            False,
+            type="boolean",
+            title="Keep the endpoint",
+            description="On: the best candidate stays deployed, and costs money by the hour.",
+        ),
+    },
+    tags=["part-1", "training", "autopilot"],
+) as dag:
+    # Where the present raw reviews came from, and whether they are made up.
+    find_reviews = task(task_id="find_reviews")(origin)(settings.uri("data", "origin.json"))
+
+    # The same reviews and the same shares give the same test split as in train_sentiment.
+    features = ProcessingJobOperator(
+        task_id="features",
+        job=settings.processing_job("features"),
+        inputs={"raw": settings.uri("data", "raw/")},
+        outputs=["train", "validation", "test", "report"],
+        arguments={"base-model": settings.base_model, "max-seq-length": settings.max_seq_length},
+        result="report/report.json",
+    )
+
+    balance = ProcessingJobOperator(
+        task_id="balance",
+        job=settings.processing_job("balance"),
+        inputs={"reviews": TRANSFORMED, "test": features.outputs["test"]},
+        outputs=["reviews", "report"],
+        arguments={"by": "sentiment", "columns": LEARNT, "seed": "{{ params.seed }}", "synthetic": SYNTHETIC},
+        result="report/report.json",
+    )
+
+    autopilot = AutoMLJobOperator(
+        task_id="autopilot",
+        job=autopilot_job(),
+        training=balance.outputs["reviews"],
+        execution_timeout=timedelta(hours=3),
+    )
+
+    candidates = ProcessingJobOperator(
+        task_id="candidates",
+        job=settings.processing_job("autopilot_candidates"),
+        outputs={"report": f"{REPORTS}/"},
+        arguments={"job-name": JOB_NAME, "region": settings.region, "synthetic": SYNTHETIC},
+        result="report/candidates.json",
+    )
+
+    show_candidates = task(task_id="show_candidates")(show)(f"{REPORTS}/candidates.md")
+
+    @task_group
+    def judge(name, kind, containers, model_data, training_seconds, endpoint, report):
+        """One candidate: behind an endpoint of its own, asked about the test split, and taken down."""
+        model = ModelOperator(task_id="model", role_arn=settings.role_arn, containers=containers)
+        deploy = EndpointOperator(
+            task_id="deploy",
+            endpoint_name=endpoint,
+            model_name=model.model_name,
+            instance_type=settings.inference_instance_type,
+            ttl=timedelta(hours=2),
+        )
+        evaluate = evaluate_endpoint(
+            task_id="evaluate",
+            endpoint=endpoint,
+            protocol="csv",
+            model=name,
+            kind=kind,
+            test=features.outputs["test"],
+            model_name=model.model_name,
+            model_data=model_data,
+            training_seconds=training_seconds,
+            synthetic=SYNTHETIC,
+            report=report,
+            # One at a time: a latency is that of a machine with nothing else to do.
+            max_active_tis_per_dagrun=1,
+        )
+        delete_endpoint = DeleteEndpointOperator(task_id="delete_endpoint", endpoint_name=endpoint)
+        chain(model, deploy, evaluate, delete_endpoint.as_teardown(setups=deploy))
+
+    planned = task(task_id="plan")(to_judge)(autopilot.output, endpoint=ENDPOINT, reports=EVALUATIONS_FOLDER)
+    judged = judge.expand_kwargs(planned)
+
+    @task(outlets=[EVALUATIONS])
+    def best(plans: list) -> list:
+        """Every candidate has its evaluation. Returns the containers of Autopilot's best."""
+        return plans[0]["containers"]
+
+    chosen = best(planned)
+    model = ModelOperator(task_id="model", role_arn=settings.role_arn, containers=chosen)
+    deploy = EndpointOperator(
+        task_id="deploy",
+        endpoint_name=ENDPOINT,
+        model_name=model.model_name,
+        instance_type=settings.inference_instance_type,
+    )
+    smoke = InvokeEndpointOperator(
+        task_id="smoke", endpoint_name=ENDPOINT, records=SMOKE_REVIEWS, content_type="text/csv", columns=COLUMNS
+    )
+    delete_endpoint = DeleteEndpointOperator(
+        task_id="delete_endpoint", endpoint_name=ENDPOINT, keep="{{ params.keep_endpoint }}"
+    )
+
+    chain(find_reviews, features, balance, autopilot, candidates, show_candidates, planned)
+    chain(judged, chosen, model, deploy, smoke, delete_endpoint.as_teardown(setups=deploy))

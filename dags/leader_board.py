@@ -1,0 +1,49 @@
+"""
+### Compare all models by the same test split
+
+Puts the evaluations that `blazingtext_sentiment`, `autopilot_sentiment` and `train_sentiment` leave in S3 side by side:
+accuracy, macro F1, seconds of training, median latency and size of the model. Only models that were judged by the same
+reviews are compared: those of the latest evaluation. The others are listed, with the reason.
+
+The board is in S3 under `reports/leader_board/`, as a page (`leader_board.html`), a chart, Markdown and JSON, and the
+task `show` has it in its log. Runs whenever one of those DAGs has updated the Asset `evaluations`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, chain, task
+
+from amazon_ml.operators.processing import ProcessingJobOperator
+from include.assets import EVALUATIONS
+from include.evaluation import EVALUATIONS_FOLDER
+from include.reports import show
+from include.settings import settings
+
+BOARD = settings.uri("reports", "leader_board")
+
+with DAG(
+    dag_id="leader_board",
+    description="BlazingText, Autopilot's candidates and the fine-tuned model, side by side",
+    doc_md=__doc__,
+    schedule=EVALUATIONS,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=1),
+    default_args={
+        "owner": "ml",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=10),
+        "execution_timeout": timedelta(minutes=30),
+    },
+    tags=["part-1", "part-2", "report"],
+) as dag:
+    leader_board = ProcessingJobOperator(
+        task_id="leader_board",
+        job=settings.processing_job("leader_board"),
+        inputs={"models": f"{EVALUATIONS_FOLDER}/"},
+        outputs={"board": f"{BOARD}/"},
+        result="board/leader_board.json",
+    )
+
+    chain(leader_board, task(task_id="show")(show)(f"{BOARD}/leader_board.md"))

@@ -1,0 +1,40 @@
+"""What becomes of an AutoML job's candidates: each behind an endpoint of its own to be judged, and the best to stay."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from amazon_ml.auto_ml import answering
+
+#: what an endpoint is to answer, in this order.
+COLUMNS = ("predicted_label", "probability")
+
+
+def to_judge(job: Mapping[str, Any], *, endpoint: str, reports: str) -> list[dict[str, Any]]:
+    """
+    The arguments of the task group ``judge``, for each candidate that completed, the best first.
+
+    :param job: what AutoMLJobOperator returns.
+    :param endpoint: name that those of the endpoints begin with.
+    :param reports: S3 prefix of the evaluations, without a slash at its end.
+    """
+    completed = [candidate for candidate in job["candidates"] if candidate["status"] == "Completed"]
+    return [
+        {
+            "name": f"autopilot-{rank}",
+            "kind": f"Autopilot: {_kind(candidate['name'], job['name'])}",
+            "containers": answering(candidate["containers"], COLUMNS),
+            "model_data": [container["model_data"] for container in candidate["containers"]],
+            "training_seconds": candidate["training_seconds"],
+            "endpoint": f"{endpoint}-{rank}",
+            "report": f"{reports}/autopilot-{rank}/",
+        }
+        for rank, candidate in enumerate(completed, start=1)
+    ]
+
+
+def _kind(candidate: str, job: str) -> str:
+    """A candidate's name without its job's in front and the mark at the end that makes it unique."""
+    return re.sub(r"-[0-9a-f]{8}$", "", candidate.removeprefix(job)).strip("-") or candidate

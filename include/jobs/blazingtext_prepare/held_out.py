@@ -1,0 +1,1 @@
+../shared/held_out.py
