@@ -48,8 +48,9 @@ def test_words_give_the_ids_of_whole_texts(tiny_bert: Path) -> None:
     expected = [tokenizer.encode(text, truncation=True, max_length=48) for text in texts]
     ids_of = load("features", "tokenising").token_ids(tokenizer, 48)
     assert type(ids_of).__name__ == "Words"
-    assert [ids_of([text])[0] for text in ODD] == expected[: len(ODD)]
-    assert ids_of(texts) == expected
+    assert [ids_of([text]).to_pylist()[0] for text in ODD] == expected[: len(ODD)]
+    assert ids_of(texts).to_pylist() == expected
+    assert ids_of([]).to_pylist() == []
 
 
 def test_more_words_than_are_remembered_change_nothing(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +60,7 @@ def test_more_words_than_are_remembered_change_nothing(tiny_bert: Path, monkeypa
     ids_of = module.token_ids(tokenizer, 48)
     texts = ["the dress i wore", "i ordered a top with the dress", "awful cheap fit", "the dress i wore"]
     for text in texts:
-        assert ids_of([text]) == [tokenizer.encode(text)]
+        assert ids_of([text]).to_pylist() == [tokenizer.encode(text)]
 
 
 def test_a_byte_level_tokenizer_gets_whole_texts(tiny_roberta: Path) -> None:
@@ -67,4 +68,4 @@ def test_a_byte_level_tokenizer_gets_whole_texts(tiny_roberta: Path) -> None:
     ids_of = load("features", "tokenising").token_ids(tokenizer, 48)
     assert type(ids_of).__name__ == "WholeTexts"
     texts = [text for text in ODD if text]
-    assert ids_of(texts) == [tokenizer.encode(text, truncation=True, max_length=48) for text in texts]
+    assert ids_of(texts).to_pylist() == [tokenizer.encode(text, truncation=True, max_length=48) for text in texts]

@@ -108,20 +108,21 @@ class SplitWriter:
         # The cap bounds the work on a text of megabytes: what lies beyond it is beyond max_seq_length too.
         texts = [review.text[: self.length * 100] for _, review in placed]
         ids = self.ids_of(texts)
-        self.tokens += sum(map(len, ids))
-        for split in SPLITS:
-            rows = [(review, tokens) for (where, review), tokens in zip(placed, ids, strict=True) if where == split]
+        self.tokens += len(ids.values)
+        columns = {
+            "review_id": [review.review_id for _, review in placed],
+            "sentiment": [review.sentiment for _, review in placed],
+            "label_id": [review.sentiment + 1 for _, review in placed],
+            "input_ids": ids,
+            "review_body": [review.text for _, review in placed],
+            "date": [self.date] * len(placed),
+        }
+        table = pa.table(columns, schema=SCHEMA)
+        for split, writer in self.writers.items():
+            rows = [at for at, (where, _) in enumerate(placed) if where == split]
             if rows:
-                columns = {
-                    "review_id": [review.review_id for review, _ in rows],
-                    "sentiment": [review.sentiment for review, _ in rows],
-                    "label_id": [review.sentiment + 1 for review, _ in rows],
-                    "input_ids": [tokens for _, tokens in rows],
-                    "review_body": [review.text for review, _ in rows],
-                    "date": [self.date] * len(rows),
-                }
-                self.writers[split].write_table(pa.table(columns, schema=self.writers[split].schema))
-                self.counts[split].update(str(review.sentiment) for review, _ in rows)
+                writer.write_table(table.take(rows).replace_schema_metadata(writer.schema.metadata))
+                self.counts[split].update(str(placed[at][1].sentiment) for at in rows)
 
     def close(self) -> None:
         """Finish the files."""

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
 #: different words to remember at most: bounds the memory, whatever the number of reviews.
@@ -40,34 +42,60 @@ class WholeTexts:
         self._backend = backend
         backend.enable_truncation(length)
 
-    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
-        """The ids of each text."""
-        return [encoding.ids for encoding in self._backend.encode_batch_fast(list(texts))]
+    def __call__(self, texts: Sequence[str]) -> pa.ListArray:
+        """The ids of each text, list<int32>."""
+        encodings = self._backend.encode_batch_fast(list(texts))
+        return pa.array([encoding.ids for encoding in encodings], type=pa.list_(pa.int32()))
 
 
 class Words:
-    """Every different word through the tokenizer, once."""
+    """Every different word through the tokenizer, once; what words become lies end to end in one array."""
 
     def __init__(self, backend: Any, length: int) -> None:
         backend.no_truncation()
         self._backend = backend
         self._first, self._last = backend.encode("").ids
         self._room = length - 2
-        self._known: dict[str, list[int]] = {}
+        self._forget()
 
-    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
-        """The ids of each text."""
+    def __call__(self, texts: Sequence[str]) -> pa.ListArray:
+        """The ids of each text, list<int32>."""
         split = [text.split(" ") for text in texts]
         self._learn(set().union(*split))
-        look_up = self._known.__getitem__
-        bodies = (list(chain.from_iterable(map(look_up, words)))[: self._room] for words in split)
-        return [[self._first, *body, self._last] for body in bodies]
+        counts = np.fromiter(map(len, split), np.int64, len(split))
+        numbers = np.fromiter(map(self._numbers.__getitem__, chain.from_iterable(split)), np.int64, counts.sum())
+        sizes = self._ends[numbers + 1] - self._ends[numbers]
+        values = self._ids[ragged(self._ends[numbers], sizes)]
+        return self._in_brackets(values, np.add.reduceat(sizes, np.cumsum(counts) - counts))
+
+    def _in_brackets(self, values: np.ndarray, sizes: np.ndarray) -> pa.ListArray:
+        """The texts' ids, ``sizes`` of them each, cut to the room there is, between the two special ones."""
+        kept = np.minimum(sizes, self._room)
+        offsets = np.concatenate([[0], np.cumsum(kept + 2)])
+        ids = np.empty(offsets[-1], np.int32)
+        ids[offsets[:-1]], ids[offsets[1:] - 1] = self._first, self._last
+        ids[ragged(offsets[:-1] + 1, kept)] = values[ragged(np.cumsum(sizes) - sizes, kept)]
+        return pa.ListArray.from_arrays(offsets.astype(np.int32), ids)
 
     def _learn(self, words: set[str]) -> None:
-        new = words - self._known.keys()
-        if len(self._known) + len(new) > MOST_WORDS:
-            self._known.clear()
+        new = words - self._numbers.keys()
+        if len(self._numbers) + len(new) > MOST_WORDS:
+            self._forget()
             new = words
         found = list(new)
-        encodings = self._backend.encode_batch_fast(found, add_special_tokens=False)
-        self._known.update((word, encoding.ids) for word, encoding in zip(found, encodings, strict=True))
+        ids = [encoding.ids for encoding in self._backend.encode_batch_fast(found, add_special_tokens=False)]
+        self._numbers.update(zip(found, range(len(self._numbers), len(self._numbers) + len(found)), strict=True))
+        ends = self._ends[-1] + np.cumsum([len(one) for one in ids], dtype=np.int64)
+        self._ends = np.concatenate([self._ends, ends])
+        self._ids = np.concatenate([self._ids, np.fromiter(chain.from_iterable(ids), np.int32)])
+
+    def _forget(self) -> None:
+        self._numbers: dict[str, int] = {}
+        #: word n is _ids[_ends[n]:_ends[n + 1]]
+        self._ends, self._ids = np.zeros(1, np.int64), np.empty(0, np.int32)
+
+
+def ragged(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """``starts[0]``, ``starts[0] + 1``, ... as many as ``sizes[0]``; then the same of the next."""
+    before = np.cumsum(sizes) - sizes
+    return np.arange(sizes.sum()) + np.repeat(starts - before, sizes)
