@@ -116,6 +116,7 @@ class Contract(ABC):
             **environment.child(self.home, self._job["Url"], self._job["Region"]),
             **self._threads(),
             "MASTER_PORT": str(port),
+            **self._temporary(host),
         }
         # The request may override all but what we find the job's folder and processes by.
         ours = {"LOCALAWS_ML_ROOT": sandbox.ML_ROOT, MARK: str(self.folder.path)}
@@ -165,6 +166,13 @@ class Contract(ABC):
             return None
         with open(target, encoding="utf-8", errors="replace") as file:
             return file.read(16384).strip() or None
+
+    def _temporary(self, host: str) -> dict[str, str]:
+        """A folder that goes with the job; where paths are rewritten it would be too long for a socket's address."""
+        if not sandbox.isolated():
+            return {}
+        self.make_folders(host, "temporary")
+        return {"TMPDIR": f"{sandbox.ML_ROOT}/temporary"}
 
     def _threads(self) -> dict[str, str]:
         """Several hosts share this machine's cores."""

@@ -11,14 +11,14 @@ from localaws.context import Context
 from localaws.endpoints.plan import model_data
 from localaws.endpoints.staging import split
 from localaws.errors import NotImplementedByLocalAws, ValidationException
-from localaws.services import tags
+from localaws.services import model_package, tags
 from localaws.services.registry import Service
 
 model = Service("sagemaker", noun="model")
 
 _KIND = "model"
 #: members of a container that change what it does, and that nothing here does.
-_UNSUPPORTED = ("ModelPackageName", "MultiModelConfig", "AdditionalModelDataSources", "ContainerMetricsConfig")
+_UNSUPPORTED = ("MultiModelConfig", "AdditionalModelDataSources", "ContainerMetricsConfig")
 
 
 def arn(ctx: Context, name: str) -> str:
@@ -40,7 +40,8 @@ def find(ctx: Context, name: str) -> dict[str, Any]:
 
 @model.operation
 def create_model(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Register a model of one container."""
+    """Register a model of one container, given as such or by the model package that has it."""
+    request = _unpacked(request, ctx)
     _check(request, ctx)
     name = request["ModelName"]
     record = {key: value for key, value in request.items() if key != "Tags"}
@@ -51,6 +52,24 @@ def create_model(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
             raise ValidationException(f'Cannot create already existing model "{record["ModelArn"]}".')
         tags.put(ctx, record["ModelArn"], request.get("Tags", []))
     return {"ModelArn": record["ModelArn"]}
+
+
+def _unpacked(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """The request with what a package says about its container, and the request's own variables over the package's."""
+    given = [request["PrimaryContainer"]] if "PrimaryContainer" in request else request.get("Containers") or []
+    if len(given) != 1 or "ModelPackageName" not in given[0]:
+        return request
+    if also := [member for member in ("Image", "ModelDataUrl", "ModelDataSource") if member in given[0]]:
+        raise ValidationException(f"A container with a ModelPackageName must not have {also[0]} as well.")
+    containers = [
+        {**container, **given[0], "Environment": container.get("Environment", {}) | given[0].get("Environment", {})}
+        for container in model_package.containers(ctx, given[0]["ModelPackageName"])
+    ]
+    if "Containers" in request:
+        return {**request, "Containers": containers}
+    if len(containers) > 1:
+        raise ValidationException("A package of several containers goes into Containers, not into PrimaryContainer.")
+    return {**request, "PrimaryContainer": containers[0]}
 
 
 def _check(request: dict[str, Any], ctx: Context) -> None:

@@ -70,7 +70,6 @@ def test_a_model_whose_data_is_not_there_is_refused(hosting: Hosting, key: str) 
     [
         ({"Containers": [{"Image": IMAGE}, {"Image": IMAGE}]}, "several Containers"),
         ({"PrimaryContainer": {"Image": IMAGE, "Mode": "MultiModel"}}, "MultiModel"),
-        ({"PrimaryContainer": {"ModelPackageName": "package"}}, "ModelPackageName"),
     ],
 )
 def test_what_no_model_does_here_is_not_implemented_and_says_so(
@@ -156,3 +155,34 @@ def test_what_no_variant_does_here_is_not_implemented_and_says_so(
     create = hosting.sagemaker.create_endpoint_config
     code, message = refusal(create, EndpointConfigName=name(), ProductionVariants=[variant])
     assert (code, word in message) == ("NotImplemented", True)
+
+
+def test_a_model_of_a_package_has_its_container_and_its_own_variables_over_the_packages(hosting: Hosting) -> None:
+    uri = hosting.data({"a": "b"})
+    container = {"Image": IMAGE, "ModelDataUrl": uri, "Environment": {"A": "1", "B": "1"}}
+    package = hosting.sagemaker.create_model_package(
+        ModelPackageName=name("Package"),
+        InferenceSpecification={
+            "Containers": [container],
+            "SupportedContentTypes": ["application/jsonlines"],
+            "SupportedResponseMIMETypes": ["application/jsonlines"],
+        },
+    )["ModelPackageArn"]
+    model = name("Model")
+    asked = {"ModelPackageName": package, "Environment": {"B": "2"}}
+    hosting.sagemaker.create_model(ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer=asked)
+    found = hosting.sagemaker.describe_model(ModelName=model)["PrimaryContainer"]
+    assert found == {**container, "ModelPackageName": package, "Environment": {"A": "1", "B": "2"}}
+
+
+@pytest.mark.parametrize(
+    ("container", "said"),
+    [
+        ({"ModelPackageName": f"{ARN}:model-package/nothing/7"}, "does not exist"),
+        ({"ModelPackageName": f"{ARN}:model-package/nothing/7", "Image": IMAGE}, "must not have Image as well"),
+    ],
+)
+def test_a_model_of_a_package_that_cannot_be_is_refused(hosting: Hosting, container: Any, said: str) -> None:
+    arguments = {"ModelName": name(), "ExecutionRoleArn": ROLE, "PrimaryContainer": container}
+    code, message = refusal(hosting.sagemaker.create_model, **arguments)
+    assert code == "ValidationException" and said in message

@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 from job_helpers import BUCKET, IMAGE, Jobs, processing_input, processing_output, until
 from localaws_kit import LocalAws
 
+from localaws.jobs import sandbox
+
 
 @pytest.fixture(scope="module")
 def jobs(localaws: LocalAws) -> Jobs:
@@ -18,7 +20,7 @@ def jobs(localaws: LocalAws) -> Jobs:
 
 def test_inputs_arguments_and_configuration_arrive_and_outputs_are_uploaded(jobs: Jobs) -> None:
     script = """
-import json, os, pathlib, sys
+import json, os, pathlib, sys, tempfile
 root = pathlib.Path("/opt/ml")
 out = root / "processing/output/report"
 assert out.is_dir(), "the output's folder is there before the script"
@@ -28,6 +30,7 @@ seen = {
     "job": json.loads((root / "config/processingjobconfig.json").read_text()),
     "resources": json.loads((root / "config/resourceconfig.json").read_text()),
     "extra": os.environ["EXTRA"],
+    "temporary": tempfile.gettempdir(),
 }
 (out / "deep").mkdir()
 (out / "deep/seen.json").write_text(json.dumps(seen))
@@ -49,6 +52,8 @@ seen = {
     assert seen["arguments"] == ["--max-length", "128"]
     assert seen["input"] == "review"
     assert seen["extra"] == "x"
+    if sandbox.isolated():
+        assert seen["temporary"] == "/opt/ml/temporary", "what a job leaves there goes with it"
     assert seen["job"]["ProcessingJobName"] == "process"
     assert seen["job"]["ProcessingJobArn"] == job["ProcessingJobArn"]
     assert seen["job"]["AppSpecification"]["ContainerArguments"] == ["--max-length", "128"]
