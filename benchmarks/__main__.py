@@ -26,6 +26,7 @@ BENCHMARKS = {
     "parse": "airflow",
     "demo": "airflow",
     "memory": "airflow",
+    "workflows": "airflow",
 }
 
 
