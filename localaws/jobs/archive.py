@@ -28,6 +28,7 @@ def extract(archive: Path, into: Path) -> None:
     try:
         with tarfile.open(archive) as tar:
             members = tar.getmembers()
+            _read_to_the_end(tar)
             for member in members:
                 _check(member, archive.name)
             # The filter follows links already written, which the names alone do not show.
@@ -36,6 +37,13 @@ def extract(archive: Path, into: Path) -> None:
         raise ArchiveError(f"{archive.name}: {error}") from error
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ArchiveError(f"{archive.name} is not a whole tar archive: {error}") from error
+
+
+def _read_to_the_end(tar: tarfile.TarFile) -> None:
+    """The tar may be whole and its compression not: the checksum comes after all that tarfile reads."""
+    if tar.fileobj is not None:
+        while tar.fileobj.read(1 << 20):
+            pass
 
 
 def _check(member: tarfile.TarInfo, archive: str) -> None:

@@ -72,12 +72,13 @@ def test_what_is_no_archive_is_refused_by_name(tmp_path: Path, content: bytes) -
         extract(tmp_path / "model.tar.gz", tmp_path / "into")
 
 
-def test_an_archive_that_is_cut_short_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [50_000, -4, -8])
+def test_an_archive_that_is_cut_short_is_refused(tmp_path: Path, size: int) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "weights").write_bytes(os.urandom(100_000))
     pack(folder, tmp_path / "whole.tar.gz")
-    (tmp_path / "cut.tar.gz").write_bytes((tmp_path / "whole.tar.gz").read_bytes()[:50_000])
+    (tmp_path / "cut.tar.gz").write_bytes((tmp_path / "whole.tar.gz").read_bytes()[:size])
     with pytest.raises(ArchiveError, match="not a whole tar archive"):
         extract(tmp_path / "cut.tar.gz", tmp_path / "into")
 
