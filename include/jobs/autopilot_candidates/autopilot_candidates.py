@@ -13,7 +13,6 @@ Exit status 2, and one sentence, when there is no such job or it has no candidat
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from drawing import draw
-from job import BadInput, run
+from job import BadInput, is_synthetic, processing_parser, run, write_files
 from wording import duration
 
 
@@ -89,25 +88,19 @@ def work(target: Path, job: str, region: str | None, synthetic: bool) -> dict[st
         "candidates.md": as_markdown(report).encode(),
         "candidates.png": draw(report),
     }
-    folder = target / "report"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
+    write_files(target / "report", files)
     return report
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the job; the exit status."""
-    parser = argparse.ArgumentParser(description="an AutoML job's candidates -> a table and a chart")
-    parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
+    parser = processing_parser("an AutoML job's candidates -> a table and a chart", reads=None)
     parser.add_argument("--job-name", required=True)
     parser.add_argument("--region", help="default: the container's AWS settings")
-    parser.add_argument("--synthetic", default="false", choices=("true", "false", "True", "False"))
-    parser.add_argument("--reason", type=Path, default=Path("/opt/ml/output/message"))
     options = parser.parse_args(arguments)
 
     def job() -> None:
-        report = work(options.output, options.job_name, options.region, options.synthetic.lower() == "true")
+        report = work(options.output, options.job_name, options.region, is_synthetic(options))
         print(as_markdown(report))
 
     return run("autopilot_candidates", job, options.reason)

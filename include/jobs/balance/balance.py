@@ -16,7 +16,6 @@ Exit status 2, and one sentence, when the input cannot be used; nothing is writt
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import random
@@ -30,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from held_out import read_held_out, same
-from job import BadInput, run
+from job import BadInput, is_synthetic, processing_parser, run
 
 SENTIMENT, CATEGORY, TEXT = "sentiment", "product_category", "review_body"
 SENTIMENTS = ("-1", "0", "1")
@@ -191,21 +190,17 @@ def _totals(written: Counter[Group], place: int) -> dict[str, int]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the job; the exit status."""
-    parser = argparse.ArgumentParser(description="reviews -> as many of each sentiment")
-    parser.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input/reviews"))
-    parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
+    parser = processing_parser("reviews -> as many of each sentiment", reads="reviews")
     parser.add_argument("--by", default="category", choices=("category", "sentiment"))
     parser.add_argument("--columns", nargs="+", default=[], help="to write; default: those of the input")
     parser.add_argument("--held-out", type=Path, default=Path("/opt/ml/processing/input/test"))
     parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--synthetic", default="false", choices=("true", "false", "True", "False"))
-    parser.add_argument("--reason", type=Path, default=Path("/opt/ml/output/message"))
     options = parser.parse_args(arguments)
 
     def work() -> None:
         held_out = frozenset(read_held_out(options.held_out))
         task = Task(options.by == "category", held_out, tuple(options.columns), options.seed)
-        report = balance(options.input, options.output, task, options.synthetic.lower() == "true")
+        report = balance(options.input, options.output, task, is_synthetic(options))
         print(f"{report['rows_in']} reviews in, {report['held_out']} held out for the test")
         print(f"{report['rows']} out, {report['per_group']} a group")
         for category, missing in report["left_out"].items():

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from held_out import read_held_out, same
-from job import BadInput, run
+from job import BadInput, is_synthetic, processing_parser, run
 from tokens import tokenise
 
 SENTIMENT, TEXT = "sentiment", "review_body"
@@ -151,17 +151,13 @@ def _share(text: str) -> float:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the job; the exit status."""
-    parser = argparse.ArgumentParser(description="reviews -> the lines that BlazingText learns from")
-    parser.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input"))
-    parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
+    parser = processing_parser("reviews -> the lines that BlazingText learns from")
     parser.add_argument("--validation-share", type=_share, default=0.1)
     parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--synthetic", default="false", choices=("true", "false", "True", "False"))
-    parser.add_argument("--reason", type=Path, default=Path("/opt/ml/output/message"))
     options = parser.parse_args(arguments)
 
     def work() -> None:
-        synthetic = options.synthetic.lower() == "true"
+        synthetic = is_synthetic(options)
         report = prepare(options.input, options.output, options.validation_share, options.seed, synthetic)
         print(f"{report['rows_in']} reviews in, {report['held_out']} held out for the test")
         print(f"{report['train']} to train, {report['validation']} to validate, {report['tokens']} tokens")

@@ -12,7 +12,6 @@ is missing or the answers contradict one another; nothing is written then.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import shutil
@@ -29,7 +28,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 from drawing import draw_average_sentiment, draw_categories, draw_sentiments, draw_split, draw_words
-from job import BadInput, run
+from job import BadInput, is_synthetic, processing_parser, run
 
 QUERIES = {
     "sentiments": ("sentiment", "reviews"),
@@ -159,15 +158,11 @@ def draw(source: Path, target: Path, synthetic: bool) -> dict[str, Any]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the job; the exit status."""
-    parser = argparse.ArgumentParser(description="Athena's answers -> charts")
-    parser.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input"))
-    parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
-    parser.add_argument("--synthetic", default="false", choices=("true", "false", "True", "False"))
-    parser.add_argument("--reason", type=Path, default=Path("/opt/ml/output/message"))
+    parser = processing_parser("Athena's answers -> charts")
     options = parser.parse_args(arguments)
 
     def work() -> None:
-        report = draw(options.input, options.output, options.synthetic.lower() == "true")
+        report = draw(options.input, options.output, is_synthetic(options))
         kind = "SYNTHETIC reviews" if report["synthetic"] else "reviews"
         print(f"drew {len(QUERIES)} charts of {report['rows']} {kind}")
 

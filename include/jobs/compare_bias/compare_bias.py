@@ -18,7 +18,6 @@ Exit status 2, and one sentence, when the input cannot be used; nothing is writt
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import json
@@ -27,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from drawing import draw
-from job import BadInput, run
+from job import BadInput, is_synthetic, processing_parser, run, write_files
 
 COLUMNS = ("category", "ci_before", "ci_after", "dpl_before", "dpl_after")
 #: what the sum of a few thousand floats may be off.
@@ -133,25 +132,18 @@ def work(source: Path, target: Path, facet: str, synthetic: bool) -> dict[str, A
         "comparison.md": as_markdown(report).encode(),
         "comparison.png": draw(report),
     }
-    folder = target / "report"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
+    write_files(target / "report", files)
     return report
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the job; the exit status."""
-    parser = argparse.ArgumentParser(description="two analyses of Clarify -> what balancing did")
-    parser.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input"))
-    parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
+    parser = processing_parser("two analyses of Clarify -> what balancing did")
     parser.add_argument("--facet", default="product_category")
-    parser.add_argument("--synthetic", default="false", choices=("true", "false", "True", "False"))
-    parser.add_argument("--reason", type=Path, default=Path("/opt/ml/output/message"))
     options = parser.parse_args(arguments)
 
     def job() -> None:
-        print(as_markdown(work(options.input, options.output, options.facet, options.synthetic.lower() == "true")))
+        print(as_markdown(work(options.input, options.output, options.facet, is_synthetic(options))))
 
     return run("compare_bias", job, options.reason)
 

@@ -22,44 +22,23 @@ Exit status 2, and one sentence, when the input cannot be used; nothing is writt
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
-import json
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import boto3
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
-from drawing import draw_confusion_matrix
-from job import BadInput, run
-from protocols import PROTOCOLS, SENTIMENTS, Answer
-from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+from job import BadInput, is_synthetic, processing_parser, run
+from judging import Answer, measure, read_reviews, write_judgement
+from protocols import PROTOCOLS
 
 BATCH = 100
 TIMED = 100
-MOST_ERRORS = 100
-
-
-def read_reviews(folder: Path) -> pa.Table:
-    """review_id, review_body, sentiment of the split. :raises BadInput: there are no such Parquet parts, or no rows."""
-    parts = sorted(folder.glob("*.parquet")) if folder.is_dir() else []
-    if not parts:
-        raise BadInput(f"there is no .parquet file of a test split in {folder}")
-    columns = ["review_id", "review_body", "sentiment"]
-    try:
-        table = pa.concat_tables([pq.read_table(part, columns=columns) for part in parts])
-    except (pa.ArrowException, KeyError) as error:
-        raise BadInput(f"the test split is not one of the features job: {str(error).splitlines()[0]}") from error
-    if not len(table):
-        raise BadInput(f"the test split in {folder} has no rows")
-    return table
 
 
 def fingerprint(review_ids: Sequence[str]) -> dict[str, Any]:
@@ -121,36 +100,6 @@ class Endpoint:
         return {"p50": round(float(p50), 2), "p95": round(float(p95), 2), "requests": len(seconds)}
 
 
-def measure(true: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
-    """All figures, in the form of SageMaker's model-quality files."""
-    present = [sentiment for sentiment in SENTIMENTS if (true == sentiment).any()]
-    figures = precision_recall_fscore_support(true, predicted, labels=SENTIMENTS, zero_division=0)
-    names = ("precision", "recall", "f1", "support")
-    per_class = {
-        str(sentiment): {name: float(figure[at]) for name, figure in zip(names, figures, strict=True)}
-        for at, sentiment in enumerate(SENTIMENTS)
-    }
-    values = {
-        "accuracy": float(accuracy_score(true, predicted)),
-        "macro_f1": float(np.mean([per_class[str(sentiment)]["f1"] for sentiment in present])),
-        "confusion_matrix": confusion_matrix(true, predicted, labels=SENTIMENTS).tolist(),
-        "per_class": per_class,
-    }
-    return {"metrics": {name: {"value": value} for name, value in values.items()}, "reviews": len(true)}
-
-
-def write_errors(reviews: pa.Table, answers: list[Answer], path: Path) -> None:
-    """The wrong predictions, the surest first."""
-    rows = zip(reviews.to_pylist(), answers, strict=True)
-    wrong = [(row, label, probability) for row, (label, probability) in rows if label != row["sentiment"]]
-    wrong.sort(key=lambda entry: -entry[2])
-    with path.open("w", encoding="utf-8", newline="") as text:
-        writer = csv.writer(text)
-        writer.writerow(["review_id", "sentiment", "predicted_label", "probability", "review_body"])
-        for row, label, probability in wrong[:MOST_ERRORS]:
-            writer.writerow([row["review_id"], row["sentiment"], label, probability, row["review_body"]])
-
-
 def evaluate(source: Path, target: Path, endpoint: Endpoint, notes: dict[str, Any]) -> dict[str, Any]:
     """
     Ask the endpoint about the whole split and write the report below ``target``; the figures.
@@ -167,19 +116,13 @@ def evaluate(source: Path, target: Path, endpoint: Endpoint, notes: dict[str, An
         "latency_ms": endpoint.latencies(texts[:TIMED]),
         **notes,
     }
-    folder = target / "report"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "evaluation.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    draw_confusion_matrix(report, folder / "confusion_matrix.png")
-    write_errors(reviews, answers, folder / "misclassified.csv")
+    write_judgement(target / "report", report, reviews, answers)
     return report
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The job's options."""
-    parser = argparse.ArgumentParser(description="an endpoint and the test split -> how good its model is")
-    parser.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input"))
-    parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
+    parser = processing_parser("an endpoint and the test split -> how good its model is")
     parser.add_argument("--endpoint-name", required=True)
     parser.add_argument("--protocol", required=True, choices=sorted(PROTOCOLS))
     parser.add_argument("--model", required=True, help="what the model is called on the leader board")
@@ -188,8 +131,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--model-data", nargs="*", default=[], help="S3 URIs of its archives, for its size")
     parser.add_argument("--training-seconds", type=float, help="how long its training took")
     parser.add_argument("--region", help="default: the container's AWS settings")
-    parser.add_argument("--synthetic", default="false", choices=("true", "false", "True", "False"))
-    parser.add_argument("--reason", type=Path, default=Path("/opt/ml/output/message"))
     return parser.parse_args(arguments)
 
 
@@ -198,14 +139,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
 
     def work() -> None:
+        now = datetime.now(timezone.utc)  # noqa: UP017 (the containers' Python may be 3.10, which has no datetime.UTC)
         notes = {
             "model": options.model,
             "kind": options.kind,
             "training_seconds": options.training_seconds,
             "model_bytes": model_bytes(options.model_data, options.region),
             "sagemaker_model": options.model_name,
-            "evaluated_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "synthetic": options.synthetic.lower() == "true",
+            "evaluated_at": now.isoformat(timespec="seconds"),
+            "synthetic": is_synthetic(options),
         }
         endpoint = Endpoint(options.endpoint_name, options.protocol, options.region)
         report = evaluate(options.input, options.output, endpoint, notes)

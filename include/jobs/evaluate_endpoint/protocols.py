@@ -8,15 +8,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from judging import SENTIMENTS, Answer
+from review_body import as_in_the_table
 from tokens import tokenise
 
-SENTIMENTS = (-1, 0, 1)
 _LABEL = "__label__"
-#: what the transform job makes of a text, and so what the models that learn from its reviews have seen.
-_ONE_SPACE_EACH = str.maketrans({",": " ", "\r": " ", "\n": " "})
-
-#: sentiment and its probability.
-Answer = tuple[int, float]
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ def _read_blazingtext(body: str) -> list[Answer]:
 def _write_csv(texts: Sequence[str]) -> str:
     body = io.StringIO()
     lines = csv.writer(body, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    lines.writerows([text.translate(_ONE_SPACE_EACH)] for text in texts)
+    lines.writerows([as_in_the_table(text)] for text in texts)
     return body.getvalue()
 
 

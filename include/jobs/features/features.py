@@ -41,7 +41,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from base_model import load_tokenizer, locate, vocabulary_hash
-from job import run
+from job import processing_parser, run
 from raw_csv import Drops, Row, input_files, read_rows
 from splitting import SPLITS, Plan, Review, Share, plan_splits, text_key, this_share
 from tokenising import token_ids
@@ -197,11 +197,8 @@ def _fraction(text: str) -> float:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The job's arguments, with the container's paths as defaults."""
-    parser = argparse.ArgumentParser(description="raw reviews -> token ids in three splits")
-    parser.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input/raw"))
-    parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
+    parser = processing_parser("raw reviews -> token ids in three splits", reads="raw", synthetic=False)
     parser.add_argument("--config", type=Path, default=Path("/opt/ml/config"))
-    parser.add_argument("--reason", type=Path, default=Path("/opt/ml/output/message"))
     parser.add_argument("--base-model", default="roberta-base", help="hub name or folder")
     parser.add_argument("--max-seq-length", type=int, default=128, help="tokens a review at most")
     parser.add_argument("--test-share", type=_fraction, default=0.11, help="of each class, before balancing")

@@ -21,7 +21,6 @@ Exit status 2, and one sentence, when there is no evaluation to go by; nothing i
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import sys
@@ -29,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from drawing import draw
-from job import BadInput, run
+from job import BadInput, processing_parser, run, write_files
 from pages import as_html, as_markdown
 
 _Z = 1.959964  # of the normal distribution, for 95 %
@@ -150,19 +149,13 @@ def work(source: Path, target: Path) -> dict[str, Any]:
         "leader_board.html": as_html(board, picture).encode(),
         "leader_board.png": picture,
     }
-    folder = target / "board"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
+    write_files(target / "board", files)
     return board
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the job; the exit status."""
-    parser = argparse.ArgumentParser(description="the evaluations of all models -> one leader board")
-    parser.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input"))
-    parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
-    parser.add_argument("--reason", type=Path, default=Path("/opt/ml/output/message"))
+    parser = processing_parser("the evaluations of all models -> one leader board", synthetic=False)
     options = parser.parse_args(arguments)
 
     def job() -> None:

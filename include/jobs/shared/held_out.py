@@ -11,14 +11,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from job import BadInput
+from review_body import as_in_the_table
 
 _TEXT = "review_body"
-_ONE_SPACE_EACH = str.maketrans({",": " ", "\r": " ", "\n": " "})
 
 
 def same(text: str) -> str:
     """What two forms of one review have in common: the transform job makes spaces of commas and line breaks."""
-    return " ".join(text.translate(_ONE_SPACE_EACH).casefold().split())
+    return " ".join(as_in_the_table(text).casefold().split())
 
 
 def read_held_out(folder: Path) -> set[str]:

@@ -1,16 +1,19 @@
 """
-How a job ends when its input cannot be used: one sentence on the log and where SageMaker looks for the reason.
+What all jobs do alike: their arguments, how they write a report, and how they end when their input cannot be used.
 
 The jobs' folders hold links to this module: a job sees its own folder only, with the links' content.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 UNUSABLE = 2
+#: where SageMaker puts a processing job's inputs, and takes its outputs from.
+PROCESSING = Path("/opt/ml/processing")
 
 
 class BadInput(Exception):
@@ -31,3 +34,33 @@ def run(name: str, work: Callable[[], int | None], reason: Path) -> int:
             reason.parent.mkdir(exist_ok=True)
             reason.write_text(f"{error}\n", encoding="utf-8")
         return UNUSABLE
+
+
+def processing_parser(description: str, *, reads: str | None = "", synthetic: bool = True) -> argparse.ArgumentParser:
+    """
+    A parser with the arguments of a processing job: the container's paths, and whether the reviews are made up.
+
+    :param reads: where ``--input`` points below the inputs, "" for all of them; None for a job without.
+    :param synthetic: whether there is ``--synthetic``; see :func:`is_synthetic`.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    if reads is not None:
+        parser.add_argument("--input", type=Path, default=PROCESSING / "input" / reads)
+    parser.add_argument("--output", type=Path, default=PROCESSING / "output")
+    parser.add_argument("--reason", type=Path, default=Path("/opt/ml/output/message"))
+    if synthetic:
+        # In capitals too: Airflow renders Python's True.
+        parser.add_argument("--synthetic", default="false", choices=("true", "false", "True", "False"))
+    return parser
+
+
+def is_synthetic(options: argparse.Namespace) -> bool:
+    """Whether the reviews are made up, which every report and chart then says."""
+    return str(options.synthetic).lower() == "true"
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write a report's files, whose contents are all made before the first is written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)

@@ -13,7 +13,6 @@ is written then.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import shutil
@@ -24,14 +23,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from job import BadInput, run
+from job import BadInput, is_synthetic, processing_parser, run
 from raw_csv import Drops, Row, input_files, read_rows
+from review_body import as_in_the_table
 
 TEXT, RATING, CATEGORY = "Review Text", "Rating", "Class Name"
 COLUMNS = (TEXT, RATING, CATEGORY)
 HEADER = ("sentiment", "review_body", "product_category")
 SMALL_CATEGORY = 10
-ONE_SPACE_EACH = str.maketrans({",": " ", "\r": " ", "\n": " "})
 
 Record = tuple[int, str, str, str]
 
@@ -46,8 +45,8 @@ def cleaned(row: Row, drops: Drops) -> Record | None:
     if sentiment is None:
         drops.add("rating outside 1-5", row.place)
         return None
-    text = row.values[TEXT].translate(ONE_SPACE_EACH)
-    return sentiment, text, row.values[CATEGORY].strip().translate(ONE_SPACE_EACH), row.place
+    text, category = as_in_the_table(row.values[TEXT]), as_in_the_table(row.values[CATEGORY].strip())
+    return sentiment, text, category, row.place
 
 
 def transform(source: Path, target: Path, synthetic: bool) -> dict[str, Any]:
@@ -137,15 +136,11 @@ def _publish_json(report: dict[str, Any], scratch: Path, target: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the job; the exit status."""
-    parser = argparse.ArgumentParser(description="raw reviews -> the table that Athena queries")
-    parser.add_argument("--input", type=Path, default=Path("/opt/ml/processing/input/raw"))
-    parser.add_argument("--output", type=Path, default=Path("/opt/ml/processing/output"))
-    parser.add_argument("--synthetic", default="false", choices=("true", "false", "True", "False"))
-    parser.add_argument("--reason", type=Path, default=Path("/opt/ml/output/message"))
+    parser = processing_parser("raw reviews -> the table that Athena queries", reads="raw")
     options = parser.parse_args(arguments)
 
     def work() -> None:
-        report = transform(options.input, options.output, options.synthetic.lower() == "true")
+        report = transform(options.input, options.output, is_synthetic(options))
         print(f"{report['rows_in']} rows in, {report['rows']} out: {report['by_sentiment']}")
 
     return run("transform", work, options.reason)
