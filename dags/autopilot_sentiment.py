@@ -25,15 +25,13 @@ from include.algorithms import autopilot_job
 from include.assets import EVALUATIONS
 from include.autopilot import COLUMNS, to_judge
 from include.evaluation import EVALUATIONS_FOLDER, evaluate_endpoint
-from include.raw import origin
 from include.reports import show
 from include.settings import settings
+from include.tasks import SYNTHETIC, features, find_reviews, task_defaults
 
 TRANSFORMED = settings.uri("data", "transformed", "reviews/")
 REPORTS = settings.uri("reports", "autopilot")
 ENDPOINT = f"{settings.endpoint_name}-autopilot"
-# Made-up reviews say so in every report and on every chart.
-SYNTHETIC = "{{ ti.xcom_pull(task_ids='find_reviews')['synthetic'] }}"
 JOB_NAME = "{{ ti.xcom_pull(task_ids='autopilot')['name'] }}"
 LEARNT = ["sentiment", "review_body"]
 SMOKE_REVIEWS = ["I love this product!", "OK, but not great.", "This is not the right product."]
@@ -45,12 +43,7 @@ with DAG(
     schedule=None,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=4),
-    default_args={
-        "owner": "ml",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=10),
-        "execution_timeout": timedelta(hours=1),
-    },
+    default_args=task_defaults(execution_timeout=timedelta(hours=1)),
     params={
         "max_candidates": Param(3, type="integer", minimum=1, maximum=10, title="Candidates at most"),
         "max_runtime_per_training_job": Param(1200, type="integer", minimum=60, title="Seconds for one candidate"),
@@ -65,23 +58,13 @@ with DAG(
     },
     tags=["part-1", "training", "autopilot"],
 ) as dag:
-    # Where the present raw reviews came from, and whether they are made up.
-    find_reviews = task(task_id="find_reviews")(origin)(settings.uri("data", "origin.json"))
-
-    # The same reviews and the same shares give the same test split as in train_sentiment.
-    features = ProcessingJobOperator(
-        task_id="features",
-        job=settings.processing_job("features"),
-        inputs={"raw": settings.uri("data", "raw/")},
-        outputs=["train", "validation", "test", "report"],
-        arguments={"base-model": settings.base_model, "max-seq-length": settings.max_seq_length},
-        result="report/report.json",
-    )
+    found = find_reviews()
+    splits = features()
 
     balance = ProcessingJobOperator(
         task_id="balance",
         job=settings.processing_job("balance"),
-        inputs={"reviews": TRANSFORMED, "test": features.outputs["test"]},
+        inputs={"reviews": TRANSFORMED, "test": splits.outputs["test"]},
         outputs=["reviews", "report"],
         arguments={"by": "sentiment", "columns": LEARNT, "seed": "{{ params.seed }}", "synthetic": SYNTHETIC},
         result="report/report.json",
@@ -121,7 +104,7 @@ with DAG(
             protocol="csv",
             model=name,
             kind=kind,
-            test=features.outputs["test"],
+            test=splits.outputs["test"],
             model_name=model.model_name,
             model_data=model_data,
             training_seconds=training_seconds,
@@ -156,5 +139,5 @@ with DAG(
         task_id="delete_endpoint", endpoint_name=ENDPOINT, keep="{{ params.keep_endpoint }}"
     )
 
-    chain(find_reviews, features, balance, autopilot, candidates, show_candidates, planned)
+    chain(found, splits, balance, autopilot, candidates, show_candidates, planned)
     chain(judged, chosen, model, deploy, smoke, delete_endpoint.as_teardown(setups=deploy))

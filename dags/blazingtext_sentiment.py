@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param, chain, task
+from airflow.sdk import DAG, Param, chain
 
 from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator
 from amazon_ml.operators.model import ModelOperator
@@ -24,11 +24,10 @@ from include.algorithms import BLAZINGTEXT_IMAGE, blazingtext_job
 from include.assets import EVALUATIONS
 from include.evaluation import evaluate_endpoint
 from include.settings import settings
+from include.tasks import SYNTHETIC, features, find_reviews, task_defaults
 
 TRANSFORMED = settings.uri("data", "transformed", "reviews/")
 ENDPOINT = f"{settings.endpoint_name}-blazingtext"
-# Made-up reviews say so in every report and on every chart.
-SYNTHETIC = "{{ ti.xcom_pull(task_ids='find_reviews')['synthetic'] }}"
 # In the tokens that the model is taught.
 SMOKE_REVIEWS = ["i love this product !", "ok but not great .", "this is not the right product ."]
 
@@ -39,12 +38,7 @@ with DAG(
     schedule=None,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=2),
-    default_args={
-        "owner": "ml",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=10),
-        "execution_timeout": timedelta(hours=1),
-    },
+    default_args=task_defaults(execution_timeout=timedelta(hours=1)),
     params={
         "epochs": Param(20, type="integer", minimum=1, maximum=100, title="Epochs at most"),
         "early_stopping": Param(True, type="boolean", title="Stop when the validation accuracy no longer rises"),
@@ -67,28 +61,13 @@ with DAG(
     },
     tags=["part-1", "training", "blazingtext"],
 ) as dag:
-
-    @task
-    def find_reviews() -> dict:
-        """Where the present raw reviews came from. Returns ``{"uri", "source", "synthetic"}``."""
-        from include.raw import origin
-
-        return origin(settings.uri("data", "origin.json"))
-
-    # The same reviews and the same shares give the same test split as in train_sentiment.
-    features = ProcessingJobOperator(
-        task_id="features",
-        job=settings.processing_job("features"),
-        inputs={"raw": settings.uri("data", "raw/")},
-        outputs=["train", "validation", "test", "report"],
-        arguments={"base-model": settings.base_model, "max-seq-length": settings.max_seq_length},
-        result="report/report.json",
-    )
+    found = find_reviews()
+    splits = features()
 
     prepare = ProcessingJobOperator(
         task_id="prepare",
         job=settings.processing_job("blazingtext_prepare"),
-        inputs={"reviews": TRANSFORMED, "test": features.outputs["test"]},
+        inputs={"reviews": TRANSFORMED, "test": splits.outputs["test"]},
         outputs=["train", "validation", "report"],
         arguments={"seed": "{{ params.seed }}", "synthetic": SYNTHETIC},
         result="report/report.json",
@@ -124,7 +103,7 @@ with DAG(
         protocol="blazingtext",
         model="blazingtext",
         kind="BlazingText: words and word n-grams",
-        test=features.outputs["test"],
+        test=splits.outputs["test"],
         model_name=model.model_name,
         model_data=train.model_data,
         synthetic=SYNTHETIC,
@@ -134,5 +113,5 @@ with DAG(
     # Whatever became of the run: an endpoint costs money by the hour.
     delete_endpoint = DeleteEndpointOperator(task_id="delete_endpoint", endpoint_name=ENDPOINT)
 
-    chain(find_reviews(), features, prepare, train, model, deploy, smoke, evaluate)
+    chain(found, splits, prepare, train, model, deploy, smoke, evaluate)
     evaluate >> delete_endpoint.as_teardown(setups=deploy)

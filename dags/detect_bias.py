@@ -23,11 +23,10 @@ from amazon_ml.operators.processing import ProcessingJobOperator
 from include.algorithms import clarify_job
 from include.assets import BALANCED_REVIEWS, REVIEWS
 from include.settings import settings
+from include.tasks import SYNTHETIC, find_reviews, task_defaults
 
 TRANSFORMED = settings.uri("data", "transformed", "reviews/")
 REPORTS = settings.uri("reports", "bias")
-# Made-up reviews say so in every report and on every chart.
-SYNTHETIC = "{{ ti.xcom_pull(task_ids='find_reviews')['synthetic'] }}"
 MARK = "{{ 'SYNTHETIC: ' if ti.xcom_pull(task_ids='find_reviews')['synthetic'] else '' }}"
 
 BIAS = BiasConfig(
@@ -45,12 +44,7 @@ with DAG(
     schedule=REVIEWS,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=2),
-    default_args={
-        "owner": "ml",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=10),
-        "execution_timeout": timedelta(hours=1),
-    },
+    default_args=task_defaults(execution_timeout=timedelta(hours=1)),
     params={
         "seed": Param(
             42, type="integer", minimum=0, title="Seed", description="Decides which reviews balancing keeps."
@@ -58,14 +52,6 @@ with DAG(
     },
     tags=["part-1", "bias", "clarify"],
 ) as dag:
-
-    @task
-    def find_reviews() -> dict:
-        """Where the present raw reviews came from. Returns ``{"uri", "source", "synthetic"}``."""
-        from include.raw import origin
-
-        return origin(settings.uri("data", "origin.json"))
-
     found = find_reviews()
 
     bias_before = ClarifyBiasOperator(

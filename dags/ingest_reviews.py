@@ -20,6 +20,7 @@ from amazon_ml.operators.athena import AthenaQueryOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from include.assets import REVIEWS
 from include.settings import INCLUDE, settings
+from include.tasks import task_defaults
 
 QUERIES = ["sentiments", "categories", "average_sentiment", "split", "words"]
 
@@ -39,12 +40,7 @@ with DAG(
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=2),
     template_searchpath=[str(INCLUDE / "sql")],
-    default_args={
-        "owner": "ml",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=10),
-        "execution_timeout": timedelta(hours=1),
-    },
+    default_args=task_defaults(execution_timeout=timedelta(hours=1)),
     params={
         "source": Param(
             settings.source,

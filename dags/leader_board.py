@@ -20,6 +20,7 @@ from include.assets import EVALUATIONS
 from include.evaluation import EVALUATIONS_FOLDER
 from include.reports import show
 from include.settings import settings
+from include.tasks import task_defaults
 
 BOARD = settings.uri("reports", "leader_board")
 
@@ -30,12 +31,7 @@ with DAG(
     schedule=EVALUATIONS,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=1),
-    default_args={
-        "owner": "ml",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=10),
-        "execution_timeout": timedelta(minutes=30),
-    },
+    default_args=task_defaults(execution_timeout=timedelta(minutes=30)),
     tags=["part-1", "part-2", "report"],
 ) as dag:
     leader_board = ProcessingJobOperator(

@@ -21,11 +21,9 @@ from amazon_ml.operators.processing import ProcessingJobOperator
 from amazon_ml.operators.training import TrainingJobOperator
 from include.assets import EVALUATIONS, REVIEWS, SENTIMENT_MODEL
 from include.evaluation import evaluate_endpoint
-from include.raw import origin
 from include.settings import settings
+from include.tasks import SYNTHETIC, features, find_reviews, task_defaults
 
-# Made-up reviews say so in every report and on every chart.
-SYNTHETIC = "{{ ti.xcom_pull(task_ids='find_reviews')['synthetic'] }}"
 BALANCING = ["oversample", "undersample", "class_weights", "none"]
 SMOKE_REVIEWS = ["I love this product!", "OK, but not great.", "This is not the right product."]
 
@@ -36,12 +34,7 @@ with DAG(
     schedule=REVIEWS,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=6),
-    default_args={
-        "owner": "ml",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=10),
-        "execution_timeout": timedelta(hours=3),
-    },
+    default_args=task_defaults(execution_timeout=timedelta(hours=3)),
     params={
         "base_model": Param(
             settings.base_model,
@@ -74,22 +67,13 @@ with DAG(
     },
     tags=["part-2", "training", "endpoint"],
 ) as dag:
-    # Where the present raw reviews came from, and whether they are made up.
-    find_reviews = task(task_id="find_reviews")(origin)(settings.uri("data", "origin.json"))
-
-    features = ProcessingJobOperator(
-        task_id="features",
-        job=settings.processing_job("features"),
-        inputs={"raw": settings.uri("data", "raw/")},
-        outputs=["train", "validation", "test", "report"],
-        arguments={"base-model": "{{ params.base_model }}", "max-seq-length": settings.max_seq_length},
-        result="report/report.json",
-    )
+    found = find_reviews()
+    splits = features("{{ params.base_model }}")
 
     train = TrainingJobOperator(
         task_id="train",
         job=settings.training_job("train"),
-        channels={"train": features.outputs["train"], "validation": features.outputs["validation"]},
+        channels={"train": splits.outputs["train"], "validation": splits.outputs["validation"]},
         hyperparameters={
             "base_model": "{{ params.base_model }}",
             "epochs": "{{ params.epochs }}",
@@ -107,7 +91,7 @@ with DAG(
     evaluate = ProcessingJobOperator(
         task_id="evaluate",
         job=settings.processing_job("evaluate"),
-        inputs={"model": train.model_data, "test": features.outputs["test"]},
+        inputs={"model": train.model_data, "test": splits.outputs["test"]},
         outputs=["report"],
         arguments={"synthetic": SYNTHETIC},
         result="report/evaluation.json",
@@ -141,7 +125,7 @@ with DAG(
         protocol="jsonlines",
         model="fine-tuned",
         kind="{{ params.base_model.split('/')[-1] }}, fine-tuned",
-        test=features.outputs["test"],
+        test=splits.outputs["test"],
         model_name=model.model_name,
         model_data=train.model_data,
         synthetic=SYNTHETIC,
@@ -156,5 +140,5 @@ with DAG(
     delete_endpoint = DeleteEndpointOperator(task_id="delete_endpoint", endpoint_name=settings.endpoint_name)
 
     gate = accurate_enough(evaluate.result)
-    chain(find_reviews, features, train, evaluate, gate, model, deploy, smoke, evaluate_deployed)
+    chain(found, splits, train, evaluate, gate, model, deploy, smoke, evaluate_deployed)
     chain(evaluate_deployed, endpoint_unwanted(), delete_endpoint)

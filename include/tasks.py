@@ -1,0 +1,49 @@
+"""What several DAGs begin with: how their tasks are retried, where the reviews are from, and the features job."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import task
+
+from amazon_ml.operators.processing import ProcessingJobOperator
+from include.raw import origin
+from include.settings import settings
+
+#: whether the reviews are made up, for the arguments of a DAG that has :func:`find_reviews`: every report and every
+#: chart then says so.
+SYNTHETIC = "{{ ti.xcom_pull(task_ids='find_reviews')['synthetic'] }}"
+
+
+def task_defaults(*, execution_timeout: timedelta) -> dict[str, Any]:
+    """A DAG's ``default_args``. A failed job is made anew at most twice: each time costs money."""
+    return {
+        "owner": "ml",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=10),
+        "execution_timeout": execution_timeout,
+    }
+
+
+def find_reviews() -> Any:
+    """The task that tells where the present raw reviews came from: ``{"uri", "source", "synthetic"}``."""
+    return task(task_id="find_reviews")(origin)(settings.uri("data", "origin.json"))
+
+
+def features(base_model: str = settings.base_model) -> ProcessingJobOperator:
+    """
+    The task that makes the three splits.
+
+    In every DAG the same reviews and the same shares, and so the same test split: models can be compared by it.
+
+    :param base_model: whose tokenizer makes the ids.
+    """
+    return ProcessingJobOperator(
+        task_id="features",
+        job=settings.processing_job("features"),
+        inputs={"raw": settings.uri("data", "raw/")},
+        outputs=["train", "validation", "test", "report"],
+        arguments={"base-model": base_model, "max-seq-length": settings.max_seq_length},
+        result="report/report.json",
+    )
