@@ -25,6 +25,13 @@ class ValidationException(AwsError):
     status = 400
 
 
+class ValidationError(AwsError):
+    """The name that SageMaker's runtimes have for :class:`ValidationException`."""
+
+    code = "ValidationError"
+    status = 400
+
+
 class ResourceInUse(AwsError):
     """SageMaker: the name is taken, or the resource is busy."""
 
@@ -43,6 +50,13 @@ class ResourceLimitExceeded(AwsError):
     """SageMaker: over a service quota."""
 
     code = "ResourceLimitExceeded"
+    status = 400
+
+
+class ConflictException(AwsError):
+    """SageMaker's registry: the change does not fit what is there."""
+
+    code = "ConflictException"
     status = 400
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from localaws.context import Context
-from localaws.errors import AwsError
+from localaws.errors import AwsError, ResourceNotFound, ValidationError
 from localaws.feature_store import groups, values
 from localaws.feature_store.flusher import feature_store
 from localaws.feature_store.groups import Group
@@ -17,13 +17,6 @@ feature_record = Service("sagemaker-featurestore-runtime", noun="feature-record"
 ONLINE, OFFLINE = "OnlineStore", "OfflineStore"
 
 
-class ValidationError(AwsError):
-    """The runtime's name for what the other planes call ValidationException."""
-
-    code = "ValidationError"
-    status = 400
-
-
 class AccessForbidden(AwsError):
     """Not this account's."""
 
@@ -31,10 +24,9 @@ class AccessForbidden(AwsError):
     status = 403
 
 
-class NotFound(AwsError):
+class NotFound(ResourceNotFound):
     """GetRecord only: no such feature group."""
 
-    code = "ResourceNotFound"
     status = 404
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 from localaws import listing
 from localaws.context import Context
-from localaws.errors import NotImplementedByLocalAws, ValidationException
+from localaws.errors import ConflictException, NotImplementedByLocalAws, ValidationException
 from localaws.services import model_package_group, tags
-from localaws.services.model_package_group import ConflictException
 from localaws.services.registry import Service
 from localaws.store import dumps
 

@@ -6,20 +6,13 @@ from typing import Any
 
 from localaws import listing
 from localaws.context import Context
-from localaws.errors import AwsError, NotImplementedByLocalAws, ValidationException
+from localaws.errors import ConflictException, NotImplementedByLocalAws, ValidationException
 from localaws.services import tags
 from localaws.services.registry import Service
 
 model_package_group = Service("sagemaker", noun="model-package-group")
 
 KIND = "model-package-group"
-
-
-class ConflictException(AwsError):
-    """SageMaker's registry: the change does not fit what is there."""
-
-    code = "ConflictException"
-    status = 400
 
 
 def arn(ctx: Context, name: str) -> str:

@@ -11,7 +11,7 @@ from localaws.endpoints.channel import Answer, Lost, TimedOut
 from localaws.endpoints.deployment import Deployment, NoInstance, NoVariant, Retired
 from localaws.endpoints.fleet import fleet
 from localaws.endpoints.plan import VariantPlan
-from localaws.errors import AwsError
+from localaws.errors import AwsError, ValidationError
 from localaws.services.registry import Service
 
 runtime = Service("sagemaker-runtime", noun="runtime")
@@ -37,13 +37,6 @@ _UNSUPPORTED = (
     "SessionId",
     "PrefixAwareId",
 )
-
-
-class ValidationError(AwsError):
-    """The runtime's name for what the other planes call ValidationException."""
-
-    code = "ValidationError"
-    status = 400
 
 
 class ModelError(AwsError):

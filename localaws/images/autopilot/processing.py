@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from localaws.images.autopilot.errors import play, root
 from localaws.images.autopilot.objectives import BINARY, MULTICLASS
+from localaws.images.playing import play, root
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:

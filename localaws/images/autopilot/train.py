@@ -21,10 +21,11 @@ import torch
 
 from localaws.images.autopilot import finetune, linear, package
 from localaws.images.autopilot.encoder import Classifier, gains_by_bf16, load_encoder, probabilities
-from localaws.images.autopilot.errors import AutopilotError, play, root
+from localaws.images.autopilot.errors import AutopilotError
 from localaws.images.autopilot.features import load_tokenizer
 from localaws.images.autopilot.kinds import KINDS, LINEAR, named
 from localaws.images.autopilot.scores import lines, score
+from localaws.images.playing import play, root
 
 #: rows of the validation part on which the model before and after saving are compared.
 _COMPARED = 256

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from localaws.images.playing import ContainerError
 
-class AlgorithmError(Exception):
-    """Hyperparameters or data that cannot be trained on; the text becomes the job's FailureReason."""
+
+class AlgorithmError(ContainerError):
+    """Hyperparameters or data that cannot be trained on."""

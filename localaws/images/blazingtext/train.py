@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import fasttext
 
 from localaws.images.blazingtext.channels import gather
 from localaws.images.blazingtext.errors import AlgorithmError
 from localaws.images.blazingtext.parameters import SUPERVISED, Parameters
+from localaws.images.playing import play
+from localaws.images.playing import root as ml_root
 
 #: less text than this is trained by one thread: the same data then give the same model.
 _ONE_THREAD_BYTES = 20_000_000
@@ -38,17 +39,16 @@ class Sentences:
 
 def main() -> None:
     """Train by the job's hyperparameters and channels; exit status 1, and the reason for FailureReason, if not."""
-    root = Path(os.environ["LOCALAWS_ML_ROOT"])
-    config = root / "input" / "config"
-    try:
-        run(
+    folder = ml_root()
+    config = folder / "input" / "config"
+    play(
+        lambda: run(
             Parameters.parse(json.loads((config / "hyperparameters.json").read_text())),
             json.loads((config / "inputdataconfig.json").read_text()),
             len(json.loads((config / "resourceconfig.json").read_text())["hosts"]),
-            root,
+            folder,
         )
-    except AlgorithmError as error:
-        _fail(root, f"ClientError: {error}")
+    )
 
 
 def run(parameters: Parameters, channels: dict[str, dict[str, Any]], hosts: int, root: Path) -> None:
@@ -200,10 +200,3 @@ def _threads(train: Sentences) -> int:
 
 def _say(text: str) -> None:
     print(text, flush=True)
-
-
-def _fail(root: Path, text: str) -> NoReturn:
-    failure = root / "output" / "failure"
-    failure.parent.mkdir(parents=True, exist_ok=True)
-    failure.write_text(text)
-    sys.exit(text)

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 # The charts need no screen, and matplotlib no cache of the user's.
 os.environ.setdefault("MPLBACKEND", "agg")
 
 from localaws.images.clarify.config import AnalysisConfig, ReportOptions
 from localaws.images.clarify.errors import AnalysisError
+from localaws.images.playing import play, root
 
 
 def main() -> None:
     """Analyse what the job's inputs hold; exit status 1, and the reason for FailureReason, where that cannot be."""
-    root = Path(os.environ["LOCALAWS_ML_ROOT"])
-    try:
-        job = json.loads((root / "config" / "processingjobconfig.json").read_text())
-        run(
-            _input(job, "analysis_config", root / "processing" / "input" / "config"),
-            _input(job, "dataset", root / "processing" / "input" / "data"),
-            _output(job),
-        )
-    except AnalysisError as error:
-        _fail(root, f"ClientError: {error}")
+    play(_analyse)
+
+
+def _analyse() -> None:
+    folder = root()
+    job = json.loads((folder / "config" / "processingjobconfig.json").read_text())
+    run(
+        _input(job, "analysis_config", folder / "processing" / "input" / "config"),
+        _input(job, "dataset", folder / "processing" / "input" / "data"),
+        _output(job),
+    )
 
 
 def run(config_folder: Path, data_folder: Path, output: Path) -> None:
@@ -83,12 +84,3 @@ def _output(job: dict[str, Any]) -> Path:
     if "analysis_result" not in outputs:
         raise AnalysisError("the processing job has no output named analysis_result")
     return Path(outputs["analysis_result"]["S3Output"]["LocalPath"])
-
-
-def _fail(root: Path, text: str) -> NoReturn:
-    # The first is what becomes FailureReason, the second ExitMessage.
-    for name in ("failure", "message"):
-        path = root / "output" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    sys.exit(text)

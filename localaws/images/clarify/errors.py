@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from localaws.images.playing import ContainerError
 
-class AnalysisError(Exception):
-    """The configuration or the data set cannot be analysed; the text becomes the job's FailureReason."""
+
+class AnalysisError(ContainerError):
+    """The configuration or the data set cannot be analysed."""
