@@ -13,23 +13,19 @@ import importlib.util
 import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from benchmarks.crowd import CLIENTS, crowded, timed
+from benchmarks.local import BUCKET, ROLE, session
 from localaws.images import hub
 from localaws.jobs import archive
 
-ROOT = Path(__file__).parent.parent
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6-cpu-py312"
-CLIENTS = 8
 BLOCKS = 5
 REVIEWS = (
     "I love this product!",
@@ -68,9 +64,9 @@ def main() -> None:
     calls = parser.parse_args().calls
     # One thread a model, here and there: two would wait for each other at every layer, and so time the neighbours.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with tempfile.TemporaryDirectory() as folder, server(Path(folder) / "home") as home:
+    with tempfile.TemporaryDirectory() as folder, session(home := Path(folder) / "home") as aws:
         model = build(home, Path(folder) / "model")
-        runtime, seconds = deploy(home, Path(folder), model)
+        runtime, seconds = deploy(aws, Path(folder), model)
         local = in_process(model)
 
         def remote(body: bytes) -> bytes:
@@ -81,7 +77,7 @@ def main() -> None:
         same = all(labels(local(body)) == labels(remote(body)) for body in bodies)
         alone = one_client({"in this process": local, "InvokeEndpoint": remote}, bodies, calls)
         crowd = {
-            name: crowded(call, bodies, calls)
+            name: crowded(call, [bodies[turn % len(bodies)] for turn in range(calls)])
             for name, call in (("in this process", local), ("InvokeEndpoint", remote))
         }
     report(alone, crowd, seconds, same)
@@ -107,21 +103,6 @@ def report(
     print(f"The two give the same labels: {'yes' if same else 'NO'}. CreateEndpoint to InService: {seconds:.1f} s.")
 
 
-@contextmanager
-def server(home: Path) -> Iterator[Path]:
-    command = [sys.executable, "-m", "localaws", "serve", "--home", str(home), "--port", "0"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=sys.stderr)
-    try:
-        while not (home / "localaws" / "server.json").exists():
-            if process.poll() is not None:
-                raise SystemExit(f"localaws ended with {process.returncode}")
-            time.sleep(0.05)
-        yield home
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
 def build(home: Path, folder: Path) -> Path:
     """The base encoder with a classifier's head, as a model archive has it, in ``folder``."""
     os.environ |= {"HF_HOME": str(hub.prepare(home / "localaws")), "HF_HUB_OFFLINE": "1"}
@@ -136,21 +117,15 @@ def build(home: Path, folder: Path) -> Path:
     return folder
 
 
-def deploy(home: Path, folder: Path, model: Path) -> tuple[Any, float]:
+def deploy(aws: Any, folder: Path, model: Path) -> tuple[Any, float]:
     """The runtime client of an endpoint that serves ``model``, and the seconds that it took."""
-    import boto3
-
-    url = json.loads((home / "localaws" / "server.json").read_text())["url"]
-    os.environ |= {"AWS_ENDPOINT_URL": url, "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials")}
-    os.environ |= {"AWS_DEFAULT_REGION": "us-east-1", "AWS_CONFIG_FILE": os.devnull}
     archive.pack(model, folder / "model.tar.gz")
-    boto3.client("s3").create_bucket(Bucket="bench")
-    boto3.client("s3").upload_file(str(folder / "model.tar.gz"), "bench", "model.tar.gz")
-    sagemaker = boto3.client("sagemaker")
+    aws.client("s3").upload_file(str(folder / "model.tar.gz"), BUCKET, "model.tar.gz")
+    sagemaker = aws.client("sagemaker")
     sagemaker.create_model(
         ModelName="bench",
-        ExecutionRoleArn="arn:aws:iam::123456789012:role/bench",
-        PrimaryContainer={"Image": IMAGE, "ModelDataUrl": "s3://bench/model.tar.gz"},
+        ExecutionRoleArn=ROLE,
+        PrimaryContainer={"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/model.tar.gz"},
     )
     variant = {"VariantName": "AllTraffic", "ModelName": "bench", "InstanceType": "ml.m5.large"}
     sagemaker.create_endpoint_config(
@@ -162,7 +137,7 @@ def deploy(home: Path, folder: Path, model: Path) -> tuple[Any, float]:
         time.sleep(0.05)
     if status["EndpointStatus"] != "InService":
         raise SystemExit(status["FailureReason"])
-    return boto3.client("sagemaker-runtime"), time.monotonic() - began
+    return aws.client("sagemaker-runtime"), time.monotonic() - began
 
 
 def in_process(model: Path) -> Callable[[bytes], bytes]:
@@ -185,13 +160,6 @@ def labels(body: bytes) -> list[int]:
     return [json.loads(line)["predicted_label"] for line in body.splitlines()]
 
 
-def timed(call: Callable[[bytes], bytes], body: bytes) -> float:
-    """Milliseconds of one call."""
-    began = time.perf_counter()
-    call(body)
-    return (time.perf_counter() - began) * 1000
-
-
 def one_client(ways: dict[str, Callable[[bytes], bytes]], bodies: list[bytes], calls: int) -> dict[str, list[float]]:
     """
     Milliseconds of each call, by way.
@@ -207,23 +175,6 @@ def one_client(ways: dict[str, Callable[[bytes], bytes]], bodies: list[bytes], c
                 call(body)
             times[way] += [timed(call, bodies[turn % len(bodies)]) for turn in range(calls // BLOCKS)]
     return times
-
-
-def crowded(call: Callable[[bytes], bytes], bodies: list[bytes], calls: int) -> tuple[list[float], int, float]:
-    """Milliseconds of each call that succeeded, how many did not, and the seconds that all took."""
-
-    def one(turn: int) -> float | None:
-        try:
-            return timed(call, bodies[turn % len(bodies)])
-        except Exception as error:
-            print(error, file=sys.stderr)
-            return None
-
-    began = time.perf_counter()
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        times = list(pool.map(one, range(calls)))
-    good = [each for each in times if each is not None]
-    return good, len(times) - len(good), time.perf_counter() - began
 
 
 def percentile(times: list[float], percent: int) -> float:

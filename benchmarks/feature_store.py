@@ -11,26 +11,23 @@ import argparse
 import contextlib
 import csv
 import io
-import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
+from benchmarks.crowd import CLIENTS, crowded, timed
+from benchmarks.local import BUCKET, ROLE, ROOT, session
+
 sys.path.insert(0, str(ROOT / "plugins"))
-BUCKET, GROUP = "bench", "reviews"
-ROLE = "arn:aws:iam::123456789012:role/sagemaker"
-CLIENTS = 8
+GROUP = "reviews"
 FEATURES = ("review_id", "date", "sentiment", "label_id", "input_ids", "review_body", "split_type")
 
 
@@ -51,11 +48,10 @@ def main() -> None:
 
 def measured(records: int, calls: int) -> list[tuple[str, str, str]]:
     """What, its figure, and the figure that is wanted."""
-    with tempfile.TemporaryDirectory() as folder, localaws(Path(folder)) as session:
-        session.client("s3").create_bucket(Bucket=BUCKET)
-        session.client("s3").put_object(Bucket=BUCKET, Key="features/train.csv", Body=rows(records))
-        runtime = session.client("sagemaker-featurestore-runtime", config=pooled())
-        seconds, visible = ingested(session, records)
+    with tempfile.TemporaryDirectory() as folder, localaws(Path(folder)) as aws:
+        aws.client("s3").put_object(Bucket=BUCKET, Key="features/train.csv", Body=rows(records))
+        runtime = aws.client("sagemaker-featurestore-runtime", config=pooled())
+        seconds, visible = ingested(aws, records)
         lines = [
             ("FeatureIngestOperator, 8 threads", f"{seconds:.1f} s ({records / seconds:.0f}/s)", "< 30 s"),
             ("then, until Athena counts them all", f"{visible:.1f} s", ""),
@@ -64,7 +60,7 @@ def measured(records: int, calls: int) -> list[tuple[str, str, str]]:
             call(runtime, 0)
             times = [timed(lambda n, call=call: call(runtime, n), turn % records) for turn in range(calls)]
             lines.append((f"{name}, one client", spread(times), "p50 < 5 ms"))
-        times, errors, wall = crowded(lambda n: get(runtime, n % records), calls * 4)
+        times, errors, wall = crowded(lambda n: get(runtime, n), [turn % records for turn in range(calls * 4)])
         figures = f"{spread(times)}, {len(times) / wall:.0f}/s, {errors} errors"
         return [*lines, (f"GetRecord, {CLIENTS} clients", figures, "0 errors")]
 
@@ -81,30 +77,11 @@ def pooled() -> Any:
 
 @contextmanager
 def localaws(home: Path) -> Iterator[Any]:
-    """A session whose clients talk to a localaws of its own."""
-    import boto3
-
+    """A session whose clients, and Airflow's operators, talk to a localaws of its own."""
     python = os.environ.get("JOBS_PYTHON", str(ROOT / ".local" / "venv-jobs" / "bin" / "python"))
-    command = [python, "-m", "localaws", "serve", "--home", str(home), "--port", "0"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=sys.stderr)
-    ready = home / "localaws" / "server.json"
-    try:
-        while not ready.exists():
-            if process.poll() is not None:
-                raise SystemExit(f"localaws ended with {process.returncode}")
-            time.sleep(0.05)
-        os.environ |= {
-            "AWS_ENDPOINT_URL": json.loads(ready.read_text())["url"],
-            "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials"),
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AIRFLOW_HOME": str(home / "airflow"),
-            "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
-        }
-        yield boto3.Session()
-    finally:
-        process.terminate()
-        process.wait(30)
+    os.environ |= {"AIRFLOW_HOME": str(home / "airflow"), "AIRFLOW_CONN_AWS_DEFAULT": "aws://"}
+    with session(home, python) as made:
+        yield made
 
 
 def rows(count: int) -> bytes:
@@ -119,7 +96,7 @@ def rows(count: int) -> bytes:
     return target.getvalue().encode()
 
 
-def ingested(session: Any, count: int) -> tuple[float, float]:
+def ingested(aws: Any, count: int) -> tuple[float, float]:
     """Seconds that the operator takes, and seconds from its end until Athena counts all."""
     from airflow.sdk.bases.operator import ExecutorSafeguard
 
@@ -148,7 +125,7 @@ def ingested(session: Any, count: int) -> tuple[float, float]:
     if operator.execute(context)["records"] != count:
         raise SystemExit("not all records were put")
     ended = time.perf_counter()
-    athena = session.client("athena")
+    athena = aws.client("athena")
     while counted(athena, made) < count:
         time.sleep(0.1)
     return ended - began, time.perf_counter() - ended
@@ -179,30 +156,6 @@ def put(runtime: Any, number: int) -> None:
     body = dict.fromkeys(FEATURES, "text " * 20) | {"review_id": f"review-{number}", "date": "2020-01-01T00:00:00Z"}
     record = [{"FeatureName": name, "ValueAsString": text} for name, text in body.items()]
     runtime.put_record(FeatureGroupName=GROUP, Record=record)
-
-
-def timed(call: Callable[[int], None], number: int) -> float:
-    """Milliseconds of one call."""
-    began = time.perf_counter()
-    call(number)
-    return (time.perf_counter() - began) * 1000
-
-
-def crowded(call: Callable[[int], None], calls: int) -> tuple[list[float], int, float]:
-    """Milliseconds of each call that succeeded, how many did not, and the seconds that all took."""
-
-    def one(turn: int) -> float | None:
-        try:
-            return timed(call, turn)
-        except Exception as error:
-            print(error, file=sys.stderr)
-            return None
-
-    began = time.perf_counter()
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        times = list(pool.map(one, range(calls)))
-    good = [each for each in times if each is not None]
-    return good, len(times) - len(good), time.perf_counter() - began
 
 
 if __name__ == "__main__":

@@ -22,9 +22,13 @@ BUCKET = "bench"
 
 
 @contextmanager
-def session(home: Path) -> Iterator[boto3.Session]:
-    """A session whose clients talk to a localaws in ``home``, which ends with it; its bucket ``bench`` is there."""
-    command = [sys.executable, "-m", "localaws", "serve", "--home", str(home), "--port", "0"]
+def session(home: Path, python: str = sys.executable) -> Iterator[boto3.Session]:
+    """
+    A session whose clients talk to a localaws in ``home``, which ends with it; its bucket ``bench`` is there.
+
+    :param python: of an environment that localaws is installed in.
+    """
+    command = [python, "-m", "localaws", "serve", "--home", str(home), "--port", "0"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=sys.stderr)
     ready = home / "localaws" / "server.json"
     try:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from amazon_ml.jobs import TrainingJobSpec
-from amazon_ml.source import SourceFolder
+from amazon_ml.jobs import TrainingJobSpec, WithoutCode
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlgorithmJobSpec(TrainingJobSpec):
+class AlgorithmJobSpec(WithoutCode, TrainingJobSpec):
     """
     A built-in algorithm (BlazingText, XGBoost, ...) and its resources: hyperparameters and channels say it all.
 
@@ -21,18 +20,6 @@ class AlgorithmJobSpec(TrainingJobSpec):
 
     source_dir: str = ""
     entry_point: str = ""
-
-    def source(self) -> SourceFolder:
-        """No code."""
-        return SourceFolder({})
-
-    def code_uri(self, source: SourceFolder) -> str:
-        """The image: there is no code in S3."""
-        return self.image_uri
-
-    def uploads(self, source: SourceFolder) -> dict[str, bytes]:
-        """Nothing."""
-        return {}
 
     def to_request(
         self,

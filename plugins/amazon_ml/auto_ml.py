@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from amazon_ml.jobs import JobSpec
-from amazon_ml.source import SourceFolder
+from amazon_ml.jobs import JobSpec, WithoutCode
 
 #: a channel's content type; Autopilot takes CSV with a header, and Parquet.
 CSV, PARQUET = "text/csv;header=present", "x-application/vnd.amazon+parquet"
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoMLJobSpec(JobSpec):
+class AutoMLJobSpec(WithoutCode, JobSpec):
     """
     An AutoML job. It has no code, no image and no instances: Autopilot chooses. Any text may be a Jinja template.
 
@@ -63,18 +62,6 @@ class AutoMLJobSpec(JobSpec):
             raise ValueError(f"there are versions 1 and 2 of AutoML jobs, not {self.version}")
         if self.version == 1 and self.content:
             raise ValueError("content is for version 2: version 1 learns from all columns but the target")
-
-    def source(self) -> SourceFolder:
-        """No code."""
-        return SourceFolder({})
-
-    def code_uri(self, source: SourceFolder) -> str:
-        """Nowhere: there is no code."""
-        return ""
-
-    def uploads(self, source: SourceFolder) -> dict[str, bytes]:
-        """Nothing."""
-        return {}
 
     def to_request(
         self, *, name: str, dag_id: str, training: str, validation: str | None, output: str | None

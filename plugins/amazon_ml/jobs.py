@@ -87,6 +87,24 @@ class JobSpec:
         return hashlib.sha256(json.dumps(picked, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
+class WithoutCode:
+    """To stand before a :class:`JobSpec` whose job brings no code: what it runs is its image, or SageMaker's choice."""
+
+    image_uri: str
+
+    def source(self) -> SourceFolder:
+        """No code."""
+        return SourceFolder({})
+
+    def code_uri(self, source: SourceFolder) -> str:
+        """The image, which stands for the code in the fingerprint."""
+        return self.image_uri
+
+    def uploads(self, source: SourceFolder) -> dict[str, bytes]:
+        """Nothing."""
+        return {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProcessingJobSpec(JobSpec):
     """

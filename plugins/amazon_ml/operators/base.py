@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 _TRIGGER_GRACE = timedelta(minutes=5)
 
 
+def is_true(value: bool | str) -> bool:
+    """A flag that may be a template: Airflow renders a param's True as text."""
+    return str(value).strip().lower() in {"1", "true", "yes"}
+
+
 class SageMakerOperator(BaseOperator):
     """
     Base of all: waits deferred, or polling where ``deferrable`` is off, by the same rules.

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from amazon_ml.exceptions import JobFailed, RequestRefused
 from amazon_ml.naming import RunKey, endpoint_config_name, is_endpoint_config_name, tags
-from amazon_ml.operators.base import SageMakerOperator
+from amazon_ml.operators.base import SageMakerOperator, is_true
 from amazon_ml.waiting import transient
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class DeleteEndpointOperator(SageMakerOperator):
 
     def execute(self, context: Context) -> Any:
         """Delete the endpoint and wait until it is gone, then the rest."""
-        if str(self.keep).strip().lower() in {"1", "true", "yes"}:
+        if is_true(self.keep):
             raise AirflowSkipException(f"endpoint {self.endpoint_name} is kept, and costs money by the hour")
         self.note_console("Endpoint", self.endpoint_name)
         description = self.hook.describe("Endpoint", self.endpoint_name)

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferralError, TaskDe
 from amazon_ml.exceptions import DeadlineExceeded, JobFailed, RequestRefused
 from amazon_ml.jobs import JobSpec
 from amazon_ml.naming import MAX_ATTEMPTS, MAX_LENGTH, RunKey, job_name, tags, unversioned
-from amazon_ml.operators.base import SageMakerOperator
+from amazon_ml.operators.base import SageMakerOperator, is_true
 from amazon_ml.task_state import GOES_ON, task_state
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class SageMakerJobOperator(SageMakerOperator, Generic[Spec]):
         wanted = spec.fingerprint(self._request(spec, name, code_uri))
         same = spec.fingerprint(description) == wanted
         status = self._status(description)
-        if status == "Completed" and same and not self._forced:
+        if status == "Completed" and same and not is_true(self.force):
             self.log.info("%s %s of this run has completed already: taking its result", self.kind, name)
             return name, description
         if status in {"InProgress", "Stopping"}:
@@ -279,7 +279,3 @@ class SageMakerJobOperator(SageMakerOperator, Generic[Spec]):
         if self._key is None:
             raise RuntimeError("the operator has not been given its context yet")
         return self._key
-
-    @property
-    def _forced(self) -> bool:
-        return self.force if isinstance(self.force, bool) else str(self.force).strip().lower() in {"1", "true", "yes"}

@@ -9,6 +9,7 @@ from airflow.sdk import XComArg
 
 from amazon_ml.jobs import CHECKPOINTS, TrainingJobSpec
 from amazon_ml.naming import RunKey, job_name
+from amazon_ml.operators.base import is_true
 from amazon_ml.operators.job import SageMakerJobOperator
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class TrainingJobOperator(SageMakerJobOperator[TrainingJobSpec]):
         if self.checkpoints:
             # Shared by the attempts of one computation: checkpoints of other code or parameters would be wrong, and a
             # forced run that found those of the run before it would have nothing left to do.
-            first = name if self._forced else job_name(key.dag_id, key.task_id, key.map_index, key.run_id)
+            first = name if is_true(self.force) else job_name(key.dag_id, key.task_id, key.map_index, key.run_id)
             folder = f"{spec.output_uri(key.dag_id, first)}/checkpoints/{spec.fingerprint(request)}/"
             request["CheckpointConfig"] = {"S3Uri": folder, "LocalPath": CHECKPOINTS}
         return request
