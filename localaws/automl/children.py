@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from types import ModuleType
 from typing import Any
 
 from localaws.context import Context
@@ -49,7 +48,7 @@ def processing_job(record: Record, part: str, seconds: int, ctx: Context) -> Rec
     """
     known = _known(record, processing.KIND, name(record, part), ctx)
     if known is not None:
-        return processing.describe_processing_job({"ProcessingJobName": known["ProcessingJobName"]}, ctx)
+        return processing.JOBS.refresh(known, ctx)
     command, inputs, outputs = _analysis(record) if part == ANALYSIS else _features(record)
     request = {
         "ProcessingJobName": name(record, part),
@@ -70,9 +69,7 @@ def training_job(record: Record, kind: Kind, ctx: Context) -> Record | None:
     :raises NameTaken: as said there.
     """
     known = _known(record, training.KIND, name(record, kind.name), ctx)
-    if known is None:
-        return None
-    return training.describe_training_job({"TrainingJobName": known["TrainingJobName"]}, ctx)
+    return None if known is None else training.JOBS.refresh(known, ctx)
 
 
 def train(record: Record, kind: Kind, seconds: int, ctx: Context) -> Record:
@@ -97,19 +94,18 @@ def train(record: Record, kind: Kind, seconds: int, ctx: Context) -> Record:
 def stop(record: Record, ctx: Context) -> bool:
     """Ask every child that runs to stop; whether none runs any more."""
     ended = True
-    for service, name_key, status_key, parts in (
-        (processing, "ProcessingJobName", "ProcessingJobStatus", (ANALYSIS, FEATURES)),
-        (training, "TrainingJobName", "TrainingJobStatus", tuple(kind.name for kind in kinds(record))),
+    for jobs, parts in (
+        (processing.JOBS, (ANALYSIS, FEATURES)),
+        (training.JOBS, tuple(kind.name for kind in kinds(record))),
     ):
         for part in parts:
-            child = ctx.store.get(service.KIND, name(record, part))
+            child = ctx.store.get(jobs.kind, name(record, part))
             if child is None or child.get("AutoMLJobArn") != record["AutoMLJobArn"]:
                 continue
-            request = {name_key: child[name_key]}
-            status = _operation(service, "describe")(request, ctx)[status_key]
-            if status == "InProgress":
-                _operation(service, "stop")(request, ctx)
-            ended = ended and status not in ("InProgress", "Stopping")
+            child = jobs.refresh(child, ctx)
+            if jobs.status(child) == "InProgress":
+                jobs.stop(child, ctx)
+            ended = ended and jobs.status(child) not in ("InProgress", "Stopping")
     return ended
 
 
@@ -172,10 +168,6 @@ def _known(record: Record, kind: str, child: str, ctx: Context) -> Record | None
     if found is not None and found.get("AutoMLJobArn") != record["AutoMLJobArn"]:
         raise NameTaken(f"the name {child} is that of another {kind}")
     return found
-
-
-def _operation(service: ModuleType, verb: str) -> Any:
-    return getattr(service, f"{verb}_{service.KIND.replace('-', '_')}")
 
 
 def _source(uri: str) -> Record:

@@ -6,16 +6,30 @@ from typing import Any
 
 from localaws import listing
 from localaws.context import Context
-from localaws.errors import NotImplementedByLocalAws, ResourceInUse, ValidationException
-from localaws.jobs import control
-from localaws.jobs.folder import TERMINAL
-from localaws.services import tags
+from localaws.errors import NotImplementedByLocalAws, ValidationException
+from localaws.job_noun import JobNoun
 from localaws.services.registry import Service
 
 processing = Service("sagemaker", noun="processing-job")
 
 KIND = "processing-job"
 _ROOT = "/opt/ml/processing"
+
+
+def _members(status: dict[str, Any]) -> dict[str, Any]:
+    members = {
+        "ProcessingJobStatus": status["Status"],
+        "LastModifiedTime": status["LastModifiedTime"],
+        "ProcessingStartTime": status["StartTime"],
+        "ProcessingEndTime": status.get("EndTime"),
+        "FailureReason": status.get("FailureReason"),
+        "ExitMessage": status.get("ExitMessage"),
+    }
+    return {key: value for key, value in members.items() if value is not None}
+
+
+#: what there is to do with any job, whatever its kind.
+JOBS = JobNoun(KIND, "ProcessingJob", _members)
 
 
 @processing.operation
@@ -44,14 +58,8 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
         "CreationTime": now,
         "LastModifiedTime": now,
     }
-    with ctx.store.transaction():
-        if not ctx.store.insert(KIND, name, record):
-            raise ResourceInUse(
-                "Job name must be unique within an AWS account and region, and a job with this name already exists "
-                f"({arn})"
-            )
-        tags.put(ctx, arn, request.get("Tags", []))
-    control.start(ctx, _job(record))
+    taken = f"Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})"
+    JOBS.begin(record, request.get("Tags", []), ctx, taken)
     return record
 
 
@@ -62,14 +70,13 @@ def describe_processing_job(request: dict[str, Any], ctx: Context) -> dict[str, 
     if record is None:
         # AWS answers ValidationException, not ResourceNotFound, here; Airflow's hook depends on it.
         raise ValidationException(f"Could not find requested job with name: {request['ProcessingJobName']}")
-    return _refresh(record, ctx)
+    return JOBS.refresh(record, ctx)
 
 
 @processing.operation
 def list_processing_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """ListProcessingJobs."""
-    records = [_refresh(record, ctx) for record in ctx.store.all(KIND)]
-    chosen = listing.select(records, request, name="ProcessingJobName", status="ProcessingJobStatus")
+    chosen = listing.select(JOBS.all(ctx), request, name="ProcessingJobName", status="ProcessingJobStatus")
     found, more = listing.page(chosen, request)
     return {"ProcessingJobSummaries": found, **more}
 
@@ -77,62 +84,21 @@ def list_processing_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any
 @processing.operation
 def stop_processing_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """StopProcessingJob."""
-    record = describe_processing_job(request, ctx)
-    status = record["ProcessingJobStatus"]
-    if status in TERMINAL:
-        raise ValidationException(f"The request was rejected because the processing job is in status {status}.")
-    control.stop(ctx, KIND, record["ProcessingJobName"])
+    JOBS.stop(describe_processing_job(request, ctx), ctx)
     return {}
 
 
 @processing.operation
 def delete_processing_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """DeleteProcessingJob: of one that has ended; its name can be used again, and its outputs stay in S3."""
-    record = describe_processing_job(request, ctx)
-    if record["ProcessingJobStatus"] not in TERMINAL:
-        raise ResourceInUse(
-            f"The request was rejected because the processing job is in status {record['ProcessingJobStatus']}."
-        )
-    tags.forget(ctx, record["ProcessingJobArn"])
-    control.forget(ctx, KIND, record["ProcessingJobName"])
-    ctx.store.delete(KIND, record["ProcessingJobName"])
+    JOBS.delete(describe_processing_job(request, ctx), ctx)
     return {}
 
 
 @processing.on_start
 def resume(ctx: Context) -> None:
     """Take up the jobs that ran on, or ended, while the server was away."""
-    for record in ctx.store.all(KIND):
-        _refresh(record, ctx)
-
-
-def _job(record: dict[str, Any]) -> control.Job:
-    return control.Job(KIND, record["ProcessingJobName"], record["ProcessingJobArn"], record["CreationTime"], record)
-
-
-def _refresh(record: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """The record with what the job's folder says; kept in the store once it is the last word."""
-    if record["ProcessingJobStatus"] in TERMINAL:
-        return record
-    status = control.look(ctx, _job(record))
-    if status is None:
-        return record
-    record = {**record, **_members(status)}
-    if status["Status"] in TERMINAL:
-        ctx.store.update(KIND, record["ProcessingJobName"], lambda stored: stored.update(_members(status)))
-    return record
-
-
-def _members(status: dict[str, Any]) -> dict[str, Any]:
-    members = {
-        "ProcessingJobStatus": status["Status"],
-        "LastModifiedTime": status["LastModifiedTime"],
-        "ProcessingStartTime": status["StartTime"],
-        "ProcessingEndTime": status.get("EndTime"),
-        "FailureReason": status.get("FailureReason"),
-        "ExitMessage": status.get("ExitMessage"),
-    }
-    return {key: value for key, value in members.items() if value is not None}
+    JOBS.all(ctx)
 
 
 def _check(request: dict[str, Any]) -> None:

@@ -7,10 +7,8 @@ from typing import Any
 
 from localaws import images, listing
 from localaws.context import Context
-from localaws.errors import NotImplementedByLocalAws, ResourceInUse, ValidationException
-from localaws.jobs import control
-from localaws.jobs.folder import TERMINAL
-from localaws.services import tags
+from localaws.errors import NotImplementedByLocalAws, ValidationException
+from localaws.job_noun import JobNoun
 from localaws.services.registry import Service
 
 training = Service("sagemaker", noun="training-job")
@@ -21,6 +19,29 @@ _NOT_DONE = {
     "DebugRuleConfigurations": "DebugRuleEvaluationStatuses",
     "ProfilerRuleConfigurations": "ProfilerRuleEvaluationStatuses",
 }
+
+
+def _members(status: dict[str, Any]) -> dict[str, Any]:
+    members = {
+        "TrainingJobStatus": status["Status"],
+        "SecondaryStatus": status["SecondaryStatus"],
+        "SecondaryStatusTransitions": status["Transitions"],
+        "TrainingStartTime": status["StartTime"],
+        "LastModifiedTime": status["LastModifiedTime"],
+    }
+    if "EndTime" in status:
+        seconds = max(1, round((status["EndTime"] - status["StartTime"]).total_seconds()))
+        members |= {"TrainingEndTime": status["EndTime"], "TrainingTimeInSeconds": seconds}
+        members |= {"BillableTimeInSeconds": seconds, "FinalMetricDataList": status.get("Metrics") or None}
+    if "FailureReason" in status:
+        members["FailureReason"] = status["FailureReason"]
+    if "ModelArtifacts" in status:
+        members["ModelArtifacts"] = {"S3ModelArtifacts": status["ModelArtifacts"]}
+    return members
+
+
+#: what there is to do with any job, whatever its kind.
+JOBS = JobNoun(KIND, "TrainingJob", _members)
 
 
 @training.operation
@@ -55,14 +76,11 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
         "LastModifiedTime": now,
         **_rules_not_done(request, now),
     }
-    with ctx.store.transaction():
-        if not ctx.store.insert(KIND, name, record):
-            raise ResourceInUse(
-                "Training job names must be unique within an AWS account and region, and a training job with this name "
-                f"already exists ({arn})"
-            )
-        tags.put(ctx, arn, request.get("Tags", []))
-    control.start(ctx, _job(record))
+    taken = (
+        "Training job names must be unique within an AWS account and region, and a training job with this name "
+        f"already exists ({arn})"
+    )
+    JOBS.begin(record, request.get("Tags", []), ctx, taken)
     return record
 
 
@@ -73,7 +91,7 @@ def describe_training_job(request: dict[str, Any], ctx: Context) -> dict[str, An
     if record is None:
         # AWS answers ValidationException, not ResourceNotFound, here; Airflow's hook depends on it.
         raise ValidationException("Requested resource not found.")
-    return _refresh(record, ctx)
+    return JOBS.refresh(record, ctx)
 
 
 @training.operation
@@ -82,8 +100,7 @@ def list_training_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     if request.get("WarmPoolStatusEquals") or request.get("TrainingPlanArnEquals"):
         # There are neither warm pools nor training plans here, and so no job has one.
         return {"TrainingJobSummaries": []}
-    records = [_refresh(record, ctx) for record in ctx.store.all(KIND)]
-    chosen = listing.select(records, request, name="TrainingJobName", status="TrainingJobStatus")
+    chosen = listing.select(JOBS.all(ctx), request, name="TrainingJobName", status="TrainingJobStatus")
     found, more = listing.page(chosen, request)
     return {"TrainingJobSummaries": found, **more}
 
@@ -91,69 +108,21 @@ def list_training_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @training.operation
 def stop_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """StopTrainingJob: SIGTERM, two minutes of grace, then what was saved is uploaded."""
-    record = describe_training_job(request, ctx)
-    status = record["TrainingJobStatus"]
-    if status in TERMINAL:
-        raise ValidationException(f"The request was rejected because the training job is in status {status}.")
-    control.stop(ctx, KIND, record["TrainingJobName"])
+    JOBS.stop(describe_training_job(request, ctx), ctx)
     return {}
 
 
 @training.operation
 def delete_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """DeleteTrainingJob: of one that has ended; its name can be used again, and its artefacts stay in S3."""
-    record = describe_training_job(request, ctx)
-    if record["TrainingJobStatus"] not in TERMINAL:
-        raise ResourceInUse(
-            f"The request was rejected because the training job is in status {record['TrainingJobStatus']}."
-        )
-    tags.forget(ctx, record["TrainingJobArn"])
-    control.forget(ctx, KIND, record["TrainingJobName"])
-    ctx.store.delete(KIND, record["TrainingJobName"])
+    JOBS.delete(describe_training_job(request, ctx), ctx)
     return {}
 
 
 @training.on_start
 def resume(ctx: Context) -> None:
     """Take up the jobs that ran on, or ended, while the server was away."""
-    for record in ctx.store.all(KIND):
-        _refresh(record, ctx)
-
-
-def _job(record: dict[str, Any]) -> control.Job:
-    return control.Job(KIND, record["TrainingJobName"], record["TrainingJobArn"], record["CreationTime"], record)
-
-
-def _refresh(record: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """The record with what the job's folder says; kept in the store once it is the last word."""
-    if record["TrainingJobStatus"] in TERMINAL:
-        return record
-    status = control.look(ctx, _job(record))
-    if status is None:
-        return record
-    record = {**record, **_members(status)}
-    if status["Status"] in TERMINAL:
-        ctx.store.update(KIND, record["TrainingJobName"], lambda stored: stored.update(_members(status)))
-    return record
-
-
-def _members(status: dict[str, Any]) -> dict[str, Any]:
-    members = {
-        "TrainingJobStatus": status["Status"],
-        "SecondaryStatus": status["SecondaryStatus"],
-        "SecondaryStatusTransitions": status["Transitions"],
-        "TrainingStartTime": status["StartTime"],
-        "LastModifiedTime": status["LastModifiedTime"],
-    }
-    if "EndTime" in status:
-        seconds = max(1, round((status["EndTime"] - status["StartTime"]).total_seconds()))
-        members |= {"TrainingEndTime": status["EndTime"], "TrainingTimeInSeconds": seconds}
-        members |= {"BillableTimeInSeconds": seconds, "FinalMetricDataList": status.get("Metrics") or None}
-    if "FailureReason" in status:
-        members["FailureReason"] = status["FailureReason"]
-    if "ModelArtifacts" in status:
-        members["ModelArtifacts"] = {"S3ModelArtifacts": status["ModelArtifacts"]}
-    return members
+    JOBS.all(ctx)
 
 
 def _check(request: dict[str, Any]) -> None:

@@ -1,0 +1,98 @@
+"""A kind of job as its service sees it: the record in the store, and what the job's folder says of it meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from localaws.context import Context
+from localaws.errors import ResourceInUse, ValidationException
+from localaws.jobs import control
+from localaws.jobs.folder import TERMINAL
+from localaws.services import tags
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class JobNoun:
+    """
+    What the operations of training and processing jobs have in common.
+
+    :param kind: in the store, and of the supervisor's contract: ``training-job``.
+    :param prefix: of the members for name, ARN and status: ``TrainingJob``.
+    :param members: a job's status (:class:`localaws.jobs.progress.Progress`) as members of the Describe answer.
+    """
+
+    kind: str
+    prefix: str
+    members: Callable[[Record], Record]
+
+    def name(self, record: Mapping[str, Any]) -> str:
+        """The job's name."""
+        return str(record[f"{self.prefix}Name"])
+
+    def status(self, record: Mapping[str, Any]) -> str:
+        """The job's primary status."""
+        return str(record[f"{self.prefix}Status"])
+
+    def begin(self, record: Record, given: list[dict[str, str]], ctx: Context, taken: str) -> None:
+        """
+        Keep the record and its tags, and start the supervisor.
+
+        :raises ResourceInUse: with the text ``taken``: a job of that name is there.
+        """
+        with ctx.store.transaction():
+            if not ctx.store.insert(self.kind, self.name(record), record):
+                raise ResourceInUse(taken)
+            tags.put(ctx, record[f"{self.prefix}Arn"], given)
+        control.start(ctx, self._job(record))
+
+    def refresh(self, record: Record, ctx: Context) -> Record:
+        """The record with what the job's folder says; kept in the store once it is the last word."""
+        if self.status(record) in TERMINAL:
+            return record
+        status = control.look(ctx, self._job(record))
+        if status is None:
+            return record
+        members = self.members(status)
+        if status["Status"] in TERMINAL:
+            ctx.store.update(self.kind, self.name(record), lambda stored: stored.update(members))
+        return {**record, **members}
+
+    def all(self, ctx: Context) -> list[Record]:
+        """All jobs as they are now. At start this takes up those that ran on, or ended, while the server was away."""
+        return [self.refresh(record, ctx) for record in ctx.store.all(self.kind)]
+
+    def stop(self, record: Record, ctx: Context) -> None:
+        """
+        Ask a job to stop.
+
+        :param record: as it is now.
+        :raises ValidationException: it has ended.
+        """
+        if self.status(record) in TERMINAL:
+            raise ValidationException(self._rejected(record))
+        control.stop(ctx, self.kind, self.name(record))
+
+    def delete(self, record: Record, ctx: Context) -> None:
+        """
+        Forget a job that has ended; its name can be used again, and what it made stays in S3.
+
+        :param record: as it is now.
+        :raises ResourceInUse: it has not ended.
+        """
+        if self.status(record) not in TERMINAL:
+            raise ResourceInUse(self._rejected(record))
+        tags.forget(ctx, record[f"{self.prefix}Arn"])
+        control.forget(ctx, self.kind, self.name(record))
+        ctx.store.delete(self.kind, self.name(record))
+
+    def _job(self, record: Record) -> control.Job:
+        arn = record[f"{self.prefix}Arn"]
+        return control.Job(self.kind, self.name(record), arn, record["CreationTime"], record)
+
+    def _rejected(self, record: Record) -> str:
+        words = self.kind.replace("-", " ")
+        return f"The request was rejected because the {words} is in status {self.status(record)}."
