@@ -105,7 +105,7 @@ def against_one_by_one(folder: Path, kind: str) -> None:
         results["job"].append(reviews / job("features", folder / "1", "--base-model", MODEL)["seconds"])
     best = {name: max(speeds) for name, speeds in results.items()}
     print(f"The {kind} reviews, {reviews:,} usable ones, MiniLM's vocabulary. Best of {ROUNDS} rounds in turns.")
-    print("The job's time is all of it: reading, two passes, splitting, tokenising, writing Parquet.\n")
+    print("The job's time is all of it: reading, tokenising, splitting, writing Parquet.\n")
     print("| | reviews/s | job against it |\n|---|---:|---:|")
     print(f"| `encode_plus` of the Python tokenizer, one by one | {best['python']:,.0f} | {ratio(best, 'python')} |")
     print(f"| the fast tokenizer, one by one | {best['fast']:,.0f} | {ratio(best, 'fast')} |")

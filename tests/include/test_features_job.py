@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from jobs_kit import JOBS, files, job_folder, load, plain_reviews, review, run, split, write_csv
 from transformers import AutoTokenizer
@@ -230,10 +231,14 @@ def test_the_real_reviews_give_the_reference_count_and_600_balanced_test_reviews
     assert report["dropped"] == {"blank Title": 3810, "blank Division Name": 13, "blank Review Text": 1}
 
 
-def test_the_split_of_a_review_does_not_change_when_others_are_added() -> None:
+def test_a_review_stays_in_its_split_when_others_are_added() -> None:
     script = load("features")
-    keys = [script.text_key(f"text {n}", 42) for n in range(1000)]
-    plan = script.Plan(0.11, 0.05)
-    pools = Counter(plan.pool(key) for key in keys)
-    assert pools["test"] == pytest.approx(110, abs=35) and pools["validation"] == pytest.approx(50, abs=25)
+    keys = np.array([script.text_key(f"text {n}", 42) for n in range(3000)], np.uint64)
+    sentiments = np.resize(np.array([-1, 0, 1], np.int8), 3000)
+    shares = {"test": 0.11, "validation": 0.05}
+    few, many = (script.plan_splits(keys[:n], sentiments[:n], shares).splits for n in (1500, 3000))
+    train, placed = script.SPLITS.index("train"), few != script.UNUSED
+    assert ((few == train) == (many[:1500] == train)).all()
+    kept = placed & (many[:1500] != script.UNUSED)
+    assert (few[kept] == many[:1500][kept]).all() and kept.sum() > 0.95 * placed.sum()
     assert script.text_key("  Text\n1 ", 42) == script.text_key("text 1", 42) != script.text_key("text 1", 43)

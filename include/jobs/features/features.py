@@ -1,9 +1,9 @@
 """
 Processing job: raw reviews -> token ids in three splits that no review shares.
 
-Reads the raw CSV files in ``--input`` twice, never holding them: once to see which reviews each split gets, once to
-write them. Rows with a blank in any column are dropped, as are ratings outside 1-5. Writes, with HOST the instance's
-name (``algo-1``)::
+Reads the raw CSV files in ``--input`` once, and never holds them: the reviews and their token ids go into a scratch
+file, and from there into the splits, once all hashes are known. Rows with a blank in any column are dropped, as are
+ratings outside 1-5. Writes, with HOST the instance's name (``algo-1``)::
 
     OUTPUT/{train,validation,test}/part-HOST.parquet
         review_id string, sentiment int (-1, 0, 1), label_id int (0, 1, 2), input_ids list<int32> (not padded),
@@ -30,26 +30,32 @@ import json
 import shutil
 import sys
 import tempfile
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from base_model import load_tokenizer, locate, vocabulary_hash
 from job import processing_parser, run
 from raw_csv import Drops, Row, input_files, read_rows
-from splitting import SPLITS, Plan, Review, Share, plan_splits, text_key, this_share
+from splitting import SPLITS, UNUSED, Plan, Review, Share, plan_splits, text_key, this_share
 from tokenising import token_ids
 from transformers import PreTrainedTokenizerBase
 
 TEXT, RATING = "Review Text", "Rating"
 COLUMNS = (TEXT, RATING)
-BATCH = 1024
+BATCH = 2048
+#: batches that go into one row group of a split.
+ROW_GROUP = 4
 
 SCHEMA = pa.schema(
     [
@@ -87,100 +93,107 @@ def _review_id(row: Row, key: int) -> str:
     return f"{key:016x}"
 
 
-class SplitWriter:
-    """Writes reviews, tokenised a batch at a time, into one Parquet file a split."""
+class Spool:
+    """A scratch file of the reviews, tokenised a batch at a time; what places them is kept in memory, 9 bytes each."""
 
-    def __init__(self, folder: Path, share: Share, tokenizer: PreTrainedTokenizerBase, length: int, date: str) -> None:
-        self.length, self.date = length, date
+    def __init__(self, path: Path, tokenizer: PreTrainedTokenizerBase, length: int, date: str) -> None:
+        self.path, self.length, self.date = path, length, date
         self.ids_of = token_ids(tokenizer, length)
-        self.vocabulary = vocabulary_hash(tokenizer)
-        metadata = {"vocabulary": self.vocabulary, "max_seq_length": str(length)}
-        schema = SCHEMA.with_metadata(metadata)
-        self.counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
-        self.tokens = 0
-        self.writers = {}
-        for split in SPLITS:
-            (folder / split).mkdir(parents=True)
-            self.writers[split] = pq.ParquetWriter(folder / split / f"part-{share.host}.parquet", schema)
+        self.keys, self.sentiments = array("Q"), array("b")
+        self.writer = pa.ipc.new_file(str(path), SCHEMA)
 
-    def write(self, placed: Sequence[tuple[str, Review]]) -> None:
-        """Tokenise and write one batch of ``(split, review)``."""
+    def add(self, batch: Sequence[Review]) -> None:
+        """Tokenise and write one batch."""
+        self.keys.extend(review.key for review in batch)
+        self.sentiments.extend(review.sentiment for review in batch)
         # The cap bounds the work on a text of megabytes: what lies beyond it is beyond max_seq_length too.
-        texts = [review.text[: self.length * 100] for _, review in placed]
-        ids = self.ids_of(texts)
-        self.tokens += len(ids.values)
+        ids = self.ids_of([review.text[: self.length * 100] for review in batch])
         columns = {
-            "review_id": [review.review_id for _, review in placed],
-            "sentiment": [review.sentiment for _, review in placed],
-            "label_id": [review.sentiment + 1 for _, review in placed],
+            "review_id": [review.review_id for review in batch],
+            "sentiment": [review.sentiment for review in batch],
+            "label_id": [review.sentiment + 1 for review in batch],
             "input_ids": ids,
-            "review_body": [review.text for _, review in placed],
-            "date": [self.date] * len(placed),
+            "review_body": [review.text for review in batch],
+            "date": [self.date] * len(batch),
         }
-        table = pa.table(columns, schema=SCHEMA)
-        for split, writer in self.writers.items():
-            rows = [at for at, (where, _) in enumerate(placed) if where == split]
-            if rows:
-                writer.write_table(table.take(rows).replace_schema_metadata(writer.schema.metadata))
-                self.counts[split].update(str(placed[at][1].sentiment) for at in rows)
+        self.writer.write_batch(pa.record_batch(columns, schema=SCHEMA))
 
-    def close(self) -> None:
-        """Finish the files."""
-        for writer in self.writers.values():
-            writer.close()
-
-
-def write_all(found: Iterator[Review], plan: Plan, writer: SplitWriter) -> int:
-    """Write every review into its split; how many go into none. The next batch is read while one is tokenised."""
-    taken: set[tuple[int, int]] = set()
-    unused = 0
-    with ThreadPoolExecutor(1) as pool:
-        writing: Future[None] | None = None
-        while batch := list(islice(found, BATCH)):
-            placed = [(split, review) for review in batch if (split := plan.split(review, taken))]
-            unused += len(batch) - len(placed)
+    def fill(self, found: Iterator[Review]) -> None:
+        """Add all reviews and finish the file. The next batch is read while one is tokenised."""
+        with ThreadPoolExecutor(1) as pool:
+            writing: Future[None] | None = None
+            while batch := list(islice(found, BATCH)):
+                if writing:
+                    writing.result()
+                writing = pool.submit(self.add, batch)
             if writing:
                 writing.result()
-            writing = pool.submit(writer.write, placed)
-        if writing:
-            writing.result()
-    writer.close()
-    return unused
+        self.writer.close()
+
+    def batches(self) -> Iterator[pa.Table]:
+        """The reviews in the order in which they came, some batches at a time."""
+        with pa.memory_map(str(self.path)) as source, pa.ipc.open_file(source) as reader:
+            for first in range(0, reader.num_record_batches, ROW_GROUP):
+                several = range(first, min(first + ROW_GROUP, reader.num_record_batches))
+                yield pa.Table.from_batches([reader.get_batch(number) for number in several])
+
+
+def write_splits(spool: Spool, plan: Plan, folder: Path, host: str, metadata: dict[str, str]) -> dict[str, Any]:
+    """Write each split's Parquet file; the reviews of each by sentiment, and how many tokens in all."""
+    counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
+    tokens = begin = 0
+    with ExitStack() as files:
+        writers = {}
+        for split in SPLITS:
+            (folder / split).mkdir(parents=True)
+            path = folder / split / f"part-{host}.parquet"
+            writers[split] = files.enter_context(pq.ParquetWriter(path, SCHEMA.with_metadata(metadata)))
+        for table in spool.batches():
+            places = plan.splits[begin : begin + len(table)]
+            begin += len(table)
+            for number, split in enumerate(SPLITS):
+                own = table.take(np.flatnonzero(places == number)).replace_schema_metadata(metadata)
+                if len(own):
+                    writers[split].write_table(own)
+                    counts[split].update(map(str, own["sentiment"].to_pylist()))
+                    tokens += pc.sum(pc.list_value_length(own["input_ids"])).as_py()
+    return {"splits": {split: dict(sorted(found.items())) for split, found in counts.items()}, "tokens": tokens}
 
 
 def build(options: argparse.Namespace) -> dict[str, Any]:
-    """Plan, tokenise and write all splits below ``options.output``, or nothing; the report."""
+    """Read, tokenise, place and write the reviews below ``options.output``, or nothing; the report."""
     share = this_share(options.config, options.input)
     files = input_files(options.input)
-    plan = plan_splits(
-        lambda: reviews(files, options.seed, share, Drops()), options.test_share, options.validation_share
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        tokenizer = load_tokenizer(locate(options.base_model, options.input.parent / "base_model", Path(folder)))
+    with tempfile.TemporaryDirectory() as name:
+        tokenizer = load_tokenizer(locate(options.base_model, options.input.parent / "base_model", Path(name)))
+    length = options.max_seq_length
+    metadata = {"vocabulary": vocabulary_hash(tokenizer), "max_seq_length": str(length)}
     options.output.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".features-", dir=options.output))
     try:
-        writer = SplitWriter(scratch, share, tokenizer, options.max_seq_length, options.date)
         drops = Drops()
-        unused = write_all(reviews(files, options.seed, share, drops), plan, writer)
+        spool = Spool(scratch / "reviews.arrow", tokenizer, length, options.date)
+        spool.fill(reviews(files, options.seed, share, drops))
+        keys, sentiments = np.array(spool.keys, np.uint64), np.array(spool.sentiments, np.int8)
+        plan = plan_splits(keys, sentiments, {"test": options.test_share, "validation": options.validation_share})
+        written = scratch / "written"
         report = {
-            "rows": sum(counts.total() for counts in writer.counts.values()) + unused,
+            "rows": len(keys),
             "dropped": dict(drops.counts),
             "first_dropped": drops.first,
-            "splits": {split: dict(sorted(counts.items())) for split, counts in writer.counts.items()},
-            "held_out_unused": unused,
-            "shares": {"test": round(plan.test_share, 4), "validation": round(plan.validation_share, 4)},
-            "tokens": writer.tokens,
-            "vocabulary": writer.vocabulary,
-            "max_seq_length": options.max_seq_length,
+            "held_out_unused": int((plan.splits == UNUSED).sum()),
+            "shares": {split: round(share, 4) for split, share in plan.shares.items()},
+            **write_splits(spool, plan, written, share.host, metadata),
+            **metadata,
+            "max_seq_length": length,
             "seed": options.seed,
         }
-        (scratch / "report").mkdir()
-        (scratch / "report" / share.report).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-        for written in sorted(path for path in scratch.rglob("*") if path.is_file()):
-            target = options.output / written.relative_to(scratch)
+        (written / "report").mkdir()
+        (written / "report" / share.report).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        for path in sorted(path for path in written.rglob("*") if path.is_file()):
+            target = options.output / path.relative_to(written)
             target.parent.mkdir(parents=True, exist_ok=True)
-            written.replace(target)
+            path.replace(target)
     finally:
         shutil.rmtree(scratch)
     for line in drops.lines():

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from array import array
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +12,8 @@ from job import BadInput
 
 HELD_OUT = ("validation", "test")
 SPLITS = ("train", *HELD_OUT)
+#: in place of a split: in a held-out share, and not needed there.
+UNUSED = -1
 FEWEST = 4
 WHOLE = 1 << 64
 
@@ -71,31 +70,17 @@ class Review:
     key: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class Plan:
-    """Which reviews are held out: for each split and class, the hashes up to a limit."""
+    """
+    Where each review goes.
 
-    test_share: float
-    validation_share: float
-    limits: dict[tuple[str, int], int] = field(default_factory=dict)
+    :param splits: int8, a review each: its split's place in ``SPLITS``, or ``UNUSED``.
+    :param shares: of each class, by held-out split: those asked for, or wider ones.
+    """
 
-    def pool(self, key: int) -> str:
-        """The split whose share of the hashes ``key`` falls into."""
-        position = key / WHOLE
-        if position < self.test_share:
-            return "test"
-        return "validation" if position < self.test_share + self.validation_share else "train"
-
-    def split(self, review: Review, taken: set[tuple[int, int]]) -> str | None:
-        """Where ``review`` goes; None when it is in a held-out share and not needed there."""
-        pool = self.pool(review.key)
-        if pool == "train":
-            return pool
-        mark = (review.key, review.sentiment)
-        if review.key > self.limits[pool, review.sentiment] or mark in taken:
-            return None
-        taken.add(mark)
-        return pool
+    splits: np.ndarray
+    shares: dict[str, float]
 
 
 def text_key(text: str, seed: int) -> int:
@@ -104,42 +89,57 @@ def text_key(text: str, seed: int) -> int:
     return int.from_bytes(hashlib.blake2b(f"{seed}\n{plain}".encode(), digest_size=8).digest(), "big")
 
 
-def plan_splits(read: Callable[[], Iterator[Review]], test_share: float, validation_share: float) -> Plan:
+def plan_splits(keys: np.ndarray, sentiments: np.ndarray, shares: dict[str, float]) -> Plan:
     """
-    Go through all reviews and set the limits that make the held-out splits balanced.
+    Share out the reviews: in the held-out splits as many of each class, and no text twice.
 
     Where a class has less than ``FEWEST`` reviews in a held-out share, the shares are widened until it has so many.
 
-    :param read: starts a pass over the reviews.
+    :param keys: the texts' hashes (uint64), a review each.
+    :param sentiments: the reviews' classes (int8).
+    :param shares: what to hold out of each class: ``{"test": 0.1, "validation": 0.05}``.
     :raises BadInput: there are no reviews, or of one class only, or too few of one to hold any out.
     """
-    plan, held_out = Plan(test_share, validation_share), defaultdict(lambda: array("Q"))
-    totals: Counter[int] = Counter()
-    for review in read():
-        totals[review.sentiment] += 1
-        if (pool := plan.pool(review.key)) != "train":
-            held_out[pool, review.sentiment].append(review.key)
+    totals = {int(value): int(count) for value, count in zip(*np.unique(sentiments, return_counts=True), strict=True)}
     if len(totals) < 2:
-        what = f"all {totals.total()} usable reviews are of one class ({next(iter(totals))})" if totals else "no review"
+        what = f"all {len(keys)} usable reviews are of one class ({next(iter(totals))})" if totals else "no review"
         raise BadInput(f"{what}: there is nothing to train on (column Rating)")
-    unique = {(pool, sentiment): np.unique(held_out[pool, sentiment]) for pool in HELD_OUT for sentiment in totals}
-    if min(map(len, unique.values())) < FEWEST:
-        plan, unique = _widened(read(), totals)
+    candidates = _candidates(keys, sentiments, shares)
+    if min(map(len, candidates.values())) < FEWEST:
+        shares = _widened({value: np.unique(keys[sentiments == value]) for value in totals}, totals)
+        candidates = _candidates(keys, sentiments, shares)
+    splits = _pools(keys, shares)
+    splits[splits != SPLITS.index("train")] = UNUSED
+    for (pool, _), rows in candidates.items():
+        smallest = min(len(candidates[pool, sentiment]) for sentiment in totals)
+        splits[rows[:smallest]] = SPLITS.index(pool)
+    return Plan(splits, shares)
+
+
+def _pools(keys: np.ndarray, shares: dict[str, float]) -> np.ndarray:
+    """The split whose share of the hashes each key falls into, by its place in ``SPLITS``."""
+    position = keys / WHOLE
+    ends = [position < shares["test"], position < shares["test"] + shares["validation"]]
+    return np.select(ends, [SPLITS.index("test"), SPLITS.index("validation")], SPLITS.index("train")).astype(np.int8)
+
+
+def _candidates(
+    keys: np.ndarray, sentiments: np.ndarray, shares: dict[str, float]
+) -> dict[tuple[str, int], np.ndarray]:
+    """For each held-out split and class: the first review of each text that falls into its share, by the hash."""
+    pools = _pools(keys, shares)
+    found = {}
     for pool in HELD_OUT:
-        smallest = min(len(unique[pool, sentiment]) for sentiment in totals)
-        for sentiment in totals:
-            plan.limits[pool, sentiment] = int(unique[pool, sentiment][smallest - 1])
-    return plan
+        for sentiment in np.unique(sentiments).tolist():
+            rows = np.flatnonzero((pools == SPLITS.index(pool)) & (sentiments == sentiment))
+            found[pool, sentiment] = rows[np.unique(keys[rows], return_index=True)[1]]
+    return found
 
 
-def _widened(found: Iterator[Review], totals: Counter[int]) -> tuple[Plan, dict[tuple[str, int], np.ndarray]]:
-    """For few reviews: shares that hold ``FEWEST`` of each class, or a quarter of the smallest; and their hashes."""
-    keys = {sentiment: array("Q") for sentiment in totals}
-    for review in found:
-        keys[review.sentiment].append(review.key)
-    unique = {sentiment: np.unique(members) for sentiment, members in keys.items()}
+def _widened(unique: dict[int, np.ndarray], totals: dict[int, int]) -> dict[str, float]:
+    """For few reviews: shares that hold ``FEWEST`` texts of each class, or a quarter of the smallest."""
     fewest = min(FEWEST, min(map(len, unique.values())) // 4)
-    too_few = BadInput(f"too few reviews to hold any out for validation and test: {dict(totals)} by sentiment")
+    too_few = BadInput(f"too few reviews to hold any out for validation and test: {totals} by sentiment")
     if not fewest:
         raise too_few
     test_end = max(members[fewest - 1] for members in unique.values())
@@ -149,7 +149,5 @@ def _widened(found: Iterator[Review], totals: Counter[int]) -> tuple[Plan, dict[
     validation_end = max(members[fewest - 1] for members in after.values())
     if min(members[-1] for members in after.values()) <= validation_end:
         raise too_few
-    test_share, both = (float(np.nextafter(int(end) / WHOLE, 1)) for end in (test_end, validation_end))
-    held_out = {("test", sentiment): members[members <= test_end] for sentiment, members in unique.items()}
-    held_out |= {("validation", s): members[members <= validation_end] for s, members in after.items()}
-    return Plan(test_share, both - test_share), held_out
+    test, both = (float(np.nextafter(int(end) / WHOLE, 1)) for end in (test_end, validation_end))
+    return {"test": test, "validation": both - test}

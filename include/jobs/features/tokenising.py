@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from transformers import PreTrainedTokenizerBase
 
 #: different words to remember at most: bounds the memory, whatever the number of reviews.
@@ -60,10 +61,13 @@ class Words:
 
     def __call__(self, texts: Sequence[str]) -> pa.ListArray:
         """The ids of each text, list<int32>."""
-        split = [text.split(" ") for text in texts]
-        self._learn(set().union(*split))
-        counts = np.fromiter(map(len, split), np.int64, len(split))
-        numbers = np.fromiter(map(self._numbers.__getitem__, chain.from_iterable(split)), np.int64, counts.sum())
+        # Arrow splits the texts and finds the different words; Python sees each of those once a batch.
+        split = pc.split_pattern(pa.array(texts, pa.large_string()), " ")
+        words = split.flatten().dictionary_encode()
+        different = words.dictionary.to_pylist()
+        self._learn(different)
+        numbers = np.fromiter(map(self._numbers.__getitem__, different), np.int64, len(different))[words.indices]
+        counts = np.diff(split.offsets)
         sizes = self._ends[numbers + 1] - self._ends[numbers]
         values = self._ids[ragged(self._ends[numbers], sizes)]
         return self._in_brackets(values, np.add.reduceat(sizes, np.cumsum(counts) - counts))
@@ -77,14 +81,13 @@ class Words:
         ids[ragged(offsets[:-1] + 1, kept)] = values[ragged(np.cumsum(sizes) - sizes, kept)]
         return pa.ListArray.from_arrays(offsets.astype(np.int32), ids)
 
-    def _learn(self, words: set[str]) -> None:
-        new = words - self._numbers.keys()
+    def _learn(self, words: list[str]) -> None:
+        new = [word for word in words if word not in self._numbers]
         if len(self._numbers) + len(new) > MOST_WORDS:
             self._forget()
             new = words
-        found = list(new)
-        ids = [encoding.ids for encoding in self._backend.encode_batch_fast(found, add_special_tokens=False)]
-        self._numbers.update(zip(found, range(len(self._numbers), len(self._numbers) + len(found)), strict=True))
+        ids = [encoding.ids for encoding in self._backend.encode_batch_fast(new, add_special_tokens=False)]
+        self._numbers.update(zip(new, range(len(self._numbers), len(self._numbers) + len(new)), strict=True))
         ends = self._ends[-1] + np.cumsum([len(one) for one in ids], dtype=np.int64)
         self._ends = np.concatenate([self._ends, ends])
         self._ids = np.concatenate([self._ids, np.fromiter(chain.from_iterable(ids), np.int32)])
