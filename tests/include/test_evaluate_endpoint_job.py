@@ -124,7 +124,12 @@ def test_each_kind_of_endpoint_is_asked_in_the_form_it_was_taught(
     assert metrics["macro_f1"] == pytest.approx((2 / 3 + 0 + 2 / 3) / 3)
     assert metrics["per_class"]["1"] == {"precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3), "support": 1.0}
     assert said["reviews"] == 4
-    assert files(tmp_path / "out" / "report") == ["confusion_matrix.png", "evaluation.json", "misclassified.csv"]
+    assert files(tmp_path / "out" / "report") == [
+        "confusion_matrix.png",
+        "evaluation.json",
+        "misclassified.csv",
+        "predictions.csv",
+    ]
     errors = (tmp_path / "out/report/misclassified.csv").read_text().splitlines()
     assert errors[1:] == ["2,0,1,0.75,good enough", "3,0,-1,0.75,so-so"]
 

@@ -27,7 +27,7 @@ def judged(trained: Path, features: Path, tmp_path: Path) -> Path:
 def test_report_picture_and_errors_are_written_and_agree(judged: Path, features: Path, tmp_path: Path) -> None:
     assert run("evaluate", input=judged, output=tmp_path / "out") == 0
     folder = tmp_path / "out" / "report"
-    assert files(folder) == ["confusion_matrix.png", "evaluation.json", "misclassified.csv"]
+    assert files(folder) == ["confusion_matrix.png", "evaluation.json", "misclassified.csv", "predictions.csv"]
     report = json.loads((folder / "evaluation.json").read_text())
     values = {name: figure["value"] for name, figure in report["metrics"].items()}
     matrix = np.array(values["confusion_matrix"])
@@ -38,6 +38,11 @@ def test_report_picture_and_errors_are_written_and_agree(judged: Path, features:
     with open(folder / "misclassified.csv", encoding="utf-8", newline="") as text:
         errors = list(csv.DictReader(text))
     assert len(errors) == matrix.sum() - matrix.trace()
+    with open(folder / "predictions.csv", encoding="utf-8", newline="") as text:
+        predictions = list(csv.DictReader(text))
+    assert [row["review_id"] for row in predictions] == [row["review_id"] for row in split(features, "test")]
+    wrong = {row["review_id"] for row in predictions if row["predicted_label"] != row["sentiment"]}
+    assert wrong == {row["review_id"] for row in errors}
     sureness = [float(row["probability"]) for row in errors]
     assert sureness == sorted(sureness, reverse=True)
     assert all(row["sentiment"] != row["predicted_label"] for row in errors)

@@ -61,6 +61,27 @@ def test_rows_carry_ids_labels_texts_date_and_tokens_as_the_tokenizer_gives_them
     )
 
 
+def test_the_records_for_the_feature_store_are_balanced_in_each_split_and_on_one_line(
+    tmp_path: Path, tiny_bert: Path
+) -> None:
+    endless = review("first, \r\nsecond " * 5_000, 1, index=999)
+    write_csv(
+        tmp_path / "raw" / "r.csv", [*plain_reviews(100), endless, *[review(f"of many {n}", 5) for n in range(200)]]
+    )
+    report = build(tmp_path / "raw", tmp_path / "out", tiny_bert)
+    records = split(tmp_path / "out", "feature_store")
+    assert list(records[0])[-1] == "split_type"
+    for name in SPLITS:
+        own = {tuple(row["input_ids"]) for row in split(tmp_path / "out", name)}
+        stored = [row for row in records if row["split_type"] == name]
+        counts = Counter(row["sentiment"] for row in stored)
+        assert set(counts.values()) == {min(report["splits"][name].values())} and len(counts) == 3
+        assert {tuple(row["input_ids"]) for row in stored} <= own
+    assert len(records) == sum(report["feature_store"].values())
+    assert not any("\n" in row["review_body"] or "," in row["review_body"] for row in records)
+    assert max(len(row["review_body"]) for row in records) == 50_000
+
+
 def test_the_same_reviews_and_seed_give_the_same_splits_another_seed_others(
     made_up: Path, tiny_bert: Path, features: Path, tmp_path: Path
 ) -> None:
@@ -120,7 +141,10 @@ def test_instances_with_copies_of_all_files_share_them_out_without_a_leak(
             run("features", input=tmp_path / "raw", output=tmp_path / "out", config=config, **{"base-model": tiny_bert})
             == 0
         )
-    assert files(tmp_path / "out")[:2] == ["report/report-algo-2.json", "report/report.json"]
+    assert [name for name in files(tmp_path / "out") if "report" in name] == [
+        "report/report-algo-2.json",
+        "report/report.json",
+    ]
     assert [name for name in files(tmp_path / "out") if "test" in name] == [
         "test/part-algo-1.parquet",
         "test/part-algo-2.parquet",
@@ -228,6 +252,7 @@ def test_the_real_reviews_give_the_reference_count_and_600_balanced_test_reviews
     assert report["splits"]["test"] == {"-1": 242, "0": 242, "1": 242}
     assert report["splits"]["validation"] == {"-1": 112, "0": 112, "1": 112}
     assert report["splits"]["train"] == {"-1": 1697, "0": 2080, "1": 12_770}
+    assert report["feature_store"] == {"-1": 2051, "0": 2051, "1": 2051}
     assert report["dropped"] == {"blank Title": 3810, "blank Division Name": 13, "blank Review Text": 1}
 
 

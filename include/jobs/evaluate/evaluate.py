@@ -8,6 +8,7 @@ Reads the model's archive in ``INPUT/model/`` and the Parquet parts in ``INPUT/t
                                          "confusion_matrix": {"value": rows true, columns predicted, -1 0 1},
                                          "per_class": {"value": {sentiment: {precision, recall, f1, support}}}}, ...}
     OUTPUT/report/confusion_matrix.png
+    OUTPUT/report/predictions.csv       review_id, sentiment, predicted_label, probability: all of them
     OUTPUT/report/misclassified.csv     the errors the model was surest of, at most 100
 
 Exit status 2, and one sentence, when the input cannot be used; nothing is written then.

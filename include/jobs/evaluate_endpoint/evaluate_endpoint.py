@@ -11,6 +11,7 @@ the form that its kind of endpoint takes (``--protocol``, see :mod:`protocols`).
                                          "latency_ms": {"p50", "p95", "requests"}, "training_seconds", "model_bytes",
                                          "sagemaker_model", "evaluated_at", "synthetic"}
     OUTPUT/report/confusion_matrix.png
+    OUTPUT/report/predictions.csv       review_id, sentiment, predicted_label, probability: all of them
     OUTPUT/report/misclassified.csv     the errors the model was surest of, at most 100
 
 Latencies are of requests with one review each, from this job's instance, one after the other. ``test_split`` is the

@@ -8,7 +8,11 @@ ratings outside 1-5. Writes, with HOST the instance's name (``algo-1``)::
     OUTPUT/{train,validation,test}/part-HOST.parquet
         review_id string, sentiment int (-1, 0, 1), label_id int (0, 1, 2), input_ids list<int32> (not padded),
         review_body string, date string (ISO 8601, the event time)
-    OUTPUT/report/report.json    {"rows", "dropped": {reason: n}, "splits": {split: {sentiment: n}}, ...};
+    OUTPUT/feature_store/part-HOST.parquet
+        the records for Feature Store: the same columns and split_type ("train", ...), as many of each class in each
+        split; review_body on one line, and cut to what there is room for in a feature
+    OUTPUT/report/report.json    {"rows", "dropped": {reason: n}, "splits": {split: {sentiment: n}},
+                                 "feature_store": {sentiment: n}, ...};
                                  report-HOST.json on all instances but the first
 
 **Splits.** A hash of the text and ``--seed`` places a review, so a text that occurs twice is in one split only, on
@@ -34,7 +38,6 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
@@ -47,7 +50,8 @@ import pyarrow.parquet as pq
 from base_model import load_tokenizer, locate, vocabulary_hash
 from job import processing_parser, run
 from raw_csv import Drops, Row, input_files, read_rows
-from splitting import SPLITS, UNUSED, Plan, Review, Share, plan_splits, text_key, this_share
+from review_body import as_in_the_table
+from splitting import SPLITS, UNUSED, Plan, Review, Share, balanced, plan_splits, text_key, this_share
 from tokenising import token_ids
 from transformers import PreTrainedTokenizerBase
 
@@ -56,6 +60,9 @@ COLUMNS = (TEXT, RATING)
 BATCH = 2048
 #: batches that go into one row group of a split.
 ROW_GROUP = 4
+
+#: letters of a text at most: Feature Store takes 358,400 bytes a feature.
+LONGEST_FEATURE = 50_000
 
 SCHEMA = pa.schema(
     [
@@ -67,6 +74,8 @@ SCHEMA = pa.schema(
         ("date", pa.string()),
     ]
 )
+STORE = "feature_store"
+STORE_SCHEMA = SCHEMA.append(pa.field("split_type", pa.string()))
 
 
 def reviews(files: Sequence[Path], seed: int, share: Share, drops: Drops) -> Iterator[Review]:
@@ -130,6 +139,10 @@ class Spool:
                 writing.result()
         self.writer.close()
 
+    def placing(self) -> tuple[np.ndarray, np.ndarray]:
+        """The hashes of all texts, and their sentiments."""
+        return np.array(self.keys, np.uint64), np.array(self.sentiments, np.int8)
+
     def batches(self) -> Iterator[pa.Table]:
         """The reviews in the order in which they came, some batches at a time."""
         with pa.memory_map(str(self.path)) as source, pa.ipc.open_file(source) as reader:
@@ -138,26 +151,53 @@ class Spool:
                 yield pa.Table.from_batches([reader.get_batch(number) for number in several])
 
 
-def write_splits(spool: Spool, plan: Plan, folder: Path, host: str, metadata: dict[str, str]) -> dict[str, Any]:
-    """Write each split's Parquet file; the reviews of each by sentiment, and how many tokens in all."""
-    counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
-    tokens = begin = 0
-    with ExitStack() as files:
-        writers = {}
-        for split in SPLITS:
-            (folder / split).mkdir(parents=True)
-            path = folder / split / f"part-{host}.parquet"
-            writers[split] = files.enter_context(pq.ParquetWriter(path, SCHEMA.with_metadata(metadata)))
-        for table in spool.batches():
-            places = plan.splits[begin : begin + len(table)]
-            begin += len(table)
-            for number, split in enumerate(SPLITS):
-                own = table.take(np.flatnonzero(places == number)).replace_schema_metadata(metadata)
-                if len(own):
-                    writers[split].write_table(own)
-                    counts[split].update(map(str, own["sentiment"].to_pylist()))
-                    tokens += pc.sum(pc.list_value_length(own["input_ids"])).as_py()
-    return {"splits": {split: dict(sorted(found.items())) for split, found in counts.items()}, "tokens": tokens}
+class Writers:
+    """A Parquet file for each split, and one for Feature Store; what went into them."""
+
+    def __init__(self, folder: Path, host: str, metadata: dict[str, str]) -> None:
+        self.metadata = metadata
+        self.counts: dict[str, Counter[str]] = {name: Counter() for name in (*SPLITS, STORE)}
+        self.tokens = 0
+        self.files = {}
+        for name in self.counts:
+            (folder / name).mkdir(parents=True)
+            schema = (STORE_SCHEMA if name == STORE else SCHEMA).with_metadata(metadata)
+            self.files[name] = pq.ParquetWriter(folder / name / f"part-{host}.parquet", schema)
+
+    def write(self, table: pa.Table, splits: np.ndarray, stored: np.ndarray) -> None:
+        """Write reviews, given the split of each, and whether it goes to Feature Store."""
+        for number, split in enumerate(SPLITS):
+            own = table.filter(splits == number)
+            self.tokens += pc.sum(pc.list_value_length(own["input_ids"])).as_py() or 0
+            self._add(split, own)
+        kept, names = table.filter(stored), np.array(SPLITS)[splits[stored]]
+        bodies = [as_in_the_table(text)[:LONGEST_FEATURE] for text in kept["review_body"].to_pylist()]
+        place = SCHEMA.get_field_index("review_body")
+        kept = kept.set_column(place, SCHEMA.field(place), pa.array(bodies, pa.string()))
+        self._add(STORE, kept.append_column("split_type", pa.array(names, pa.string())))
+
+    def _add(self, name: str, table: pa.Table) -> None:
+        if len(table):
+            self.files[name].write_table(table.replace_schema_metadata(self.metadata))
+            self.counts[name].update(map(str, table["sentiment"].to_pylist()))
+
+    def close(self) -> None:
+        """Finish the files."""
+        for file in self.files.values():
+            file.close()
+
+
+def write_splits(spool: Spool, plan: Plan, writers: Writers) -> dict[str, Any]:
+    """Write every review to its place; the reviews of each file by sentiment, and the tokens of the splits."""
+    stored = balanced(plan, *spool.placing())
+    begin = 0
+    for table in spool.batches():
+        here = slice(begin, begin + len(table))
+        writers.write(table, plan.splits[here], stored[here])
+        begin = here.stop
+    writers.close()
+    counts = {name: dict(sorted(found.items())) for name, found in writers.counts.items()}
+    return {"splits": {split: counts[split] for split in SPLITS}, STORE: counts[STORE], "tokens": writers.tokens}
 
 
 def build(options: argparse.Namespace) -> dict[str, Any]:
@@ -174,16 +214,16 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
         drops = Drops()
         spool = Spool(scratch / "reviews.arrow", tokenizer, length, options.date)
         spool.fill(reviews(files, options.seed, share, drops))
-        keys, sentiments = np.array(spool.keys, np.uint64), np.array(spool.sentiments, np.int8)
-        plan = plan_splits(keys, sentiments, {"test": options.test_share, "validation": options.validation_share})
+        shares = {"test": options.test_share, "validation": options.validation_share}
+        plan = plan_splits(*spool.placing(), shares)
         written = scratch / "written"
         report = {
-            "rows": len(keys),
+            "rows": len(plan.splits),
             "dropped": dict(drops.counts),
             "first_dropped": drops.first,
             "held_out_unused": int((plan.splits == UNUSED).sum()),
             "shares": {split: round(share, 4) for split, share in plan.shares.items()},
-            **write_splits(spool, plan, written, share.host, metadata),
+            **write_splits(spool, plan, Writers(written, share.host, metadata)),
             **metadata,
             "max_seq_length": length,
             "seed": options.seed,

@@ -116,6 +116,21 @@ def plan_splits(keys: np.ndarray, sentiments: np.ndarray, shares: dict[str, floa
     return Plan(splits, shares)
 
 
+def balanced(plan: Plan, keys: np.ndarray, sentiments: np.ndarray) -> np.ndarray:
+    """
+    Which of the placed reviews to keep for as many of each class in every split; those with the least hashes.
+
+    :param keys: the texts' hashes, and ``sentiments`` the classes, as for :func:`plan_splits`.
+    """
+    kept = np.zeros(len(keys), bool)
+    for number in range(len(SPLITS)):
+        rows = [np.flatnonzero((plan.splits == number) & (sentiments == value)) for value in np.unique(sentiments)]
+        smallest = min(map(len, rows))
+        for own in rows:
+            kept[own[np.argsort(keys[own], kind="stable")[:smallest]]] = True
+    return kept
+
+
 def _pools(keys: np.ndarray, shares: dict[str, float]) -> np.ndarray:
     """The split whose share of the hashes each key falls into, by its place in ``SPLITS``."""
     position = keys / WHOLE

@@ -60,6 +60,15 @@ def measure(true: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
     return {"metrics": {name: {"value": value} for name, value in values.items()}, "reviews": len(true)}
 
 
+def write_predictions(reviews: pa.Table, answers: Sequence[Answer], path: Path) -> None:
+    """Every prediction, by review: what two models are compared by."""
+    columns = reviews.select(["review_id", "sentiment"]).to_pydict().values()
+    with path.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text)
+        writer.writerow(["review_id", "sentiment", "predicted_label", "probability"])
+        writer.writerows((*row, *answer) for *row, answer in zip(*columns, answers, strict=True))
+
+
 def write_errors(reviews: pa.Table, answers: Sequence[Answer], path: Path) -> None:
     """The wrong predictions, the surest first."""
     rows = zip(reviews.to_pylist(), answers, strict=True)
@@ -74,11 +83,12 @@ def write_errors(reviews: pa.Table, answers: Sequence[Answer], path: Path) -> No
 
 def write_judgement(folder: Path, report: dict[str, Any], reviews: pa.Table, answers: Sequence[Answer]) -> None:
     """
-    Write ``evaluation.json``, ``confusion_matrix.png`` and ``misclassified.csv`` into ``folder``.
+    Write ``evaluation.json``, ``confusion_matrix.png``, ``predictions.csv`` and ``misclassified.csv`` into ``folder``.
 
     :param report: what :func:`measure` gives, with ``synthetic``; the JSON file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "evaluation.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     draw_confusion_matrix(report, folder / "confusion_matrix.png")
+    write_predictions(reviews, answers, folder / "predictions.csv")
     write_errors(reviews, answers, folder / "misclassified.csv")
