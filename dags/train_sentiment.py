@@ -1,63 +1,53 @@
 """
-### Train, judge and deploy the sentiment model
+### Train, judge and deploy the sentiment model, whenever there is something to learn
 
-Turns the raw reviews into features, fine-tunes the classifier and evaluates it on a test split that training never
-sees. Only a model that reaches `min_accuracy` is put behind the `sentiment` endpoint; below it the run ends green,
-says why in `accurate_enough`, and leaves the endpoint as it was. The deployed model is judged once more, through its
-endpoint: that is under `reports/models/fine-tuned/` and updates the Asset `evaluations`, which sets off `leader_board`.
+Runs when `ingest_reviews` has updated the Asset `reviews`, when people have labelled reviews (`human_labels`), and by
+the clock (`REVIEWS_RETRAINING_CRON`). Where data, code and settings are those of the last training, nothing is trained,
+unless `force` is on.
 
-Runs whenever `ingest_reviews` has updated the Asset `reviews`.
+The features go into the Feature Store too, where Athena counts them, and training reads its splits from S3 or from
+there. The new model, the challenger, is judged on a test split that training never sees, and must reach `min_accuracy`.
+The champion, the latest approved version, is judged on the same reviews: it is replaced only by a challenger that is
+better by more than `margin`, and not by chance (McNemar's test). Every challenger becomes a version in the model
+registry; the run of a rejected one ends green, says why in `judge`, and leaves the endpoint as it was.
+
+An approved version is put behind the `sentiment` endpoint and judged once more, through it: that is under
+`reports/models/fine-tuned/` and updates the Asset `evaluations`, which sets off `leader_board`.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param, chain, task
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param, TriggerRule, chain, task
 
 from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator
 from amazon_ml.operators.model import ModelOperator
-from amazon_ml.operators.processing import ProcessingJobOperator
+from amazon_ml.operators.model_package import RegisterModelOperator
 from amazon_ml.operators.training import TrainingJobOperator
-from include.assets import EVALUATIONS, REVIEWS, SENTIMENT_MODEL
-from include.evaluation import evaluate_endpoint
+from include import feature_store, registry
+from include.assets import EVALUATIONS, HUMAN_LABELS, REVIEWS, SENTIMENT_MODEL
+from include.evaluation import evaluate, evaluate_endpoint
+from include.params import hyperparameters, retraining_params, training_params
+from include.retraining import has_champion, judge, look, properties, replace_champion, worth_training
 from include.settings import settings
-from include.tasks import SYNTHETIC, features, find_reviews, task_defaults
-
-BALANCING = ["oversample", "undersample", "class_weights", "none"]
-SMOKE_REVIEWS = ["I love this product!", "OK, but not great.", "This is not the right product."]
+from include.tasks import SMOKE_REVIEWS, SYNTHETIC, features, find_reviews, task_defaults
 
 with DAG(
     dag_id="train_sentiment",
-    description="Features, fine-tuning, evaluation, accuracy gate and deployment of the review sentiment model",
+    description="Features, fine-tuning, evaluation, comparison with the champion, registration and deployment",
     doc_md=__doc__,
-    schedule=REVIEWS,
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable(settings.retraining_cron, timezone="UTC"), assets=REVIEWS | HUMAN_LABELS
+    ),
+    catchup=False,
     max_active_runs=1,
-    dagrun_timeout=timedelta(hours=6),
+    dagrun_timeout=timedelta(days=2),
     default_args=task_defaults(execution_timeout=timedelta(hours=3)),
     params={
-        "base_model": Param(
-            settings.base_model,
-            type="string",
-            minLength=1,
-            title="Base model",
-            description="A Hugging Face model name, such as roberta-base, or an S3 prefix in Hugging Face layout.",
-        ),
-        "epochs": Param(settings.epochs, type="integer", minimum=1, maximum=20, title="Epochs"),
-        "learning_rate": Param(1e-4, type="number", exclusiveMinimum=0, maximum=1e-2, title="Learning rate"),
-        "train_batch_size": Param(32, type="integer", minimum=1, maximum=1024, title="Batch size"),
-        "balance": Param("oversample", type="string", enum=BALANCING, title="Balancing of the training split"),
-        "max_epoch_rows": Param(
-            settings.max_epoch_rows,
-            type="integer",
-            minimum=0,
-            title="Reviews an epoch",
-            description="Oversampling takes at most so many reviews an epoch; 0 sets no limit.",
-        ),
-        "seed": Param(42, type="integer", minimum=0, title="Seed"),
-        "min_accuracy": Param(
-            settings.min_accuracy, type="number", minimum=0, maximum=1, title="Deploy from this test accuracy"
-        ),
+        **training_params(),
+        **retraining_params(),
+        "require_approval": registry.REQUIRE_APPROVAL,
         "keep_endpoint": Param(
             True,
             type="boolean",
@@ -68,48 +58,55 @@ with DAG(
     tags=["part-2", "training", "endpoint"],
 ) as dag:
     found = find_reviews()
-    splits = features("{{ params.base_model }}")
+
+    known = task(look)()
+    new = task.short_circuit(ignore_downstream_trigger_rules=True)(worth_training)(known)
+    splits = features("{{ params.base_model }}", store=True)
+
+    group = feature_store.feature_group()
+    stored = feature_store.ingest(splits)
+    counted = feature_store.check_store(splits, group)
+    source, unloads, channels = feature_store.choose_source(splits)
 
     train = TrainingJobOperator(
         task_id="train",
         job=settings.training_job("train"),
-        channels={"train": splits.outputs["train"], "validation": splits.outputs["validation"]},
-        hyperparameters={
-            "base_model": "{{ params.base_model }}",
-            "epochs": "{{ params.epochs }}",
-            "learning_rate": "{{ params.learning_rate }}",
-            "train_batch_size": "{{ params.train_batch_size }}",
-            "balance": "{{ params.balance }}",
-            "max_epoch_rows": "{{ params.max_epoch_rows }}",
-            "seed": "{{ params.seed }}",
-            "max_seq_length": settings.max_seq_length,
-        },
+        channels=channels,
+        hyperparameters=hyperparameters(),
         timeout=timedelta(hours=3),
         metric_regexes={"validation:loss": r"val_loss: ([0-9.]+)", "validation:accuracy": r"val_acc: ([0-9.]+)"},
+        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
     )
 
-    evaluate = ProcessingJobOperator(
-        task_id="evaluate",
-        job=settings.processing_job("evaluate"),
-        inputs={"model": train.model_data, "test": splits.outputs["test"]},
-        outputs=["report"],
-        arguments={"synthetic": SYNTHETIC},
-        result="report/evaluation.json",
+    challenger = evaluate("evaluate", train.model_data, splits.outputs["test"])
+
+    old = task.short_circuit(ignore_downstream_trigger_rules=False)(has_champion)(known)
+    champion_data = "{{ ti.xcom_pull(task_ids='look')['champion']['model_data'] }}"
+    champion = evaluate("evaluate_champion", champion_data, splits.outputs["test"])
+
+    verdict = task(trigger_rule=TriggerRule.NONE_FAILED)(judge)(
+        challenger.outputs["report"],
+        # The task may be skipped, and then has none.
+        "{{ ti.xcom_pull(task_ids='evaluate_champion', key='output_report') or '' }}",
+    )
+    register = RegisterModelOperator(
+        task_id="register",
+        group_name=settings.model_group,
+        image_uri=settings.inference_image,
+        model_data=train.model_data,
+        metrics={"ModelQuality": f"{challenger.outputs['report']}evaluation.json"},
+        properties=properties(),
+        approval_status="{{ 'PendingManualApproval' if ti.xcom_pull(task_ids='judge')['replace'] else 'Rejected' }}",
+        description="{{ ti.xcom_pull(task_ids='judge')['reason'] }}",
     )
 
-    @task.short_circuit(ignore_downstream_trigger_rules=True)
-    def accurate_enough(evaluation: dict, params: dict | None = None) -> bool:
-        """Whether the model may be deployed: its test accuracy against ``min_accuracy``."""
-        accuracy = evaluation["metrics"]["accuracy"]["value"]
-        if accuracy >= params["min_accuracy"]:
-            print(f"Test accuracy {accuracy:.4f} reaches {params['min_accuracy']:.4f}: deploying")
-            return True
-        print(f"NOT DEPLOYED: test accuracy {accuracy:.4f} is below min_accuracy {params['min_accuracy']:.4f}")
-        return False
-
-    model = ModelOperator(
-        task_id="model", image_uri=settings.inference_image, role_arn=settings.role_arn, model_data=train.model_data
+    better = task.short_circuit(ignore_downstream_trigger_rules=True)(replace_champion)(verdict)
+    who_approves, approve = registry.approval(
+        version="{{ ti.xcom_pull(task_ids='register')['arn'] }}",
+        body="{{ ti.xcom_pull(task_ids='register')['arn'] }}: {{ ti.xcom_pull(task_ids='judge')['reason'] }}",
     )
+    latest = registry.latest_approved(settings.model_group)
+    model = ModelOperator(task_id="model", role_arn=settings.role_arn, containers=latest)
     deploy = EndpointOperator(
         task_id="deploy",
         endpoint_name=settings.endpoint_name,
@@ -131,14 +128,13 @@ with DAG(
         synthetic=SYNTHETIC,
         outlets=[EVALUATIONS],
     )
+    delete_endpoint = DeleteEndpointOperator(
+        task_id="delete_endpoint", endpoint_name=settings.endpoint_name, keep="{{ params.keep_endpoint }}"
+    )
 
-    @task.short_circuit
-    def endpoint_unwanted(params: dict | None = None) -> bool:
-        """Whether this run takes its endpoint down again."""
-        return not params["keep_endpoint"]
-
-    delete_endpoint = DeleteEndpointOperator(task_id="delete_endpoint", endpoint_name=settings.endpoint_name)
-
-    gate = accurate_enough(evaluate.result)
-    chain(found, splits, train, evaluate, gate, model, deploy, smoke, evaluate_deployed)
-    chain(evaluate_deployed, endpoint_unwanted(), delete_endpoint)
+    chain(found, known, new, splits, source, train, challenger, verdict, register)
+    chain(splits, group, stored, counted, unloads, train)
+    chain(source, unloads)
+    chain(challenger, old, champion, verdict)
+    chain(register, better, who_approves)
+    chain(approve, latest, model, deploy, smoke, evaluate_deployed, delete_endpoint)

@@ -14,3 +14,7 @@ BALANCED_REVIEWS = Asset(name="balanced_reviews", uri=settings.uri("data", "bala
 EVALUATIONS = Asset(name="evaluations", uri=settings.uri("reports", "models/"), group="sentiment")
 #: The model that the ``sentiment`` endpoint serves.
 SENTIMENT_MODEL = Asset(name="sentiment_model", uri=settings.uri("models", "sentiment/"), group="sentiment")
+#: The features of one run, counted in the Feature Store.
+FEATURES = Asset(name="features", uri=settings.uri("feature_store"), group="sentiment")
+#: What people said of reviews that the model was not sure of.
+HUMAN_LABELS = Asset(name="human_labels", uri=settings.uri("data", "human_labels/"), group="sentiment")

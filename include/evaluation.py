@@ -6,9 +6,27 @@ from typing import Any
 
 from amazon_ml.operators.processing import ProcessingJobOperator
 from include.settings import settings
+from include.tasks import SYNTHETIC
 
 #: where the leader board looks: a folder for each model.
 EVALUATIONS_FOLDER = settings.uri("reports", "models")
+
+
+def evaluate(task_id: str, model_data: Any, test: Any) -> ProcessingJobOperator:
+    """
+    The task that judges a model archive by the test split, as an endpoint would serve it.
+
+    :param model_data: S3 URI of ``model.tar.gz``.
+    :param test: S3 URI of the features job's test split.
+    """
+    return ProcessingJobOperator(
+        task_id=task_id,
+        job=settings.processing_job("evaluate"),
+        inputs={"model": model_data, "test": test},
+        outputs=["report"],
+        arguments={"synthetic": SYNTHETIC},
+        result="report/evaluation.json",
+    )
 
 
 def evaluate_endpoint(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import random
 import tempfile
@@ -60,3 +61,14 @@ def keep_sample(file: Path, rows: int, seed: int) -> int:
     with open(file, "w", newline="", encoding="utf-8") as lines:
         csv.writer(lines).writerows([header, *(all_rows[index] for index in chosen)])
     return len(chosen)
+
+
+def version(uri: str) -> str:
+    """A digest of names and contents of the objects under an S3 prefix. ValueError where there are none."""
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    found = sorted((each["Key"], each["ETag"]) for each in S3Hook().iter_file_metadata(prefix, bucket))
+    if not found:
+        raise ValueError(f"there is nothing in {uri}")
+    return hashlib.sha256(repr(found).encode()).hexdigest()[:16]

@@ -31,6 +31,9 @@ class Settings:
     role_arn: str
     database: str
     endpoint_name: str
+    feature_group: str
+    model_group: str
+    retraining_cron: str
     base_model: str
     max_seq_length: int
     training_image: str
@@ -56,6 +59,9 @@ class Settings:
             role_arn=get("SAGEMAKER_ROLE_ARN", "arn:aws:iam::123456789012:role/SageMakerExecutionRole"),
             database=get("REVIEWS_DATABASE", "reviews"),
             endpoint_name=get("REVIEWS_ENDPOINT", "sentiment"),
+            feature_group=get("REVIEWS_FEATURE_GROUP", "reviews"),
+            model_group=get("REVIEWS_MODEL_GROUP", "sentiment"),
+            retraining_cron=get("REVIEWS_RETRAINING_CRON", "0 3 * * 1"),
             base_model=get("REVIEWS_BASE_MODEL", "sentence-transformers/all-MiniLM-L6-v2"),
             max_seq_length=int(get("REVIEWS_MAX_SEQ_LENGTH", "128")),
             training_image=get("SAGEMAKER_TRAINING_IMAGE", _TRAINING.format(region=region)),

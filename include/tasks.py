@@ -14,6 +14,10 @@ from include.settings import settings
 #: whether the reviews are made up, for the arguments of a DAG that has :func:`find_reviews`: every report and every
 #: chart then says so.
 SYNTHETIC = "{{ ti.xcom_pull(task_ids='find_reviews')['synthetic'] }}"
+#: event time of a run's features, the same in all tries.
+EVENT_TIME = "{{ (dag_run.logical_date or dag_run.run_after).strftime('%Y-%m-%dT%H:%M:%SZ') }}"
+#: what a deployed model is asked first: one of each sentiment.
+SMOKE_REVIEWS = ["I love this product!", "OK, but not great.", "This is not the right product."]
 
 
 def task_defaults(*, execution_timeout: timedelta) -> dict[str, Any]:
@@ -31,19 +35,20 @@ def find_reviews() -> Any:
     return task(task_id="find_reviews")(origin)(settings.uri("data", "origin.json"))
 
 
-def features(base_model: str = settings.base_model) -> ProcessingJobOperator:
+def features(base_model: str = settings.base_model, *, store: bool = False) -> ProcessingJobOperator:
     """
     The task that makes the three splits.
 
     In every DAG the same reviews and the same shares, and so the same test split: models can be compared by it.
 
     :param base_model: whose tokenizer makes the ids.
+    :param store: whether the output ``feature_store`` is wanted too.
     """
     return ProcessingJobOperator(
         task_id="features",
         job=settings.processing_job("features"),
         inputs={"raw": settings.uri("data", "raw/")},
-        outputs=["train", "validation", "test", "report"],
-        arguments={"base-model": base_model, "max-seq-length": settings.max_seq_length},
+        outputs=["train", "validation", "test", "report", *(["feature_store"] if store else [])],
+        arguments={"base-model": base_model, "max-seq-length": settings.max_seq_length, "date": EVENT_TIME},
         result="report/report.json",
     )

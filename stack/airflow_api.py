@@ -73,6 +73,11 @@ class AirflowApi:
         """One DAG run."""
         return dict(self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}"))
 
+    def successful_runs(self, dag_id: str) -> list[str]:
+        """The ids of the last hundred runs that succeeded, the newest first."""
+        parameters: dict[str, Any] = {"state": "success", "order_by": "-start_date", "limit": 100}
+        return [run["dag_run_id"] for run in self.call("GET", f"/dags/{dag_id}/dagRuns", params=parameters)["dag_runs"]]
+
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """The task instances of a run."""
         answer = self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 100})

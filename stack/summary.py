@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stack.airflow_api import AirflowApi
-from stack.layout import ROOT, Stack
+from stack.layout import ROOT, Stack, StackError
 
 INGEST = "ingest_reviews"
 TRAIN = "train_sentiment"
@@ -20,10 +20,15 @@ LABELS = {-1: "negative", 0: "neutral", 1: "positive"}
 
 
 def collect(stack: Stack, api: AirflowApi, *, ingest_run: str, train_run: str) -> dict[str, Any]:
-    """The summary of the two runs; copies the charts to ``.local/demo/``."""
+    """
+    The summary of the two runs; copies the charts to ``.local/demo/``.
+
+    Where nothing had changed and so nothing was trained, figures and predictions are of the last run that trained.
+    """
+    trained_run = _trained(api, train_run)
     results = {
         **_results(api, INGEST, ingest_run, ["upload_raw", "transform", "charts"]),
-        **_results(api, TRAIN, train_run, ["features", "train", "evaluate", "deploy", "smoke"]),
+        **_results(api, TRAIN, trained_run, ["features", "train", "evaluate", "judge", "deploy", "smoke"]),
     }
     counts = results["charts"]["result"]
     metrics = results["evaluate"]["result"]["metrics"]
@@ -38,13 +43,15 @@ def collect(stack: Stack, api: AirflowApi, *, ingest_run: str, train_run: str) -
         "test_accuracy": metrics["accuracy"]["value"],
         "macro_f1": metrics["macro_f1"]["value"],
         "confusion_matrix": metrics["confusion_matrix"]["value"],
+        "trained": trained_run == train_run,
         "deployed": results["deploy"] is not None,
+        "verdict": results["judge"]["reason"],
         "endpoint": results["deploy"]["name"] if results["deploy"] else None,
         "predictions": results["smoke"]["predictions"] if results["smoke"] else [],
         "makespan_s": round(_end(api, TRAIN, train_run) - _start(api, INGEST, ingest_run), 1),
-        "seconds_in_jobs": round(_seconds_in_jobs(results), 1),
+        "seconds_in_jobs": round(_seconds_in_jobs(results, trained=trained_run == train_run), 1),
         "charts": [str(path) for path in charts],
-        "runs": {INGEST: ingest_run, TRAIN: train_run},
+        "runs": {INGEST: ingest_run, TRAIN: trained_run},
     }
 
 
@@ -52,9 +59,18 @@ def _results(api: AirflowApi, dag_id: str, run_id: str, tasks: list[str]) -> dic
     return {task: api.xcom(dag_id, run_id, task) for task in tasks}
 
 
-def _seconds_in_jobs(results: dict[str, Any]) -> float:
-    processing = sum(results[task]["seconds"] for task in ("transform", "charts", "features", "evaluate"))
-    return float(processing + results["train"]["billable_seconds"])
+def _trained(api: AirflowApi, train_run: str) -> str:
+    """This run, or, where it found nothing changed, the last one before it that has trained a model."""
+    for run_id in [train_run, *api.successful_runs(TRAIN)]:
+        if api.xcom(TRAIN, run_id, "judge") is not None:
+            return run_id
+    raise StackError(f"{TRAIN} {train_run} found nothing changed, and no run of it that trained is on record")
+
+
+def _seconds_in_jobs(results: dict[str, Any], *, trained: bool) -> float:
+    jobs = ("transform", "charts", *(("features", "evaluate") if trained else ()))
+    training = results["train"]["billable_seconds"] if trained else 0
+    return float(sum(results[task]["seconds"] for task in jobs) + training)
 
 
 def _start(api: AirflowApi, dag_id: str, run_id: str) -> float:
@@ -110,13 +126,14 @@ def show(summary: dict[str, Any], stack: Stack, api: AirflowApi, console: Consol
     console.print(f"Test        accuracy {accuracy:.4f}, macro F1 {f1:.4f}\n")
     console.print(_confusion(summary["confusion_matrix"]))
     console.print()
+    if not summary["trained"]:
+        console.print("Nothing has changed since the last training: figures and predictions are of its model")
+    console.print(f"Verdict     {summary['verdict']}")
     if summary["deployed"]:
         console.print(f"Endpoint    {summary['endpoint']}")
         console.print(_predictions(summary["predictions"]))
     else:
-        console.print(
-            "[yellow]Not deployed: the test accuracy is below min_accuracy; see train_sentiment.accurate_enough"
-        )
+        console.print("[yellow]Not deployed: see train_sentiment.judge")
     console.print(f"\nTime        {summary['makespan_s']:.0f} s, of which {summary['seconds_in_jobs']:.0f} s in jobs")
     for chart in summary["charts"]:
         console.print(f"Chart       {_short(chart)}", soft_wrap=True)

@@ -111,16 +111,40 @@ def _imported_by_the_provider() -> set[str]:
         (
             "train_sentiment",
             {
-                "find_reviews": {"features"},
-                "features": {"train", "evaluate", "evaluate_endpoint"},
-                "train": {"evaluate", "model", "evaluate_endpoint"},
-                "evaluate": {"accurate_enough"},
-                "accurate_enough": {"model"},
+                "find_reviews": {"look"},
+                "look": {"worth_training", "has_champion"},
+                "worth_training": {"features"},
+                "features": {
+                    "feature_group",
+                    "ingest",
+                    "check_store",
+                    "features_from",
+                    "evaluate",
+                    "evaluate_champion",
+                    "evaluate_endpoint",
+                },
+                "feature_group": {"ingest", "check_store"},
+                "ingest": {"check_store"},
+                "check_store": {"unload_train", "unload_validation"},
+                "features_from": {"unload_train", "unload_validation", "train"},
+                "unload_train": {"train"},
+                "unload_validation": {"train"},
+                "train": {"evaluate", "register", "evaluate_endpoint"},
+                "evaluate": {"has_champion", "judge"},
+                "has_champion": {"evaluate_champion"},
+                "evaluate_champion": {"judge"},
+                "judge": {"register", "replace_champion"},
+                "register": {"replace_champion"},
+                "replace_champion": {"who_approves"},
+                "who_approves": {"ask", "approve"},
+                "ask": {"approve", "reject"},
+                "reject": set(),
+                "approve": {"latest_approved"},
+                "latest_approved": {"model"},
                 "model": {"deploy", "evaluate_endpoint"},
                 "deploy": {"smoke"},
                 "smoke": {"evaluate_endpoint"},
-                "evaluate_endpoint": {"endpoint_unwanted"},
-                "endpoint_unwanted": {"delete_endpoint"},
+                "evaluate_endpoint": {"delete_endpoint"},
                 "delete_endpoint": set(),
             },
         ),
@@ -132,11 +156,14 @@ def test_structure(dagbag: Any, dag_id: str, edges: dict[str, set[str]]) -> None
         assert dag.get_task(task_id).downstream_task_ids == downstream, task_id
 
 
-def test_training_waits_for_reviews(dagbag: Any) -> None:
-    from include.assets import REVIEWS
+def test_training_waits_for_reviews_labels_and_the_clock(dagbag: Any) -> None:
+    from include.assets import HUMAN_LABELS, REVIEWS
+    from include.settings import settings
 
     assert REVIEWS in dagbag.dags["ingest_reviews"].get_task("check_counts").outlets
-    assert dagbag.dags["train_sentiment"].timetable.asset_condition == REVIEWS
+    timetable = dagbag.dags["train_sentiment"].timetable
+    assert timetable.asset_condition == REVIEWS | HUMAN_LABELS
+    assert timetable.timetable.expression == settings.retraining_cron
 
 
 def test_nothing_in_the_house_asks_where_it_runs() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,3 +63,19 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def api(stack: Stack) -> AirflowApi:
     return AirflowApi(stack)
+
+
+@pytest.fixture(scope="session")
+def client(stack: Stack) -> Callable[[str], Any]:
+    """boto3 clients of the stack's localaws, by service."""
+    import boto3
+
+    keys = configparser.ConfigParser()
+    keys.read(stack.home / "credentials")
+    given: dict[str, Any] = {
+        "endpoint_url": stack.localaws_url,
+        "region_name": "us-east-1",
+        "aws_access_key_id": keys["default"]["aws_access_key_id"],
+        "aws_secret_access_key": keys["default"]["aws_secret_access_key"],
+    }
+    return lambda service: boto3.client(service, **given)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -62,18 +64,42 @@ def test_one_run_starts_each_job_once(outcome: tuple[dict, str], stack: Stack, a
             assert [other for other in names if other.startswith(name)] == [name]
 
 
-def test_below_the_gate_nothing_is_deployed_and_the_run_says_why(
-    outcome: tuple[dict, str], api: AirflowApi, stack: Stack
+def test_a_backfill_of_three_intervals_finds_nothing_changed_and_trains_nothing(
+    outcome: tuple[dict, str], api: AirflowApi
 ) -> None:
-    before = api.xcom("train_sentiment", outcome[0]["runs"]["train_sentiment"], "deploy")
-    api.trigger("train_sentiment", "below_the_gate", {"min_accuracy": 1.0})
+    three_mondays = {"from_date": "2026-11-01T00:00:00Z", "to_date": "2026-11-17T00:00:00Z"}
+    api.call("POST", "/backfills", json={"dag_id": "train_sentiment", "max_active_runs": 3, **three_mondays})
+    runs = api.call("GET", "/dags/train_sentiment/dagRuns", params={"run_type": "backfill"})["dag_runs"]
+    assert len(runs) == 3
+    for run_id in (run["dag_run_id"] for run in runs):
+        states = wait(api, "train_sentiment", run_id)
+        assert {states[task] for task in ("run", "look", "worth_training")} == {"success"}
+        assert {states[task] for task in ("features", "train", "register", "deploy")} == {"skipped"}
+        asked = next(t for t in api.tasks("train_sentiment", run_id) if t["task_id"] == "worth_training")
+        assert "NOTHING CHANGED" in api.log("train_sentiment", run_id, asked)
+
+
+def test_a_challenger_below_the_gate_from_the_feature_store_is_compared_registered_as_rejected_and_not_deployed(
+    outcome: tuple[dict, str], api: AirflowApi, client: Callable[[str], Any]
+) -> None:
+    sagemaker = client("sagemaker")
+    before = sagemaker.describe_endpoint(EndpointName="sentiment")
+    conf = {"min_accuracy": 1.0, "force": True, "features_from": "feature_store"}
+    api.trigger("train_sentiment", "below_the_gate", conf)
     states = wait(api, "train_sentiment", "below_the_gate")
-    assert states["run"] == "success"
-    assert states["accurate_enough"] == "success"
-    assert {states[task] for task in ("model", "deploy", "smoke", "delete_endpoint")} == {"skipped"}
-    gate = next(t for t in api.tasks("train_sentiment", "below_the_gate") if t["task_id"] == "accurate_enough")
-    assert "NOT DEPLOYED" in api.log("train_sentiment", "below_the_gate", gate)
-    assert before["name"] == "sentiment"
+    assert {states[task] for task in ("run", "unload_train", "evaluate_champion", "register")} == {"success"}
+    assert {states[task] for task in ("approve", "model", "deploy", "smoke", "delete_endpoint")} == {"skipped"}
+    verdict = api.xcom("train_sentiment", "below_the_gate", "judge")
+    # The champion is judged anew on the same reviews, and does as well as when it was the challenger.
+    assert verdict["champion_accuracy"] == outcome[0]["test_accuracy"]
+    judged = next(t for t in api.tasks("train_sentiment", "below_the_gate") if t["task_id"] == "judge")
+    assert f"NOT DEPLOYED: {verdict['reason']}" in api.log("train_sentiment", "below_the_gate", judged)
+    version = api.xcom("train_sentiment", "below_the_gate", "register")
+    package = sagemaker.describe_model_package(ModelPackageName=version["arn"])
+    assert package["ModelApprovalStatus"] == "Rejected" and package["ModelPackageDescription"] == verdict["reason"]
+    after = sagemaker.describe_endpoint(EndpointName="sentiment")
+    assert after["EndpointConfigName"] == before["EndpointConfigName"]
+    assert after["LastModifiedTime"] == before["LastModifiedTime"]
 
 
 def test_a_source_that_does_not_exist_fails_with_its_name(stack: Stack, api: AirflowApi) -> None:

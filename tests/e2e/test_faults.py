@@ -6,7 +6,6 @@ All runs go through the same faults at the same time: their jobs work until the 
 
 from __future__ import annotations
 
-import configparser
 import os
 import signal
 import time
@@ -112,19 +111,9 @@ def kill(stack: Stack, name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def sagemaker(stack: Stack) -> Any:
-    import boto3
-
-    keys = configparser.ConfigParser()
-    keys.read(stack.home / "credentials")
-    given: dict[str, Any] = {
-        "endpoint_url": stack.localaws_url,
-        "region_name": "us-east-1",
-        "aws_access_key_id": keys["default"]["aws_access_key_id"],
-        "aws_secret_access_key": keys["default"]["aws_secret_access_key"],
-    }
-    boto3.client("s3", **given).create_bucket(Bucket="faults")
-    return boto3.client("sagemaker", **given)
+def sagemaker(client: Callable[[str], Any]) -> Any:
+    client("s3").create_bucket(Bucket="faults")
+    return client("sagemaker")
 
 
 @pytest.fixture(scope="module")

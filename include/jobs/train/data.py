@@ -69,15 +69,16 @@ class Examples:
 
 def read_split(folder: Path, longest: int, vocabulary: str | None = None) -> Examples:
     """
-    All Parquet parts of a split.
+    All Parquet parts of a split: the features job's, or those that Athena unloads from the Feature Store.
 
     :param longest: tokens a review at most.
     :param vocabulary: the hash of the base model's vocabulary, which the features must have been made with.
     :raises BadInput: no part, a part that is no such file, or one made for another base model.
     """
-    parts = sorted(folder.glob("*.parquet"))
+    # What Athena unloads has names without an ending.
+    parts = sorted(path for path in folder.glob("[!._]*") if path.is_file())
     if not parts:
-        raise BadInput(f"channel {folder.name}: there is no .parquet file in {folder}")
+        raise BadInput(f"channel {folder.name}: there is no Parquet file in {folder}")
     tables = [_read_part(part, vocabulary) for part in parts]
     table = pa.concat_tables(tables).combine_chunks()
     if not len(table):

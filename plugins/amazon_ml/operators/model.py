@@ -26,7 +26,8 @@ class ModelOperator(SageMakerOperator):
     :param model_data: S3 URI of ``model.tar.gz``. Templated.
     :param environment: variables in the container. Templated.
     :param containers: in place of these three, one or more that hand on to one another, each ``{"image", "model_data",
-        "environment"}``. Templated.
+        "environment"}``, or one ``{"model_package", "environment"}``: a version of the model registry, by its ARN.
+        Templated.
 
     .. seealso:: CreateModel in the SageMaker API reference.
     """
@@ -84,12 +85,17 @@ class ModelOperator(SageMakerOperator):
             answer = self.hook.describe("Model", name) or {}
             self.log.info("Model %s is there already", name)
         self.note_console("Model", name)
+        self.note_data([container["ModelDataUrl"] for container in containers if "ModelDataUrl" in container], [])
         context["ti"].xcom_push(key="model_name", value=name)
         return {"name": name, "arn": answer["ModelArn"]}
 
 
-def _container(image: str, model_data: Any, environment: Mapping[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {"Image": image, "ModelDataUrl": str(model_data)}
+def _container(
+    image: str = "", model_data: Any = "", environment: Mapping[str, Any] | None = None, model_package: str = ""
+) -> dict[str, Any]:
+    made: dict[str, Any] = (
+        {"ModelPackageName": model_package} if model_package else {"Image": image, "ModelDataUrl": str(model_data)}
+    )
     if environment:
         made["Environment"] = {name: str(value) for name, value in environment.items()}
     return made

@@ -1,0 +1,144 @@
+"""The features in SageMaker Feature Store: put there, counted there by Athena, and read from there for training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import XComArg, task
+
+from amazon_ml.operators.athena import AthenaQueryOperator
+from amazon_ml.operators.feature_group import FeatureGroupOperator, FeatureIngestOperator
+from amazon_ml.operators.processing import ProcessingJobOperator
+from include.assets import FEATURES
+from include.settings import settings
+from include.tasks import EVENT_TIME
+
+#: of the records: https://docs.aws.amazon.com/sagemaker/latest/dg/feature-store-quotas.html has the limits.
+SCHEMA = {
+    "review_id": "String",
+    "date": "String",
+    "sentiment": "String",
+    "label_id": "String",
+    "input_ids": "String",
+    "review_body": "String",
+    "split_type": "String",
+}
+# A folder of this run's own: UNLOAD wants an empty one.
+ANSWERS = settings.uri("athena", "{{ run_id | replace(':', '') | replace('+', '_') }}")
+#: what training reads; the test split is for the evaluation, and always in S3.
+LEARNED = ("train", "validation")
+#: the records of one run, each as it was written last.
+LATEST = """
+    SELECT *, row_number() OVER (
+        PARTITION BY review_id ORDER BY api_invocation_time DESC, write_time DESC
+    ) AS place
+    FROM "{table}" WHERE "date" = '{date}'
+"""
+
+
+def feature_group() -> FeatureGroupOperator:
+    """The task that sees to the feature group."""
+    return FeatureGroupOperator(
+        task_id="feature_group",
+        name=settings.feature_group,
+        features=SCHEMA,
+        identifier="review_id",
+        event_time="date",
+        role_arn=settings.role_arn,
+        offline_s3_uri=settings.uri("feature_store"),
+        description="Reviews as token ids, as many of each sentiment, in three splits",
+    )
+
+
+def ingest(splits: ProcessingJobOperator) -> FeatureIngestOperator:
+    """The task that puts the records of the features job into the group."""
+    return FeatureIngestOperator(
+        task_id="ingest", feature_group=settings.feature_group, source=splits.outputs["feature_store"]
+    )
+
+
+def check_store(splits: ProcessingJobOperator, group: FeatureGroupOperator) -> XComArg:
+    """The task that waits until Athena counts as many records of each sentiment as the features job has written."""
+    waits = task.sensor(
+        task_id="check_store",
+        poke_interval=3,
+        exponential_backoff=True,
+        max_wait=timedelta(minutes=2),
+        # AWS writes the offline store within 15 minutes.
+        timeout=timedelta(minutes=40).total_seconds(),
+        mode="reschedule",
+        outlets=[FEATURES],
+    )
+    counted: XComArg = waits(stored)(splits.result, group.output, EVENT_TIME, f"{ANSWERS}/check_store/")
+    return counted
+
+
+def stored(report: Mapping[str, Any], group: Mapping[str, str], date: str, answers: str) -> bool:
+    """Whether the offline store has what the features job wrote for it; says how far it is."""
+    expected = {sentiment: int(count) for sentiment, count in report["feature_store"].items()}
+    latest = LATEST.format(table=group["table"], date=date)
+    query = f"SELECT sentiment, count(*) FROM ({latest}) WHERE place = 1 AND NOT is_deleted GROUP BY sentiment"  # noqa: S608
+    found = {sentiment: int(count) for sentiment, count in _rows(query, group["database"], answers)}
+    print(f"Athena counts {json.dumps(found, sort_keys=True)} records by sentiment of {json.dumps(expected)}")
+    return found == expected
+
+
+def choose_source(splits: ProcessingJobOperator) -> tuple[XComArg, list[AthenaQueryOperator], dict[str, str]]:
+    """
+    The tasks by which the run's param ``features_from`` takes effect, and the channels of the training job.
+
+    Returns the branch, to stand before the training and the other tasks; those tasks, which come after the check of
+    the store and before the training; and channel -> S3 URI, templates.
+    """
+
+    @task.branch
+    def features_from(params: dict | None = None) -> str | list[str]:
+        """Where the training job reads its splits: S3 files, or what Athena finds in the Feature Store."""
+        return [f"unload_{split}" for split in LEARNED] if params["features_from"] == "feature_store" else "train"
+
+    channels = {}
+    for split in LEARNED:
+        file = f"ti.xcom_pull(task_ids='{splits.task_id}', key='output_{split}')"
+        stored = f"{{% else %}}{unloaded(split)}{{% endif %}}"
+        channels[split] = f"{{% if params.features_from == 's3' %}}{{{{ {file} }}}}{stored}"
+    return features_from(), [unload(split) for split in LEARNED], channels
+
+
+def unload(split: str) -> AthenaQueryOperator:
+    """The task that has Athena write one split of this run's records as Parquet, for the training job to read."""
+    group = "ti.xcom_pull(task_ids='feature_group')"
+    latest = LATEST.format(table=f"{{{{ {group}['table'] }}}}", date=EVENT_TIME)
+    return AthenaQueryOperator(
+        task_id=f"unload_{split}",
+        query=f"""
+            UNLOAD (
+                SELECT CAST(label_id AS integer) AS label_id,
+                       transform(split(input_ids, ' '), token -> CAST(token AS integer)) AS input_ids
+                FROM ({latest}) WHERE place = 1 AND NOT is_deleted AND split_type = '{split}'
+                ORDER BY review_id
+            ) TO '{unloaded(split)}' WITH (format = 'PARQUET')
+        """,  # noqa: S608 (nothing in it comes from people)
+        database=f"{{{{ {group}['database'] }}}}",
+        output_location=f"{ANSWERS}/unload_{split}/",
+    )
+
+
+def unloaded(split: str) -> str:
+    """S3 prefix of what :func:`unload` writes."""
+    return f"{ANSWERS}/{split}/"
+
+
+def _rows(query: str, database: str, answers: str) -> list[list[str]]:
+    """The answer to a query that gives few rows. :raises RuntimeError: it failed."""
+    from airflow.providers.amazon.aws.hooks.athena import AthenaHook
+
+    hook = AthenaHook()
+    found = hook.run_query(query, {"Database": database}, {"OutputLocation": answers})
+    state = hook.poll_query_status(found, sleep_time=1)
+    if state != "SUCCEEDED":
+        raise RuntimeError(f"Athena query {found} {state}: {hook.get_state_change_reason(found)}")
+    _, *rows = hook.get_query_results(found)["ResultSet"]["Rows"]
+    return [[value.get("VarCharValue", "") for value in row["Data"]] for row in rows]

@@ -1,0 +1,79 @@
+"""Params of several DAGs, for their trigger forms: how the sentiment model is trained, and from when it may go on."""
+
+from __future__ import annotations
+
+from airflow.sdk import Param
+
+from include.settings import settings
+
+BALANCING = ["oversample", "undersample", "class_weights", "none"]
+
+
+def training_params() -> dict[str, Param]:
+    """The hyperparameters of ``include/jobs/train``, and the gate behind the evaluation."""
+    return {
+        "base_model": Param(
+            settings.base_model,
+            type="string",
+            minLength=1,
+            title="Base model",
+            description="A Hugging Face model name, such as roberta-base, or an S3 prefix in Hugging Face layout.",
+        ),
+        "epochs": Param(settings.epochs, type="integer", minimum=1, maximum=20, title="Epochs"),
+        "learning_rate": Param(1e-4, type="number", exclusiveMinimum=0, maximum=1e-2, title="Learning rate"),
+        "train_batch_size": Param(32, type="integer", minimum=1, maximum=1024, title="Batch size"),
+        "balance": Param("oversample", type="string", enum=BALANCING, title="Balancing of the training split"),
+        "max_epoch_rows": Param(
+            settings.max_epoch_rows,
+            type="integer",
+            minimum=0,
+            title="Reviews an epoch",
+            description="Oversampling takes at most so many reviews an epoch; 0 sets no limit.",
+        ),
+        "seed": Param(42, type="integer", minimum=0, title="Seed"),
+        "min_accuracy": Param(
+            settings.min_accuracy, type="number", minimum=0, maximum=1, title="Deploy from this test accuracy"
+        ),
+    }
+
+
+def hyperparameters() -> dict[str, str | int]:
+    """The training job's hyperparameters, from the run's :func:`training_params`."""
+    names = ("base_model", "epochs", "learning_rate", "train_batch_size", "balance", "max_epoch_rows", "seed")
+    return {**{name: f"{{{{ params.{name} }}}}" for name in names}, "max_seq_length": settings.max_seq_length}
+
+
+def retraining_params() -> dict[str, Param]:
+    """What is trained on, and when a new model takes the old one's place."""
+    return {
+        "features_from": Param(
+            "s3",
+            type="string",
+            enum=["s3", "feature_store"],
+            title="Read the splits from",
+            description="s3: all rows, as the features job wrote them. feature_store: those of the Feature Store, as "
+            "many of each class, by an Athena query.",
+        ),
+        "margin": Param(
+            0.0,
+            type="number",
+            minimum=0,
+            maximum=1,
+            title="Margin",
+            description="The champion is replaced by a model whose test accuracy is higher by more than this.",
+        ),
+        "max_p_value": Param(
+            0.05,
+            type="number",
+            minimum=0,
+            maximum=1,
+            title="Largest p-value",
+            description="Of McNemar's test between the two models; 1: a better model need not be surely better.",
+        ),
+        "force": Param(
+            False,
+            type="boolean",
+            title="Force",
+            description="On: train though nothing has changed, and replace the champion though it may be better.",
+        ),
+    }

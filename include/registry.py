@@ -1,0 +1,91 @@
+"""From a version in the model registry to one that may be deployed: who approves it, and which is the latest."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.hitl import HITLBranchOperator
+from airflow.sdk import Param, TriggerRule, chain, task
+
+from amazon_ml.operators.model_package import ApproveModelOperator
+
+if TYPE_CHECKING:
+    from amazon_ml.hooks.sagemaker import SageMakerJobHook
+
+#: to choose approved versions by, see :func:`newest`.
+APPROVED = {"ModelApprovalStatus": "Approved"}
+#: for the trigger forms of the DAGs that use :func:`approval`.
+REQUIRE_APPROVAL = Param(
+    False,
+    type="boolean",
+    title="Ask a person",
+    description="On: the version is deployed only after somebody has approved it, under Required Actions.",
+)
+
+
+def approval(version: Any, body: str) -> tuple[Any, ApproveModelOperator]:
+    """
+    The tasks that approve a version: by a person where the run's param ``require_approval`` is on, else by themselves.
+
+    Returns the first of them and ``approve``, after which the version is approved. Who is not asked has nothing to
+    reject; who does not answer within a day has rejected.
+
+    :param version: the version's ARN; an XComArg or a template.
+    :param body: what the person is told, in Markdown; a template.
+    """
+
+    @task.branch
+    def who_approves(params: dict | None = None) -> str:
+        """A person where the run asks for one, else nobody: the model has reached the gate."""
+        return "ask" if params["require_approval"] else "approve"
+
+    ask = HITLBranchOperator(
+        task_id="ask",
+        subject="Deploy this version of the sentiment model?",
+        body=body,
+        options=["Approve", "Reject"],
+        options_mapping={"Approve": "approve", "Reject": "reject"},
+        # Nobody's answer is no approval.
+        defaults="Reject",
+        response_timeout=timedelta(days=1),
+    )
+    because = "Airflow run {{ run_id }}"
+    approve = ApproveModelOperator(
+        task_id="approve",
+        model_package_arn=version,
+        reason=because,
+        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+    )
+    reject = ApproveModelOperator(task_id="reject", model_package_arn=version, status="Rejected", reason=because)
+    first = who_approves()
+    chain(first, [ask, approve])
+    chain(ask, [approve, reject])
+    return first, approve
+
+
+def latest_approved(group: str) -> Any:
+    """The task that finds the newest approved version of a group, as the container of a model."""
+
+    @task(task_id="latest_approved")
+    def latest() -> list[dict]:
+        """The newest approved version of the group, as a model's container."""
+        from amazon_ml.hooks.sagemaker import SageMakerJobHook
+
+        found = newest(SageMakerJobHook(), group, **APPROVED)
+        if found is None:
+            raise ValueError(f"no version of {group} is approved")
+        print(f"Version {found['ModelPackageVersion']} is the latest approved one of {group}")
+        return [{"model_package": found["ModelPackageArn"]}]
+
+    return latest()
+
+
+def newest(hook: SageMakerJobHook, group: str, **chosen: str) -> dict[str, Any] | None:
+    """The newest version of a group; None without one, or without the group."""
+    if hook.describe("ModelPackageGroup", group) is None:
+        return None
+    asked = {"SortBy": "CreationTime", "SortOrder": "Descending", **chosen}
+    found = hook.call("list_model_packages", ModelPackageGroupName=group, MaxResults=1, **asked)
+    arns = [each["ModelPackageArn"] for each in found["ModelPackageSummaryList"]]
+    return hook.call("describe_model_package", ModelPackageName=arns[0]) if arns else None
