@@ -47,7 +47,13 @@ def main() -> None:
 def arguments(folder: Path, options: argparse.Namespace) -> list[str]:
     features = folder / "features"
     places = {"train": features / "train", "validation": features / "test", "checkpoints": folder / "checkpoints"}
-    given = {**places, "base_model": MODEL, "epochs": options.epochs, "max_epoch_rows": options.rows}
+    given = {
+        **places,
+        "base_model": MODEL,
+        "epochs": options.epochs,
+        "balance": "oversample",
+        "max_epoch_rows": options.rows,
+    }
     return [str(word) for key, value in given.items() for word in (f"--{key}", value)]
 
 

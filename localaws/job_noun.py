@@ -10,9 +10,13 @@ from localaws.context import Context
 from localaws.errors import ResourceInUse, ValidationException
 from localaws.jobs import control
 from localaws.jobs.folder import TERMINAL
+from localaws.lineage import jobs as lineage
 from localaws.services import tags
 
 Record = dict[str, Any]
+
+#: every kind of job that there is.
+ALL: list[JobNoun] = []
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,9 @@ class JobNoun:
     prefix: str
     members: Callable[[Record], Record]
 
+    def __post_init__(self) -> None:
+        ALL.append(self)
+
     def name(self, record: Mapping[str, Any]) -> str:
         """The job's name."""
         return str(record[f"{self.prefix}Name"])
@@ -39,14 +46,16 @@ class JobNoun:
 
     def begin(self, record: Record, given: list[dict[str, str]], ctx: Context, taken: str) -> None:
         """
-        Keep the record and its tags, and start the supervisor.
+        Keep the record, its tags and its lineage, and start the supervisor.
 
         :raises ResourceInUse: with the text ``taken``: a job of that name is there.
+        :raises ResourceNotFound: its ExperimentConfig names what is not there.
         """
         with ctx.store.transaction():
             if not ctx.store.insert(self.kind, self.name(record), record):
                 raise ResourceInUse(taken)
             tags.put(ctx, record[f"{self.prefix}Arn"], given)
+            lineage.begun(self.kind, record, ctx)
         control.start(ctx, self._job(record))
 
     def refresh(self, record: Record, ctx: Context) -> Record:
@@ -58,7 +67,9 @@ class JobNoun:
             return record
         members = self.members(status)
         if status["Status"] in TERMINAL:
-            ctx.store.update(self.kind, self.name(record), lambda stored: stored.update(members))
+            with ctx.store.transaction():
+                ctx.store.update(self.kind, self.name(record), lambda stored: stored.update(members))
+                lineage.ended(self.kind, {**record, **members}, ctx)
         return {**record, **members}
 
     def all(self, ctx: Context) -> list[Record]:

@@ -7,7 +7,6 @@ import os
 import random
 import secrets
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from localaws import images
 from localaws.context import Context
-from localaws.endpoints import staging
+from localaws.endpoints import container, staging
 from localaws.endpoints.logs import LogShipper
 from localaws.endpoints.plan import Plan, VariantPlan
 from localaws.endpoints.process import Process
@@ -31,8 +30,6 @@ log = logging.getLogger(__name__)
 PATIENCE = 30.0
 #: seconds that requests under way have before their instance is ended anyway: a model has 60 to answer.
 DRAIN = 65.0
-
-_ROOT = Path(__file__).parents[2]
 
 
 class DeploymentFailed(Exception):
@@ -269,16 +266,9 @@ class Deployment:
         hub.prepare(self._ctx.home)
         settings = environment.child(self._ctx.home, self._ctx.endpoint_url, self._ctx.region)
         settings.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // instances)))
-        settings |= {
-            "SAGEMAKER_REGION": self._ctx.region,
-            "SM_MODEL_DIR": "/opt/ml/model",
-            **plan.environment,
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), plan.environment.get("PYTHONPATH")])),
-        }
-        arguments = ["--image", image.repository, "--base", sandbox.ML_ROOT, "--worker", folder.name]
-        arguments += ["--socket", str(socket_path(folder)), "--silence", str(SILENCE)]
+        settings |= container.variables(self._ctx.region, plan.environment)
         return sandbox.launch(
-            [sys.executable, "-m", str(image.serving), *arguments],
+            container.command(image, folder.name, socket_path(folder), SILENCE),
             settings,
             ml_root=root,
             cwd="/opt/ml/model",

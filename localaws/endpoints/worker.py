@@ -53,6 +53,7 @@ class Worker:
     :param url: the address of AWS that the process is given: with another one it is of no use to us.
     :param startup_timeout: seconds until it must be healthy.
     :param on_change: called when :attr:`healthy` changes.
+    :param log: where its output is appended; its folder's own file unless given.
     """
 
     def __init__(
@@ -63,10 +64,11 @@ class Worker:
         url: str,
         startup_timeout: float,
         on_change: Callable[[], None],
+        log: Path | None = None,
     ) -> None:
         self.id = folder.name
         self.folder = folder
-        self.log = folder / "log"
+        self.log = log or folder / "log"
         #: requests under way; the deployment's lock guards it.
         self.outstanding = 0
         self.healthy = False

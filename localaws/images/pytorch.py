@@ -25,6 +25,10 @@ class ConfigurationError(Exception):
     """The job asks for what cannot be run; the text becomes the job's FailureReason."""
 
 
+#: how the names of hyperparameters that are not the script's begin.
+_PLATFORM = ("sagemaker_", "_tuning_objective_metric")
+
+
 @dataclass(frozen=True)
 class Settings:
     """
@@ -32,7 +36,7 @@ class Settings:
 
     :param root: ``/opt/ml``, or the folder that stands for it.
     :param hyperparameters: the script's own, decoded.
-    :param platform: those whose names begin with ``sagemaker_``, decoded.
+    :param platform: those that the platform adds, decoded: ``sagemaker_...``, and a tuning job's objective.
     """
 
     root: Path
@@ -50,8 +54,8 @@ class Settings:
         }
         return cls(
             root,
-            {key: value for key, value in parameters.items() if not key.startswith("sagemaker_")},
-            {key: value for key, value in parameters.items() if key.startswith("sagemaker_")},
+            {key: value for key, value in parameters.items() if not key.startswith(_PLATFORM)},
+            {key: value for key, value in parameters.items() if key.startswith(_PLATFORM)},
             json.loads((config / "inputdataconfig.json").read_text()),
             json.loads((config / "resourceconfig.json").read_text()),
         )

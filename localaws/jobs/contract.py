@@ -15,9 +15,11 @@ import localaws
 from localaws.images import Image
 from localaws.jobs import environment, sandbox
 from localaws.jobs.aws import Aws
+from localaws.jobs.failure import excerpt
 from localaws.jobs.folder import JobFolder
 from localaws.jobs.mirror import Mirror
 from localaws.jobs.processes import MARK
+from localaws.jobs.progress import shorten
 from localaws.jobs.staging import Source
 
 #: the folder to import localaws from, for the modules that play an image.
@@ -94,6 +96,13 @@ class Contract(ABC):
     def sources(self) -> Sequence[Source]:
         """The data to bring before the processes start."""
 
+    def arrange(self, host: str) -> None:  # noqa: B027 - most kinds have nothing to do here
+        """
+        Lay out what was brought from S3.
+
+        :raises DataError: it cannot be laid out.
+        """
+
     def code_folders(self) -> Sequence[str]:
         """Where sources lie that are to be rewritten where ``/opt/ml`` cannot be had."""
         return ()
@@ -137,6 +146,16 @@ class Contract(ABC):
 
         :raises DataError: it cannot be uploaded.
         """
+
+    def reason(self, host: str, exit_code: int, lines: Sequence[str]) -> str:
+        """
+        FailureReason where a host's process failed.
+
+        :param lines: the last of its log.
+        """
+        text = self.read(host, "output/failure") or excerpt(lines)
+        tail = f", exit code: {exit_code}"
+        return f"AlgorithmError: {shorten(text, len(tail) + 20)}{tail}"
 
     @property
     def home(self) -> Path:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import localaws
+from localaws import steering
 from localaws.context import Context
 from localaws.jobs import processes
 from localaws.jobs.folder import TERMINAL, JobFolder
@@ -152,8 +153,13 @@ def _supervise(folder: JobFolder) -> None:
             )
     finally:
         os.close(lock)
-    # Without a wait an ended supervisor would stay as a zombie of the server.
-    threading.Thread(target=process.wait, name=f"wait-{folder.path.name}", daemon=True).start()
+    threading.Thread(target=_wait, args=(process,), name=f"wait-{folder.path.name}", daemon=True).start()
+
+
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    """Take leave of a supervisor, which would else stay as a zombie, and let what consists of jobs go on at once."""
+    process.wait()
+    steering.poke()
 
 
 def _bury(folder: JobFolder, status: dict[str, Any] | None) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from localaws.images import Image, UnknownImage, hub, resolve
 from localaws.jobs import processes, sandbox
 from localaws.jobs.aws import Aws, ServerAway
 from localaws.jobs.contract import Contract, Outcome
-from localaws.jobs.failure import excerpt
 from localaws.jobs.folder import JobFolder
 from localaws.jobs.instance import Instance
 from localaws.jobs.logs import HostLog
@@ -34,6 +33,7 @@ from localaws.jobs.progress import Progress, shorten
 from localaws.jobs.shipping import Shipper
 from localaws.jobs.staging import DataError, download
 from localaws.jobs.training import Training
+from localaws.jobs.transform import Transform
 
 #: seconds between looks for a request to stop and for the deadline; the end of a process is noticed at once.
 _LOOK_S = 0.2
@@ -43,6 +43,7 @@ _DRAIN_S = 10
 CONTRACTS: dict[str, Callable[[JobFolder, dict[str, Any]], Contract]] = {
     "training-job": Training,
     "processing-job": Processing,
+    "transform-job": Transform,
 }
 
 
@@ -110,6 +111,7 @@ class Supervisor:
                 ml = self._folder.ml(host)
                 download(self._aws, source, ml, host=number, hosts=len(contract.hosts))
         for host in contract.hosts:
+            contract.arrange(host)
             for path in contract.code_folders():
                 ml = self._folder.ml(host)
                 sandbox.rewrite_sources(ml / path.removeprefix("/opt/ml/"), ml)
@@ -184,9 +186,8 @@ class Supervisor:
         failed = [instance for instance in self._instances if instance.exit_code]
         failed.sort(key=lambda instance: instance.exit_code in (128 + signal.SIGTERM, 128 + signal.SIGKILL))
         first = failed[0]
-        text = self._contract.read(first.host, "output/failure") or excerpt(first.log.last_lines())
-        tail = f", exit code: {first.exit_code}"
-        return Outcome("Failed", "Failed", f"AlgorithmError: {shorten(text, len(tail) + 20)}{tail}")
+        reason = self._contract.reason(first.host, first.exit_code or 0, first.log.last_lines())
+        return Outcome("Failed", "Failed", reason)
 
     def _upload(self, mirroring: Mirroring, outcome: Outcome) -> dict[str, Any]:
         try:

@@ -9,6 +9,7 @@ from localaws.context import Context
 from localaws.endpoints.fleet import KIND, fleet
 from localaws.endpoints.plan import Plan
 from localaws.errors import NotImplementedByLocalAws, ValidationException
+from localaws.lineage import deployments
 from localaws.services import endpoint_config, model, tags
 from localaws.services.registry import Service
 
@@ -52,6 +53,7 @@ def create_endpoint(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
         if not ctx.store.insert(KIND, name, record):
             raise ValidationException(f'Cannot create already existing endpoint "{record["EndpointArn"]}".')
         tags.put(ctx, record["EndpointArn"], request.get("Tags", []))
+        _note(ctx, record, request["EndpointConfigName"])
     fleet(ctx).deploy(name)
     return {"EndpointArn": record["EndpointArn"]}
 
@@ -92,6 +94,7 @@ def update_endpoint(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
         if retained and "DesiredInstanceCount" not in excluded:
             chosen = chosen.changed({}, {variant.name: variant.count for variant in now})
         _begin(ctx, record, chosen)
+        _note(ctx, record, config)
 
     _update(ctx, name, change)
     fleet(ctx).deploy(name)
@@ -134,6 +137,7 @@ def update_endpoint_weights_and_capacities(request: dict[str, Any], ctx: Context
 def delete_endpoint(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Begin to take it out of service; its config and its models stay."""
     name = request["EndpointName"]
+    deployments.settle(ctx)
 
     def change(record: dict[str, Any]) -> None:
         _must_be_settled(record)
@@ -163,9 +167,18 @@ def _values(wanted: dict[str, dict[str, Any]], member: str) -> dict[str, Any]:
 
 
 def _plan(ctx: Context, config_name: str) -> Plan:
+    return Plan.of(endpoint_config.find(ctx, config_name), _models(ctx, config_name))
+
+
+def _models(ctx: Context, config_name: str) -> dict[str, dict[str, Any]]:
     config = endpoint_config.find(ctx, config_name)
     names = {variant["ModelName"] for variant in config["ProductionVariants"]}
-    return Plan.of(config, {name: model.find(ctx, name) for name in names})
+    return {name: model.find(ctx, name) for name in names}
+
+
+def _note(ctx: Context, record: dict[str, Any], config_name: str) -> None:
+    """Note in the lineage what the endpoint is about to serve."""
+    deployments.deploying(record, config_name, _models(ctx, config_name).values(), ctx)
 
 
 def _update(ctx: Context, name: str, change: Any) -> None:

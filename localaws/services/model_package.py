@@ -8,6 +8,7 @@ from typing import Any
 from localaws import listing
 from localaws.context import Context
 from localaws.errors import ConflictException, NotImplementedByLocalAws, ValidationException
+from localaws.lineage import packages
 from localaws.services import model_package_group, tags
 from localaws.services.registry import Service
 from localaws.store import dumps
@@ -120,6 +121,8 @@ def _insert(request: dict[str, Any], ctx: Context) -> str:
     if not ctx.store.insert(KIND, name, record):
         raise ConflictException(f"Model Package already exists: {arn}")
     tags.put(ctx, arn, request.get("Tags", []))
+    group = record.get("ModelPackageGroupName")
+    packages.registered(record, ctx.store.get(model_package_group.KIND, group) if group else None, ctx)
     return arn
 
 
@@ -157,6 +160,8 @@ def update_model_package(request: dict[str, Any], ctx: Context) -> dict[str, Any
         _add_specifications(record, request.get("AdditionalInferenceSpecificationsToAdd", []))
         record["LastModifiedTime"] = ctx.now()
         ctx.store.put(KIND, _key(record), record)
+        if "ModelApprovalStatus" in request:
+            packages.decided(record, ctx)
     return {"ModelPackageArn": record["ModelPackageArn"]}
 
 

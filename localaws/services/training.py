@@ -58,7 +58,7 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
     :raises ResourceInUse: the name is taken.
     :raises ValidationException: the request cannot be done by any container.
     """
-    _check(request)
+    check(request)
     request = _with_metrics(request)
     name = request["TrainingJobName"]
     arn = ctx.arn("sagemaker", f"training-job/{name}")
@@ -125,8 +125,12 @@ def resume(ctx: Context) -> None:
     JOBS.all(ctx)
 
 
-def _check(request: dict[str, Any]) -> None:
-    """What the operation's model cannot say."""
+def check(request: dict[str, Any]) -> None:
+    """
+    What the operation's model cannot say.
+
+    :raises ValidationException: the request cannot be done by any container.
+    """
     algorithm = request["AlgorithmSpecification"]
     if "TrainingImage" not in algorithm:
         raise NotImplementedByLocalAws("AlgorithmName is not implemented by localaws: give a TrainingImage.")

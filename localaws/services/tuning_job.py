@@ -1,0 +1,200 @@
+"""SageMaker hyperparameter tuning jobs. Their children are ordinary training jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from localaws import listing, steering
+from localaws.context import Context
+from localaws.errors import ResourceInUse, ResourceNotFound, ValidationException
+from localaws.jobs.folder import TERMINAL
+from localaws.services import tags
+from localaws.services.registry import Service
+from localaws.tuning import definition, machine, trials
+
+tuning_job = Service("sagemaker", noun="hyper-parameter-tuning-job")
+
+Record = dict[str, Any]
+
+KIND = machine.KIND
+
+_NAME, _STATUS = "HyperParameterTuningJobName", "HyperParameterTuningJobStatus"
+
+steering.register(steering.Course(KIND, _NAME, _STATUS, machine.advance, machine.fail))
+
+
+class TuningNoun:
+    """What a service that starts tuning jobs does with one, as :class:`localaws.job_noun.JobNoun` has it for jobs."""
+
+    kind = KIND
+    prefix = "HyperParameterTuningJob"
+
+    @staticmethod
+    def name(record: Record) -> str:
+        """The job's name."""
+        return str(record[_NAME])
+
+    @staticmethod
+    def status(record: Record) -> str:
+        """The job's status."""
+        return str(record[_STATUS])
+
+    def refresh(self, record: Record, ctx: Context) -> Record:
+        """The record as it is now."""
+        return ctx.store.get(KIND, self.name(record)) or record
+
+    def stop(self, record: Record, ctx: Context) -> None:
+        """
+        Ask a job to stop, and with it the training jobs that run.
+
+        :raises ValidationException: it has ended.
+        """
+
+        def change(stored: Record) -> None:
+            if self.status(stored) in TERMINAL:
+                raise ValidationException(_rejected(stored))
+            stored |= {_STATUS: "Stopping", "LastModifiedTime": ctx.now()}
+
+        ctx.store.update(KIND, self.name(record), change)
+        steering.poke()
+
+
+#: what there is to do with any tuning job.
+JOBS = TuningNoun()
+
+
+@tuning_job.operation
+def create_hyper_parameter_tuning_job(request: Record, ctx: Context) -> Record:
+    """Start a job of the strategy Random, Grid or Bayesian; what goes wrong later is in FailureReason."""
+    return {"HyperParameterTuningJobArn": begin(request, ctx)["HyperParameterTuningJobArn"]}
+
+
+def begin(request: Record, ctx: Context, **members: Any) -> Record:
+    """
+    Start a tuning job for another service; the record.
+
+    :param members: further members of the Describe answer.
+    :raises ResourceInUse: the name is taken.
+    :raises ValidationException: the request contradicts itself, or no container could do it.
+    :raises NotImplementedByLocalAws: it asks for what is not here.
+    """
+    what = definition.of(request, ctx)
+    name = request[_NAME]
+    arn = ctx.arn("sagemaker", f"hyper-parameter-tuning-job/{name}")
+    now = ctx.now()
+    record = {
+        **{key: value for key, value in request.items() if key != "Tags"},
+        **members,
+        "TrainingJobDefinition": definition.with_metric(request),
+        "HyperParameterTuningJobArn": arn,
+        _STATUS: "InProgress",
+        "CreationTime": now,
+        "LastModifiedTime": now,
+        **trials.counters([]),
+        "_Definition": what,
+        "_Trials": [],
+    }
+    with ctx.store.transaction():
+        if not ctx.store.insert(KIND, name, record):
+            raise ResourceInUse(
+                "Hyperparameter tuning job names must be unique within an AWS account and region, and a job with this "
+                f"name already exists ({arn})"
+            )
+        tags.put(ctx, arn, request.get("Tags", []))
+    steering.poke()
+    return record
+
+
+def find(name: str, ctx: Context) -> Record:
+    """
+    The record of a job.
+
+    :raises ResourceNotFound: there is none.
+    """
+    record = ctx.store.get(KIND, name)
+    if record is None:
+        raise ResourceNotFound(
+            f"Amazon SageMaker can't find a tuning job with the name {name}. Review the job name and try your request "
+            "again."
+        )
+    return record
+
+
+@tuning_job.operation
+def describe_hyper_parameter_tuning_job(request: Record, ctx: Context) -> Record:
+    """The job, its counters and the best training job so far."""
+    return find(request[_NAME], ctx)
+
+
+@tuning_job.operation
+def list_hyper_parameter_tuning_jobs(request: Record, ctx: Context) -> Record:
+    """Jobs by name, status and time."""
+    chosen = listing.select(ctx.store.all(KIND), request, name=_NAME, status=_STATUS)
+    found, more = listing.page(chosen, request)
+    return {"HyperParameterTuningJobSummaries": [_summary(record) for record in found], **more}
+
+
+@tuning_job.operation
+def list_training_jobs_for_hyper_parameter_tuning_job(request: Record, ctx: Context) -> Record:
+    """The training jobs of a job, by name unless SortBy says otherwise."""
+    record = find(request[_NAME], ctx)
+    found = [trials.look(record, trial, ctx) for trial in record["_Trials"]]
+    if status := request.get("StatusEquals"):
+        found = [trial for trial in found if trial["TrainingJobStatus"] == status]
+    by = request.get("SortBy", "Name")
+    if by == "FinalObjectiveMetricValue":
+        # AWS, too, leaves out those that returned none.
+        found = [trial for trial in found if trials.value(trial) is not None]
+    found.sort(key=_ORDERS[by], reverse=request.get("SortOrder") == "Descending")
+    page, more = listing.page(found, request)
+    return {"TrainingJobSummaries": page, **more}
+
+
+@tuning_job.operation
+def stop_hyper_parameter_tuning_job(request: Record, ctx: Context) -> Record:
+    """Stop a job and the training jobs that run; what was found stays."""
+    JOBS.stop(find(request[_NAME], ctx), ctx)
+    return {}
+
+
+@tuning_job.operation
+def delete_hyper_parameter_tuning_job(request: Record, ctx: Context) -> Record:
+    """Forget a job that has ended; its training jobs stay. One that is not there is no fault."""
+    record = ctx.store.get(KIND, request[_NAME])
+    if record is None:
+        return {}
+    if JOBS.status(record) not in TERMINAL:
+        raise ValidationException(_rejected(record))
+    tags.forget(ctx, record["HyperParameterTuningJobArn"])
+    ctx.store.delete(KIND, request[_NAME])
+    return {}
+
+
+@tuning_job.on_start
+def start(ctx: Context) -> None:
+    """Go on with the jobs that a stop or a crash of the server interrupted."""
+    steering.start(ctx)
+
+
+@tuning_job.on_stop
+def stop(ctx: Context) -> None:
+    """Leave the jobs as they are: their children run on."""
+    steering.stop()
+
+
+_ORDERS: dict[str, Callable[[Record], Any]] = {
+    "Name": lambda trial: trial["TrainingJobName"],
+    "CreationTime": lambda trial: trial["CreationTime"],
+    "Status": lambda trial: trial["TrainingJobStatus"],
+    "FinalObjectiveMetricValue": trials.value,
+}
+
+
+def _summary(record: Record) -> Record:
+    config = record["HyperParameterTuningJobConfig"]
+    return {**record, "Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"]}
+
+
+def _rejected(record: Record) -> str:
+    return f"The request was rejected because the hyperparameter tuning job is in status {record[_STATUS]}."

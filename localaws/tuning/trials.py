@@ -1,0 +1,181 @@
+"""
+The training jobs of a tuning job: starting each of them once, and what is kept of those that have ended.
+
+A trial is an entry of the record's ``_Trials``, in the shape of HyperParameterTrainingJobSummary, with ``_Values``: the
+objective after each epoch, where early stopping wants them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Any
+
+from localaws.context import Context
+from localaws.jobs.folder import TERMINAL
+from localaws.services import training
+from localaws.tuning import ranges, stopping
+
+Record = dict[str, Any]
+
+#: members of TrainingJobDefinition that are CreateTrainingJob's as they are.
+_SAME = (
+    "AlgorithmSpecification",
+    "RoleArn",
+    "InputDataConfig",
+    "VpcConfig",
+    "OutputDataConfig",
+    "ResourceConfig",
+    "StoppingCondition",
+    "EnableNetworkIsolation",
+    "EnableInterContainerTrafficEncryption",
+    "EnableManagedSpotTraining",
+    "CheckpointConfig",
+    "Environment",
+)
+#: what a summary has of the training job's Describe answer.
+_SUMMARY = (
+    "TrainingJobName",
+    "TrainingJobArn",
+    "TrainingJobStatus",
+    "CreationTime",
+    "TrainingStartTime",
+    "TrainingEndTime",
+    "FailureReason",
+)
+
+
+class NameTaken(Exception):
+    """A job that is not of this tuning job has the name that a training job would get."""
+
+
+def values(record: Record, definition: Record, number: int) -> dict[str, str]:
+    """The hyperparameters of the training job ``number``, from 1, after those that there are."""
+    strategy = record["HyperParameterTuningJobConfig"]["Strategy"]
+    if strategy == "Grid":
+        return ranges.grid(definition["Ranges"], number)
+    if strategy == "Random":
+        return ranges.draw(definition["Ranges"], definition["Seed"], number)
+    # Loaded here: the server starts without NumPy.
+    from localaws.tuning import bayesian
+
+    sign = 1 if definition["Direction"] == "Maximize" else -1
+    results = [
+        (trial["TunedHyperParameters"], None if (objective := value(trial)) is None else sign * objective)
+        for trial in record.get("_Trials", [])
+    ]
+    return bayesian.choose(definition["Ranges"], results, definition["Seed"], number)
+
+
+def request(record: Record, number: int, tuned: dict[str, str]) -> Record:
+    """The CreateTrainingJob request of a training job."""
+    definition, name = record["TrainingJobDefinition"], _name(record, number)
+    if checkpoints := definition.get("CheckpointConfig"):
+        # A folder each: none must go on from the checkpoints of another, which had other values.
+        own = f"{checkpoints['S3Uri'].rstrip('/')}/{name}"
+        definition = {**definition, "CheckpointConfig": {**checkpoints, "S3Uri": own}}
+    return {
+        "TrainingJobName": name,
+        "HyperParameters": {**definition.get("StaticHyperParameters", {}), **tuned},
+        **{member: definition[member] for member in _SAME if member in definition},
+    }
+
+
+def _name(record: Record, number: int) -> str:
+    """``<tuning job>-001-1a2b3c4d``, by a mark that no two tuning jobs share."""
+    # The request that is only being checked has neither ARN nor time.
+    identity = f"{record.get('HyperParameterTuningJobArn')} {record.get('CreationTime')} {number}"
+    mark = hashlib.sha256(identity.encode()).hexdigest()[:8]
+    return f"{record['HyperParameterTuningJobName']}-{number:03d}-{mark}"
+
+
+def start(record: Record, number: int, ctx: Context) -> Record:
+    """
+    The trial ``number``; its training job is started if it was not: the server may have been killed in between.
+
+    :raises NameTaken: as said there.
+    :raises AwsError: the training job is refused.
+    """
+    definition, arn = record["_Definition"], record["HyperParameterTuningJobArn"]
+    job = ctx.store.get(training.KIND, _name(record, number))
+    if job is None:
+        chosen = values(record, definition, number)
+        job = training.begin(request(record, number, chosen), ctx, TuningJobArn=arn)
+    elif job.get("TuningJobArn") != arn:
+        raise NameTaken(f"The name {job['TrainingJobName']} is that of another training job")
+    # Of one that was started before a crash as they were then: a later choice might be another.
+    tuned = {each.name: job["HyperParameters"][each.name] for each in ranges.of(definition["Ranges"])}
+    return {**_summary(job), "TunedHyperParameters": tuned, "ObjectiveStatus": "Pending"}
+
+
+def look(record: Record, trial: Record, ctx: Context) -> Record:
+    """The trial as it is now."""
+    if ended(trial):
+        return trial
+    job = ctx.store.get(training.KIND, trial["TrainingJobName"])
+    if job is None:
+        gone = {"TrainingJobStatus": "Stopped", "ObjectiveStatus": "Failed", "TrainingEndTime": ctx.now()}
+        return {**trial, **gone, "FailureReason": "The training job was deleted."}
+    job = training.JOBS.refresh(job, ctx)
+    now = {**trial, **_summary(job)}
+    if not ended(now):
+        return now
+    definition = record["_Definition"]
+    final = {metric["MetricName"]: metric["Value"] for metric in job.get("FinalMetricDataList") or []}
+    objective = final.get(definition["Metric"])
+    if stopping.wanted(record):
+        now["_Values"] = stopping.values(record, trial, ctx)
+        stopping.forget(trial)
+    if objective is None or not math.isfinite(objective) or now["TrainingJobStatus"] == "Failed":
+        return {**now, "ObjectiveStatus": "Failed"}
+    metric = {"Type": definition["Direction"], "MetricName": definition["Metric"], "Value": objective}
+    return {**now, "ObjectiveStatus": "Succeeded", "FinalHyperParameterTuningJobObjectiveMetric": metric}
+
+
+def stop(trial: Record, ctx: Context) -> None:
+    """Ask its training job to stop, if it has not been asked."""
+    job = ctx.store.get(training.KIND, trial["TrainingJobName"])
+    if job is not None:
+        job = training.JOBS.refresh(job, ctx)
+        if training.JOBS.status(job) == "InProgress":
+            training.JOBS.stop(job, ctx)
+
+
+def ended(trial: Record) -> bool:
+    """Whether its training job has ended."""
+    return trial["TrainingJobStatus"] in TERMINAL
+
+
+def value(trial: Record) -> float | None:
+    """The objective that it came to."""
+    metric = trial.get("FinalHyperParameterTuningJobObjectiveMetric")
+    return None if metric is None else float(metric["Value"])
+
+
+def best(found: list[Record]) -> Record | None:
+    """The one with the best objective; of equal ones the first."""
+    succeeded = [trial for trial in found if value(trial) is not None]
+    if not succeeded:
+        return None
+    sign = -1 if succeeded[0]["FinalHyperParameterTuningJobObjectiveMetric"]["Type"] == "Maximize" else 1
+    return min(succeeded, key=lambda trial: sign * (value(trial) or 0.0))
+
+
+def counters(found: list[Record]) -> Record:
+    """TrainingJobStatusCounters and ObjectiveStatusCounters."""
+    statuses = [trial["TrainingJobStatus"] for trial in found]
+    objectives = [trial["ObjectiveStatus"] for trial in found]
+    return {
+        "TrainingJobStatusCounters": {
+            "Completed": statuses.count("Completed"),
+            "InProgress": statuses.count("InProgress") + statuses.count("Stopping"),
+            "RetryableError": 0,
+            "NonRetryableError": statuses.count("Failed"),
+            "Stopped": statuses.count("Stopped"),
+        },
+        "ObjectiveStatusCounters": {each: objectives.count(each) for each in ("Succeeded", "Pending", "Failed")},
+    }
+
+
+def _summary(job: Record) -> Record:
+    return {member: job[member] for member in _SUMMARY if member in job}
