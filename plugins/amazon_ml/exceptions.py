@@ -9,6 +9,10 @@ class JobFailed(AirflowException):
     """The job, or the endpoint, ended badly: carries AWS's reason. A retry makes the next attempt."""
 
 
+class PipelineRejected(AirflowFailException):
+    """The pipeline reached a Fail step: its own verdict, to which a retry would come again."""
+
+
 class DeadlineExceeded(AirflowException):
     """The task's time is over. The job was stopped, where AWS can stop it."""
 

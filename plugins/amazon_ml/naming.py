@@ -78,6 +78,20 @@ def unversioned(kind: str) -> str:
     return kind.removesuffix("V2")
 
 
+def identifier(kind: str) -> str:
+    """The member by which AWS is asked for one of this kind: "TrainingJobName", "PipelineExecutionArn"."""
+    return f"{unversioned(kind)}{'Arn' if kind == 'PipelineExecution' else 'Name'}"
+
+
+def client_token(content: Any) -> str:
+    """
+    A ClientRequestToken: two requests with one token are one request to AWS.
+
+    :param content: anything that JSON can carry, equal where the requests are to be one.
+    """
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 def derived_name(key: RunKey, content: Any) -> str:
     """
     The name of a resource that cannot be changed once made (a model): of the run and of what is in it.

@@ -12,7 +12,8 @@ from typing import Any
 
 #: the file of rules, in botocore's waiter format (version 2). Beside what botocore reads there are ``delay``,
 #: ``growth`` and ``maxDelay`` (pace, see :meth:`Watch.delay`), ``status`` and ``progress`` (JMESPath expressions: what
-#: to say), ``started`` (JMESPath: when it began) and ``stop`` (whether AWS has a Stop operation for it).
+#: to say), ``started`` (JMESPath: when it began), ``stop`` (whether AWS has a Stop operation for it) and, for some,
+#: ``parts`` (an operation to ask as well: its answer goes into that of Describe).
 RULES_FILE = Path(__file__).parent / "waiters" / "sagemaker.json"
 
 #: what AWS answers when it is asked too much at once; with these, and with 5xx, asking again helps.
@@ -45,6 +46,7 @@ class Rules:
     started: str
     progress: tuple[str, ...]
     acceptors: tuple[Mapping[str, Any], ...]
+    parts: str = ""
 
     def outcome(self, response: Mapping[str, Any]) -> str | None:
         """What an answer means: "success", "failure", or None for "not yet". Errors come as botocore's error dict."""
@@ -72,6 +74,7 @@ def rules(waiter: str) -> Rules:
         started=found["started"],
         progress=tuple(found["progress"]),
         acceptors=tuple(found["acceptors"]),
+        parts=found.get("parts", ""),
     )
 
 
@@ -132,7 +135,7 @@ class Watch:
         if not transient(error):
             return self._event("error", str(error))
         if not self._unanswered:
-            self.say(f"{self.rules.kind} {self.name}: no answer from AWS, asking again ({error})")
+            self.say(f"{self._subject}: no answer from AWS, asking again ({error})")
         self._unanswered = True
         return self.late()
 
@@ -147,10 +150,15 @@ class Watch:
         """The event when the deadline has come."""
         return self._event("deadline") if time.time() >= self.deadline else None
 
+    @property
+    def _subject(self) -> str:
+        # Of an ARN the last part tells one from another.
+        return f"{self.rules.kind} {self.name.rpartition('/')[2]}"
+
     def _event(self, outcome: str, message: str = "") -> dict[str, str]:
         return {"outcome": outcome, "name": self.name, "status": self._status, "message": message}
 
     def _say_once(self, line: str) -> None:
         if line not in self._said:
             self._said.add(line)
-            self.say(f"{self.rules.kind} {self.name}: {line}")
+            self.say(f"{self._subject}: {line}")

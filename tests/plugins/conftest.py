@@ -66,7 +66,7 @@ def task_states(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return states["state"]
 
     monkeypatch.setattr("amazon_ml.triggers.sagemaker_job.task_state", answer)
-    monkeypatch.setattr("amazon_ml.operators.job.task_state", answer)
+    monkeypatch.setattr("amazon_ml.operators.run.task_state", answer)
     return states
 
 

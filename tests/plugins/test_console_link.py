@@ -21,10 +21,14 @@ AWS: dict[str, Any] = {
     [
         ("TrainingJob", "jobs/x-1"),
         ("ProcessingJob", "processing-jobs/x-1"),
+        ("TransformJob", "transform-jobs/x-1"),
+        ("HyperParameterTuningJob", "hyper-tuning-jobs/x-1"),
         ("Model", "models/x-1"),
         ("Endpoint", "endpoints/x-1"),
         ("AutoMLJob", "studio-landing"),
         ("AutoMLJobV2", "studio-landing"),
+        ("Pipeline", "studio-landing"),
+        ("PipelineExecution", "studio-landing"),
     ],
 )
 def test_each_kind_has_its_page(kind: str, page: str) -> None:

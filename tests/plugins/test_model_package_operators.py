@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from operator_kit import SERVING_IMAGE, Airflow, FakeTask
+from operator_kit import BUCKET, ROLE, SERVING_IMAGE, Airflow, FakeTask
 
 from amazon_ml.exceptions import RequestRefused
+from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.model_package import ApproveModelOperator, RegisterModelOperator
 
 
@@ -74,3 +75,14 @@ def test_approving_what_is_not_there_fails_with_aws_words(aws: Any, airflow: Air
     arn = "arn:aws:sagemaker:us-east-1:123456789012:model-package/nobody/1"
     with pytest.raises(RequestRefused, match=f"ModelPackage {arn} does not exist"):
         airflow.run(approve(ti, arn), ti)
+
+
+def test_a_model_is_made_of_a_version(aws: Any, airflow: Airflow, ti: FakeTask) -> None:
+    aws("s3").put_object(Bucket=BUCKET, Key="model.tar.gz", Body=b"")
+    model_data = f"s3://{BUCKET}/model.tar.gz"
+    version = airflow.run(register(ti, "deployed", model_data=model_data), ti)["arn"]
+    containers = [{"model_package": version, "environment": {"LEVEL": 20}}]
+    made = airflow.run(lambda: ModelOperator(task_id=ti.task_id, role_arn=ROLE, containers=containers), ti)
+    container = aws("sagemaker").describe_model(ModelName=made["name"])["PrimaryContainer"]
+    assert (container["Image"], container["ModelDataUrl"]) == (SERVING_IMAGE, model_data)
+    assert container["Environment"]["LEVEL"] == "20"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
 from amazon_ml.exceptions import BadResult, RequestRefused
-from amazon_ml.naming import unversioned
+from amazon_ml.naming import identifier, unversioned
 from amazon_ml.waiting import transient
 
 #: how often one call is tried; botocore waits 1, 2, 4, ... up to 20 s between, less a random part.
@@ -92,6 +92,16 @@ class SageMakerJobHook(AwsBaseHook):
             _refuse(method, request, error)
         return answer
 
+    def pages(self, method: str, **request: Any) -> Iterator[dict[str, Any]]:
+        """The answers of a List operation, a hundred entries each."""
+        token: dict[str, str] = {}
+        while True:
+            page = self.call(method, **request, MaxResults=100, **token)
+            yield page
+            if not page.get("NextToken"):
+                return
+            token = {"NextToken": page["NextToken"]}
+
     def describe(self, kind: str, name: str) -> dict[str, Any] | None:
         """What AWS knows of it, or None where there is none of that name."""
         try:
@@ -105,10 +115,14 @@ class SageMakerJobHook(AwsBaseHook):
         """An aiobotocore client; a context manager."""
         return await self.get_async_conn()  # type: ignore[no-untyped-call]
 
-    def look(self, kind: str, name: str) -> dict[str, Any]:
-        """Describe, with botocore's own errors: for a poll, whose rules say what each of them means."""
+    def look(self, kind: str, name: str, parts: str = "") -> dict[str, Any]:
+        """
+        Describe, with botocore's own errors: for a poll, whose rules say what each of them means.
+
+        :param parts: a further operation whose answer goes into it, see :class:`amazon_ml.waiting.Rules`.
+        """
         answer: dict[str, Any] = getattr(self.conn, f"describe_{_snake(kind)}")(**_named(kind, name))
-        return answer
+        return {**answer, **getattr(self.conn, _snake(parts))(**_named(kind, name))} if parts else answer
 
     def create(self, kind: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """
@@ -223,7 +237,7 @@ class SageMakerJobHook(AwsBaseHook):
 
 
 def _named(kind: str, name: str) -> dict[str, str]:
-    return {f"{unversioned(kind)}Name": name}
+    return {identifier(kind): name}
 
 
 def _snake(kind: str) -> str:

@@ -19,12 +19,14 @@ _CONSOLES = {
 _PAGES = {
     "TrainingJob": "jobs",
     "ProcessingJob": "processing-jobs",
+    "TransformJob": "transform-jobs",
+    "HyperParameterTuningJob": "hyper-tuning-jobs",
     "Model": "models",
     "EndpointConfig": "endpointConfig",
     "Endpoint": "endpoints",
 }
-# Studio shows AutoML jobs, and has no address for one of them.
-_STUDIO = {"AutoMLJob", "AutoMLJobV2"}
+# Studio shows AutoML jobs and pipelines, and has no address for one of them.
+_STUDIO = {"AutoMLJob", "AutoMLJobV2", "Pipeline", "PipelineExecution"}
 
 
 def console_url(kind: str, name: str, *, region: str, partition: str, endpoint_url: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import XComArg
@@ -88,7 +88,8 @@ class AutoMLJobOperator(SageMakerJobOperator[AutoMLJobSpec]):
     def summarise(self, description: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """The candidates, where their models are and how good they are."""
         name = description["AutoMLJobName"]
-        found = best_first(list(self._candidates(name)))
+        pages = self.hook.pages("list_candidates_for_auto_ml_job", AutoMLJobName=name)
+        found = best_first([candidate for page in pages for candidate in page["Candidates"]])
         candidates = [candidate_entry(candidate) for candidate in found[:MOST_CANDIDATES]]
         if len(found) > len(candidates):
             self.log.info("%s has %d candidates, of which the best %d go on", name, len(found), len(candidates))
@@ -108,12 +109,3 @@ class AutoMLJobOperator(SageMakerJobOperator[AutoMLJobSpec]):
             "best": best,
             "candidates": candidates,
         }
-
-    def _candidates(self, name: str) -> Iterator[Mapping[str, Any]]:
-        token: dict[str, str] = {}
-        while True:
-            page = self.hook.call("list_candidates_for_auto_ml_job", AutoMLJobName=name, MaxResults=100, **token)
-            yield from page["Candidates"]
-            if "NextToken" not in page:
-                return
-            token = {"NextToken": page["NextToken"]}

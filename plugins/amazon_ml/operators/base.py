@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from amazon_ml.links.sagemaker import SageMakerConsoleLink, console_url
 from amazon_ml.waiting import Watch, rules
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
     from amazon_ml.hooks.sagemaker import SageMakerJobHook
@@ -69,6 +70,7 @@ class SageMakerOperator(BaseOperator):
         self.botocore_config = botocore_config
         self.console_url = ""
         self._killed = False
+        self._data: tuple[list[str], list[str]] = ([], [])
 
     @cached_property
     def hook(self) -> SageMakerJobHook:
@@ -90,6 +92,16 @@ class SageMakerOperator(BaseOperator):
         self.console_url = console_url(
             kind, name, region=meta.region_name, partition=meta.partition, endpoint_url=meta.endpoint_url
         )
+
+    def note_data(self, read: Iterable[str], written: Iterable[str]) -> None:
+        """Keep the S3 URIs of what was read and written for OpenLineage, when they are known: at the task's end."""
+        self._data = list(read), list(written)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
+        """What the OpenLineage provider, where it is installed, asks of a task that has succeeded."""
+        from amazon_ml.datasets import as_lineage
+
+        return as_lineage(*self._data)
 
     def wait(self, context: Context, *, waiter: str, name: str, then: str, **kwargs: Any) -> Any:
         """
@@ -154,7 +166,7 @@ class SageMakerOperator(BaseOperator):
         while True:
             self.check_alive()
             try:
-                event = watch.answered(self.hook.look(kind, name))
+                event = watch.answered(self.hook.look(kind, name, watch.rules.parts))
             except (BotoCoreError, ClientError) as error:
                 event = watch.refused(error)
             if event is not None:

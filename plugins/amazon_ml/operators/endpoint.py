@@ -265,18 +265,11 @@ class DeleteEndpointOperator(SageMakerOperator):
         }
 
     def _made_configs(self) -> Iterator[str]:
-        token: dict[str, str] = {}
-        while True:
-            # The name of a configuration begins with its endpoint's, cut at the length that leaves room for the hash.
-            page = self.hook.call(
-                "list_endpoint_configs", NameContains=self.endpoint_name[:40], MaxResults=100, **token
-            )
+        # The name of a configuration begins with its endpoint's, cut at the length that leaves room for the hash.
+        for page in self.hook.pages("list_endpoint_configs", NameContains=self.endpoint_name[:40]):
             for found in page["EndpointConfigs"]:
                 if is_endpoint_config_name(found["EndpointConfigName"], self.endpoint_name):
                     yield found["EndpointConfigName"]
-            if "NextToken" not in page:
-                return
-            token = {"NextToken": page["NextToken"]}
 
 
 class InvokeEndpointOperator(SageMakerOperator):

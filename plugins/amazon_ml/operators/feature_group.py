@@ -228,6 +228,8 @@ class FeatureIngestOperator(SageMakerOperator):
 
         records = feature_store.put_all(runtime, name, found, self.threads, progress)
         seconds = time.monotonic() - began
+        storage = group.get("OfflineStoreConfig", {}).get("S3StorageConfig", {})
+        self.note_data([source], [uri for uri in [storage.get("ResolvedOutputS3Uri")] if uri])
         self.log.info("Put %d records of %s into feature group %s in %.1f s", records, source, name, seconds)
         return {"feature_group": name, "records": records, "seconds": round(seconds, 1)}
 

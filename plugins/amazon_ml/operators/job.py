@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import threading
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferralError, TaskDeferralTimeout
-
-from amazon_ml.exceptions import DeadlineExceeded, JobFailed, RequestRefused
+from amazon_ml.datasets import of_job
+from amazon_ml.exceptions import JobFailed, RequestRefused
 from amazon_ml.jobs import JobSpec
 from amazon_ml.naming import MAX_ATTEMPTS, MAX_LENGTH, RunKey, job_name, tags, unversioned
 from amazon_ml.operators.base import SageMakerOperator, is_true
-from amazon_ml.task_state import GOES_ON, task_state
+from amazon_ml.operators.run import SageMakerRunOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from amazon_ml.source import SourceFolder
 
 Spec = TypeVar("Spec", bound=JobSpec)
 
 #: beyond the job's own limit: for waiting for instances, downloads and uploads.
 _STARTUP = timedelta(minutes=30)
-#: seconds that a kill may take; Airflow follows its SIGTERM with SIGKILL after five.
-_KILL_PATIENCE = 4.0
-_LOG_GROUPS = {"TrainingJob": "/aws/sagemaker/TrainingJobs", "ProcessingJob": "/aws/sagemaker/ProcessingJobs"}
+#: where CloudWatch has the logs of a kind of job.
+LOG_GROUPS = {
+    "TrainingJob": "/aws/sagemaker/TrainingJobs",
+    "ProcessingJob": "/aws/sagemaker/ProcessingJobs",
+    "TransformJob": "/aws/sagemaker/TransformJobs",
+}
 
 
-class SageMakerJobOperator(SageMakerOperator, Generic[Spec]):
+class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
     """
     Base of the operators that run a job.
 
@@ -42,8 +45,7 @@ class SageMakerJobOperator(SageMakerOperator, Generic[Spec]):
     * starts the next attempt where that one failed or was stopped, or completed another computation: once a try, so a
       failed job is followed by another only when Airflow retries or somebody clears the task.
 
-    A user who marks the task failed or successful, or deletes its run, stops the job. A dying or restarting worker,
-    scheduler or triggerer does not, nor does clearing.
+    A task that a user ends stops its job, see :class:`SageMakerRunOperator`.
 
     :param job: what runs.
     :param force: run again even where a completed job of this computation is there. A retry after a crash then also
@@ -51,10 +53,8 @@ class SageMakerJobOperator(SageMakerOperator, Generic[Spec]):
     :param timeout: of the try; default the job's ``max_runtime`` and half an hour. When it is over the job is stopped.
     """
 
-    template_fields: Sequence[str] = (*SageMakerOperator.template_fields, "force")
+    template_fields: Sequence[str] = (*SageMakerRunOperator.template_fields, "force")
 
-    kind: str
-    waiter: str
     max_name_length: int = MAX_LENGTH
 
     def __init__(
@@ -64,8 +64,6 @@ class SageMakerJobOperator(SageMakerOperator, Generic[Spec]):
         self.job = job
         self.force = force
         self._limit = timeout
-        self._job_name: str | None = None
-        self._key: RunKey | None = None
 
     @abstractmethod
     def request(self, spec: Spec, key: RunKey, name: str, code_uri: str) -> dict[str, Any]:
@@ -77,69 +75,11 @@ class SageMakerJobOperator(SageMakerOperator, Generic[Spec]):
 
     def log_streams(self, name: str) -> tuple[str, str]:
         """CloudWatch's log group of the job, and what the names of its streams begin with."""
-        return _LOG_GROUPS[self.kind], f"{name}/"
-
-    def execute(self, context: Context) -> Any:
-        """Find or start the job, and wait for it."""
-        try:
-            return self._run(context)
-        except AirflowTaskTimeout:
-            # Airflow calls on_kill too, but there this reason cannot be told from a worker that is going down.
-            self._stop("execution_timeout is over")
-            raise
-
-    def execute_complete(self, context: Context, event: Mapping[str, str] | None = None) -> Any:
-        """The job has ended: its result, or the reason in the log and in the error."""
-        self._prepare(context)
-        try:
-            self._attend(self.check_event(event, self.kind)["name"])
-        except DeadlineExceeded:
-            self._job_name = event["name"] if event else None
-            self._stop("the task's time is over")
-            raise
-        return self._finish(self._job_name or "", context)
-
-    def execute_again(self, context: Context, event: Mapping[str, str] | None = None) -> Any:
-        """The job that was being stopped when we came has ended: now the next attempt may start."""
-        self._prepare(context)
-        self.check_event(event, self.kind)
-        return self.execute(context)
-
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Airflow's entry after a deferral; adds what its own time-out, which knows of no job, cannot do."""
-        try:
-            return super().resume_execution(next_method, next_kwargs, context)
-        except TaskDeferralError:
-            # The trigger broke, the job did not: a retry attaches to it.
-            self._attend(self._latest(context))
-            raise
-        except TaskDeferralTimeout as error:
-            self._attend(self._latest(context))
-            self._stop("Airflow's time-out for the deferred task is over")
-            raise DeadlineExceeded(
-                f"{self.kind} {self._job_name} was not done when execution_timeout, or the deadline, was over: stopped"
-            ) from error
-
-    def on_kill(self) -> None:
-        """Stop the job if a user ended the task; leave it to the next try if the task will go on."""
-        super().on_kill()
-        # In a thread of its own: this runs in a signal handler, on top of code that may hold a lock we need.
-        killer = threading.Thread(target=self._stop_if_ended, daemon=True)
-        killer.start()
-        killer.join(_KILL_PATIENCE)
-
-    def check_alive(self) -> None:
-        """Raise when the task was killed; a kill while the job was being created came too early to stop it."""
-        if self._killed:
-            self._stop_if_ended()
-        super().check_alive()
+        return LOG_GROUPS[self.kind], f"{name}/"
 
     def _run(self, context: Context) -> Any:
         spec = self._prepare(context)
-        try:
-            source = spec.source()
-        except ValueError as error:
-            raise RequestRefused(str(error)) from error
+        source = read_source(spec)
         code_uri = spec.code_uri(source)
         name, description = self._find(spec, code_uri)
         if description is None:
@@ -161,8 +101,7 @@ class SageMakerJobOperator(SageMakerOperator, Generic[Spec]):
     def _prepare(self, context: Context) -> Spec:
         """The spec with its templates rendered; sets what the rest needs of the context."""
         self._key = RunKey.of(context)
-        rendered = {item.name: self.render_template(getattr(self.job, item.name), context) for item in fields(self.job)}
-        spec = replace(self.job, **rendered)
+        spec = rendered(self, self.job, context)
         if self._limit is None:
             self.timeout = timedelta(seconds=int(spec.max_runtime)) + _STARTUP
         return spec
@@ -226,37 +165,16 @@ class SageMakerJobOperator(SageMakerOperator, Generic[Spec]):
             tail = self.hook.log_tail(*self.log_streams(name))
             self.log.error("Last lines of %s %s:\n%s", self.kind, name, "\n".join(tail))
             raise JobFailed(f"{self.kind} {name} is {status}: {self._reason(description)}")
+        self.note_data(*of_job(self.kind, description))
         result = self.summarise(description, context)
         self.log.info("%s %s completed: %s", self.kind, name, result)
         return result
-
-    def _attend(self, name: str) -> None:
-        self._job_name = name
-        self.note_console(self.kind, name)
 
     def _request(self, spec: Spec, name: str, code_uri: str) -> dict[str, Any]:
         try:
             return self.request(spec, self._run_key, name, code_uri)
         except ValueError as error:
             raise RequestRefused(str(error)) from error
-
-    def _stop_if_ended(self) -> None:
-        if self._job_name is None or self._key is None:
-            return
-        try:
-            state = task_state(self._key)
-        except Exception as error:
-            self.log.warning("Not known whether the task goes on (%s): %s %s runs on", error, self.kind, self._job_name)
-            return
-        if state in GOES_ON:
-            self.log.info("The task is %s: %s %s runs on", state or "cleared", self.kind, self._job_name)
-        else:
-            self._stop(f"the task is {state}")
-
-    def _stop(self, reason: str) -> None:
-        if self._job_name is not None:
-            self.log.info("Stopping %s %s: %s", self.kind, self._job_name, reason)
-            self.hook.stop(self.kind, self._job_name)
 
     def _name(self, attempt: int) -> str:
         key = self._run_key
@@ -274,8 +192,21 @@ class SageMakerJobOperator(SageMakerOperator, Generic[Spec]):
         words = (description.get("FailureReason"), description.get("ExitMessage"), description.get("SecondaryStatus"))
         return "; ".join(dict.fromkeys(str(word) for word in words if word)) or "AWS gives no reason"
 
-    @property
-    def _run_key(self) -> RunKey:
-        if self._key is None:
-            raise RuntimeError("the operator has not been given its context yet")
-        return self._key
+
+def rendered(operator: SageMakerOperator, spec: Spec, context: Context) -> Spec:
+    """The spec with the templates in its texts rendered."""
+    return replace(
+        spec, **{each.name: operator.render_template(getattr(spec, each.name), context) for each in fields(spec)}
+    )
+
+
+def read_source(spec: JobSpec) -> SourceFolder:
+    """
+    The code as it is now.
+
+    :raises RequestRefused: the folder or the entry point is not there.
+    """
+    try:
+        return spec.source()
+    except ValueError as error:
+        raise RequestRefused(str(error)) from error

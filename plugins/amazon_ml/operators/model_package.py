@@ -96,6 +96,7 @@ class RegisterModelOperator(SageMakerOperator):
             self.log.info("Registered %s", arn)
         else:
             self.log.info("%s was registered by an earlier try", arn)
+        self.note_data([str(self.model_data), *self.metrics.values()], [])
         return summary(self.hook.call("describe_model_package", ModelPackageName=arn))
 
     def _ensure_group(self, key: RunKey) -> None:

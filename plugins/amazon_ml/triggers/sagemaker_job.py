@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from amazon_ml.naming import RunKey, unversioned
+from amazon_ml.naming import RunKey, identifier, unversioned
 from amazon_ml.task_state import GOES_ON, task_state
 from amazon_ml.waiting import Watch, rules
 
@@ -133,7 +133,9 @@ class SageMakerJobTrigger(BaseTrigger):
         try:
             # A connection that hangs must not outlive the deadline either.
             async with asyncio.timeout(max(1.0, self.deadline - time.time())):
-                answer = await self._call(client, "describe")
+                answer = await self._call(client, f"Describe{watch.rules.kind}")
+                if watch.rules.parts:
+                    answer = {**answer, **await self._call(client, watch.rules.parts)}
         except (BotoCoreError, ClientError) as error:
             return watch.refused(error)
         except TimeoutError:
@@ -146,16 +148,14 @@ class SageMakerJobTrigger(BaseTrigger):
         if not rules(self.waiter).stop:
             return
         try:
-            await self._call(client, "stop")
+            await self._call(client, f"Stop{unversioned(rules(self.waiter).kind)}")
         except (BotoCoreError, ClientError) as error:
             # The operator stops it again when it resumes; a job that has ended refuses, which is as good.
             self.log.warning("Stop of %s: %s", self._subject, error)
 
-    async def _call(self, client: Any, verb: str) -> dict[str, Any]:
+    async def _call(self, client: Any, operation: str) -> dict[str, Any]:
         from botocore import xform_name
 
-        kind = rules(self.waiter).kind
-        noun = unversioned(kind)
-        method = f"{verb}_{xform_name(kind if verb == 'describe' else noun)}"
-        answer: dict[str, Any] = await getattr(client, method)(**{f"{noun}Name": self.name})
+        member = identifier(rules(self.waiter).kind)
+        answer: dict[str, Any] = await getattr(client, xform_name(operation))(**{member: self.name})
         return answer

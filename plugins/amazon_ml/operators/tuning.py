@@ -1,0 +1,120 @@
+"""SageMaker hyperparameter tuning jobs: the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import XComArg
+
+from amazon_ml.exceptions import BadResult
+from amazon_ml.naming import RunKey
+from amazon_ml.operators.job import SageMakerJobOperator
+from amazon_ml.tuning import MAX_TUNING_LENGTH, TuningJobSpec, best_first, trial_entry
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+#: training jobs that go into XCom; a tuning job may start 750.
+MOST_TRIALS = 20
+
+
+class TuningJobOperator(SageMakerJobOperator[TuningJobSpec]):
+    """
+    Look for the best hyperparameters, exactly once per task instance; see :class:`SageMakerJobOperator`.
+
+    Returns ``{"name", "arn", "status", "metric", "best": trial, "model_data": S3 URI, "training_jobs": [trial, ...]}``,
+    the training jobs best first and twenty at most. A trial is ``{"name", "status", "value", "hyperparameters": {str:
+    str}, "seconds"}``, and ``"failure_reason"`` where it has one. Later tasks take ``task.best`` and
+    ``task.model_data``, the best training job and its ``model.tar.gz``, in templated fields, and depend on this task by
+    them.
+
+    :param job: image, script and resources of each training job, strategy and limits.
+    :param ranges: hyperparameter -> :func:`amazon_ml.tuning.continuous`, :func:`~amazon_ml.tuning.integer` or
+        :func:`~amazon_ml.tuning.categorical`. Templated.
+    :param metric_regexes: metric name -> regex with one group, read from each log; ``job.objective_metric`` is one.
+    :param channels: input channel -> S3 URI. Templated.
+    :param hyperparameters: the same for all training jobs. Templated.
+    :raises JobFailed: the job ended Failed or Stopped; with AWS's reason.
+    :raises BadResult: it completed without a training job that had the metric.
+
+    .. seealso:: CreateHyperParameterTuningJob in the SageMaker API reference.
+    """
+
+    template_fields: Sequence[str] = (*SageMakerJobOperator.template_fields, "ranges", "channels", "hyperparameters")
+    template_fields_renderers = {"ranges": "json", "channels": "json", "hyperparameters": "json", "tags": "json"}
+
+    kind = "HyperParameterTuningJob"
+    waiter = "tuning_job_finished"
+    max_name_length = MAX_TUNING_LENGTH
+
+    def __init__(
+        self,
+        *,
+        job: TuningJobSpec,
+        ranges: Mapping[str, Mapping[str, Any]],
+        metric_regexes: Mapping[str, str],
+        channels: Mapping[str, str] | None = None,
+        hyperparameters: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(job=job, **kwargs)
+        self.ranges = dict(ranges)
+        self.metric_regexes = dict(metric_regexes)
+        self.channels = dict(channels or {})
+        self.hyperparameters = dict(hyperparameters or {})
+
+    @property
+    def best(self) -> XComArg:
+        """The best training job, for later tasks."""
+        return XComArg(self, key="best")
+
+    @property
+    def model_data(self) -> XComArg:
+        """S3 URI of the best training job's ``model.tar.gz``, for later tasks."""
+        return XComArg(self, key="model_data")
+
+    def log_streams(self, name: str) -> tuple[str, str]:
+        """The training jobs carry the tuning job's name in front of their own."""
+        return "/aws/sagemaker/TrainingJobs", f"{name}-"
+
+    def request(self, spec: TuningJobSpec, key: RunKey, name: str, code_uri: str) -> dict[str, Any]:
+        """The CreateHyperParameterTuningJob request for this task instance."""
+        return spec.to_tuning_request(
+            name=name,
+            dag_id=key.dag_id,
+            code_uri=code_uri,
+            region=self.hook.conn_region_name,
+            channels=self.channels,
+            ranges=self.ranges,
+            hyperparameters=self.hyperparameters,
+            metric_regexes=self.metric_regexes,
+        )
+
+    def summarise(self, description: Mapping[str, Any], context: Context) -> dict[str, Any]:
+        """The training jobs, how good they are and where the best one's model is."""
+        name = description["HyperParameterTuningJobName"]
+        objective = description["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
+        pages = self.hook.pages("list_training_jobs_for_hyper_parameter_tuning_job", HyperParameterTuningJobName=name)
+        found = [trial_entry(summary) for page in pages for summary in page["TrainingJobSummaries"]]
+        trials = best_first(found, objective["Type"])
+        if "BestTrainingJob" not in description:
+            raise BadResult(f"Tuning job {name} completed, and no training job of it had {objective['MetricName']}")
+        for trial in trials:
+            self.log.info("%s: %s, %s", *(trial[member] for member in ("name", "value", "hyperparameters")))
+        best = trial_entry(description["BestTrainingJob"])
+        trained = self.hook.describe("TrainingJob", best["name"])
+        if trained is None:
+            raise BadResult(f"The best training job {best['name']} of tuning job {name} no longer exists")
+        model_data = trained["ModelArtifacts"]["S3ModelArtifacts"]
+        context["ti"].xcom_push(key="best", value=best)
+        context["ti"].xcom_push(key="model_data", value=model_data)
+        return {
+            "name": name,
+            "arn": description["HyperParameterTuningJobArn"],
+            "status": description["HyperParameterTuningJobStatus"],
+            "metric": objective["MetricName"],
+            "best": best,
+            "model_data": model_data,
+            "training_jobs": trials[:MOST_TRIALS],
+        }
