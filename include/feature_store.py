@@ -107,6 +107,13 @@ def choose_source(splits: ProcessingJobOperator) -> tuple[XComArg, list[AthenaQu
     return features_from(), [unload(split) for split in LEARNED], channels
 
 
+def derivations(splits: ProcessingJobOperator) -> list[dict[str, Any]]:
+    """What the training read, where it read what Athena had unloaded: SageMaker's lineage knows nothing of Athena."""
+    source = f"ti.xcom_pull(task_ids='{splits.task_id}', key='output_feature_store')"
+    stored = f"{{% if params.features_from == 'feature_store' %}}{{{{ {source} }}}}{{% endif %}}"
+    return [{"uri": unloaded(split), "sources": [stored]} for split in LEARNED]
+
+
 def unload(split: str) -> AthenaQueryOperator:
     """The task that has Athena write one split of this run's records as Parquet, for the training job to read."""
     group = "ti.xcom_pull(task_ids='feature_group')"

@@ -6,7 +6,8 @@ from airflow.sdk import Param
 
 from include.settings import settings
 
-BALANCING = ["oversample", "undersample", "class_weights", "none"]
+#: what does best first, and the default: benchmarks/results/balance.md.
+BALANCING = ["undersample", "oversample", "class_weights", "none"]
 
 
 def training_params() -> dict[str, Param]:
@@ -22,7 +23,7 @@ def training_params() -> dict[str, Param]:
         "epochs": Param(settings.epochs, type="integer", minimum=1, maximum=20, title="Epochs"),
         "learning_rate": Param(1e-4, type="number", exclusiveMinimum=0, maximum=1e-2, title="Learning rate"),
         "train_batch_size": Param(32, type="integer", minimum=1, maximum=1024, title="Batch size"),
-        "balance": Param("oversample", type="string", enum=BALANCING, title="Balancing of the training split"),
+        "balance": Param(BALANCING[0], type="string", enum=BALANCING, title="Balancing of the training split"),
         "max_epoch_rows": Param(
             settings.max_epoch_rows,
             type="integer",

@@ -70,7 +70,7 @@ class Settings:
             training_instance_type=get("SAGEMAKER_TRAINING_INSTANCE", "ml.m5.2xlarge"),
             processing_instance_type=get("SAGEMAKER_PROCESSING_INSTANCE", "ml.m5.xlarge"),
             inference_instance_type=get("SAGEMAKER_INFERENCE_INSTANCE", "ml.m5.large"),
-            epochs=int(get("REVIEWS_EPOCHS", "2")),
+            epochs=int(get("REVIEWS_EPOCHS", "3")),
             max_epoch_rows=int(get("REVIEWS_MAX_EPOCH_ROWS", "7500")),
             min_accuracy=float(get("REVIEWS_MIN_ACCURACY", "0.65")),
             max_reviews=int(get("REVIEWS_MAX_REVIEWS", "0")),

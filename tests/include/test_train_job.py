@@ -113,7 +113,7 @@ def test_a_base_model_channel_goes_before_the_hyperparameter(features: Path, tin
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"train": "/nowhere"}, "no .parquet file in /nowhere"),
+        ({"train": "/nowhere"}, "no Parquet file in /nowhere"),
         ({"base_model": "nobody/no-such-model"}, "'nobody/no-such-model'"),
         ({"max_seq_length": 4096}, "max_seq_length 4096 is more than the 64"),
     ],

@@ -9,7 +9,14 @@ from typing import Any
 
 from jobs_kit import run
 
-TINY = {"max_seq_length": 48, "learning_rate": 3e-3, "head_learning_rate": 3e-3, "freeze": "none", "epochs": 1}
+TINY = {
+    "max_seq_length": 48,
+    "learning_rate": 3e-3,
+    "head_learning_rate": 3e-3,
+    "freeze": "none",
+    "epochs": 1,
+    "balance": "oversample",
+}
 
 
 def settings_for(features: Path, base_model: Path, folder: Path, settings: Mapping[str, object]) -> dict[str, object]:

@@ -252,7 +252,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="token ids -> a fine-tuned classifier")
     add, env = parser.add_argument, os.environ.get
     add("--base_model", default="roberta-base", help="hub name, folder or S3 prefix in Hugging Face layout")
-    add("--epochs", type=_positive, default=2)
+    add("--epochs", type=_positive, default=3)
     add("--learning_rate", type=float, default=1e-4)
     add("--head_learning_rate", type=float, default=0.0, help="0: 20 times the learning rate")
     add("--train_batch_size", type=_positive, default=32, help="reviews a step, over all instances")
@@ -260,7 +260,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--warmup_ratio", type=float, default=0.1)
     add("--weight_decay", type=float, default=0.01)
     add("--label_smoothing", type=float, default=0.0)
-    add("--balance", choices=BALANCES, default="oversample")
+    add("--balance", choices=BALANCES, default="undersample")
     add("--max_epoch_rows", type=int, default=7500, help="oversample: reviews an epoch at most; 0: no limit")
     add("--max_train_rows", type=int, default=0, help="use so many reviews only; 0: all")
     add("--freeze", choices=models.FREEZE, default="embeddings")

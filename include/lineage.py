@@ -1,0 +1,41 @@
+"""The lineage of what is deployed: traced, and drawn; two tasks for every DAG that deploys a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from amazon_ml.operators.lineage import TraceEndpointOperator
+from amazon_ml.operators.processing import ProcessingJobOperator
+from include.settings import settings
+from include.tasks import SYNTHETIC
+
+#: a folder for each endpoint: the picture, and the graphs that it was drawn from.
+LINEAGE_FOLDER = settings.uri("reports", "lineage")
+
+
+def trace_and_draw(
+    endpoint: str, *, derived_from: Sequence[Mapping[str, Any]] = (), synthetic: str = SYNTHETIC
+) -> tuple[TraceEndpointOperator, ProcessingJobOperator]:
+    """
+    The tasks ``lineage``, which says what made the endpoint's models, and ``lineage_graph``, which draws it.
+
+    The first stands after the deployment; the second follows it.
+
+    :param endpoint: its name.
+    :param derived_from: ``{"uri", "sources"}`` each, of what was derived where SageMaker has not tracked it; templates,
+        and an empty URI is passed over.
+    :param synthetic: whether the reviews are made up.
+    """
+    folder = f"{LINEAGE_FOLDER}/{endpoint}/"
+    trace = TraceEndpointOperator(
+        task_id="lineage", endpoint_name=endpoint, derived_from=derived_from, graph_folder=f"{folder}graphs/"
+    )
+    draw = ProcessingJobOperator(
+        task_id="lineage_graph",
+        job=settings.processing_job("lineage_graph"),
+        inputs={"graph": trace.graph},
+        outputs={"lineage": folder},
+        arguments={"synthetic": synthetic},
+    )
+    return trace, draw

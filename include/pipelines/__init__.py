@@ -1,0 +1,1 @@
+"""The definitions of our SageMaker Pipelines, and what a run of one is given."""
