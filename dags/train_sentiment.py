@@ -12,7 +12,8 @@ better by more than `margin`, and not by chance (McNemar's test). Every challeng
 registry; the run of a rejected one ends green, says why in `judge`, and leaves the endpoint as it was.
 
 An approved version is put behind the `sentiment` endpoint and judged once more, through it: that is under
-`reports/models/fine-tuned/` and updates the Asset `evaluations`, which sets off `leader_board`.
+`reports/models/fine-tuned/` and updates the Asset `evaluations`, which sets off `leader_board`. What made it, from raw
+files to endpoint, is traced through SageMaker's lineage and drawn under `reports/lineage/`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from amazon_ml.operators.training import TrainingJobOperator
 from include import feature_store, registry
 from include.assets import EVALUATIONS, HUMAN_LABELS, REVIEWS, SENTIMENT_MODEL
 from include.evaluation import evaluate, evaluate_endpoint
+from include.lineage import trace_and_draw
 from include.params import hyperparameters, retraining_params, training_params
 from include.retraining import has_champion, judge, look, properties, replace_champion, worth_training
 from include.settings import settings
@@ -128,6 +130,7 @@ with DAG(
         synthetic=SYNTHETIC,
         outlets=[EVALUATIONS],
     )
+    traced, drawn = trace_and_draw(settings.endpoint_name, derived_from=feature_store.derivations(splits))
     delete_endpoint = DeleteEndpointOperator(
         task_id="delete_endpoint", endpoint_name=settings.endpoint_name, keep="{{ params.keep_endpoint }}"
     )
@@ -138,3 +141,5 @@ with DAG(
     chain(challenger, old, champion, verdict)
     chain(register, better, who_approves)
     chain(approve, latest, model, deploy, smoke, evaluate_deployed, delete_endpoint)
+    chain(deploy, traced)
+    chain(drawn, delete_endpoint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,6 +136,12 @@ def _airflow_settings(stack: Stack) -> dict[str, str]:
         },
         "api": {"host": "127.0.0.1", "port": str(stack.airflow_port), "base_url": stack.airflow_url, "workers": "1"},
         "usage_data_collection": {"enabled": "False"},
+        "openlineage": {
+            "namespace": "sentiment",
+            "transport": json.dumps(
+                {"type": "file", "log_file_path": str(stack.home / "openlineage.jsonl"), "append": True}
+            ),
+        },
         "logging": {"base_log_folder": str(stack.airflow_home / "logs")},
     }
     names = {

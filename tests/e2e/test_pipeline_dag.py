@@ -1,0 +1,98 @@
+"""`sagemaker_pipeline` by a real scheduler, on the 600 reviews of the session's stack."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from test_bias_and_blazingtext_dags import ended, ingested, until_known
+
+from stack.airflow_api import AirflowApi
+
+pytestmark = pytest.mark.e2e
+
+__all__ = ["ingested"]
+
+DAG = "sagemaker_pipeline"
+NAME = "sentiment-pipeline"
+#: not the defaults of the definition: an override has to take effect.
+TINY = {"max_epoch_rows": 128, "learning_rate": 2e-4, "min_accuracy": 0.1}
+
+
+@pytest.fixture(scope="module")
+def sagemaker(client: Callable[[str], Any]) -> Any:
+    return client("sagemaker")
+
+
+@pytest.fixture(scope="module")
+def ran(api: AirflowApi, ingested: str) -> dict[str, Any]:
+    """The first run, whose model is approved by nobody and deployed; what `execute` found."""
+    until_known(api, DAG)
+    api.trigger(DAG, "first", TINY)
+    states = ended(api, DAG, "first", seconds=300)
+    assert {states.pop(task) for task in ("ask", "reject")} == {"skipped"}
+    assert set(states.values()) == {"success"}, states
+    return dict(api.xcom(DAG, "first", "execute"))
+
+
+def test_sagemaker_runs_the_steps_with_the_parameters_of_the_run(ran: dict[str, Any], sagemaker: Any) -> None:
+    assert {name: step["status"] for name, step in ran["steps"].items()} == dict.fromkeys(
+        ["Processing", "Train", "EvaluateModel", "AccuracyCondition", "RegisterModel", "CreateModel"], "Succeeded"
+    )
+    job = sagemaker.describe_training_job(TrainingJobName=ran["steps"]["Train"]["arn"].rpartition("/")[2])
+    given = job["HyperParameters"]
+    assert (given["max_epoch_rows"], float(given["learning_rate"]), given["epochs"]) == ("128", 2e-4, "1")
+
+
+def test_the_approved_version_is_deployed_and_its_endpoint_goes(
+    ran: dict[str, Any], api: AirflowApi, sagemaker: Any
+) -> None:
+    approved = api.xcom(DAG, "first", "approve")
+    assert (approved["group"], approved["status"]) == (NAME, "Approved")
+    assert approved["arn"] == ran["steps"]["RegisterModel"]["arn"]
+    package = sagemaker.describe_model_package(ModelPackageName=approved["arn"])
+    assert package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("/report/evaluation.json")
+    smoke = api.xcom(DAG, "first", "smoke")
+    assert [prediction["predicted_label"] in (-1, 0, 1) for prediction in smoke["predictions"]] == [True] * 3
+    assert api.xcom(DAG, "first", "delete_endpoint")["deleted"]["endpoint"] is True
+
+
+def test_a_person_rejects_the_version_of_a_run_that_asks_and_nothing_is_deployed(
+    ran: dict[str, Any], api: AirflowApi, sagemaker: Any
+) -> None:
+    api.trigger(DAG, "asked", {**TINY, "require_approval": True})
+    answer(api, "asked", "Reject")
+    states = ended(api, DAG, "asked")
+    assert states["run"] == states["reject"] == "success"
+    assert {states[task] for task in ("approve", "latest_approved", "deploy", "smoke")} == {"skipped"}
+    steps = api.xcom(DAG, "asked", "execute")["steps"]
+    cached = [step for step, entry in steps.items() if entry["cached"]]
+    assert cached == ["Processing", "Train", "EvaluateModel"], "nothing had changed"
+    package = sagemaker.describe_model_package(ModelPackageName=steps["RegisterModel"]["arn"])
+    assert package["ModelApprovalStatus"] == "Rejected"
+
+
+def test_below_the_gate_the_run_fails_at_once_and_says_why(ran: dict[str, Any], api: AirflowApi) -> None:
+    api.trigger(DAG, "below", {**TINY, "min_accuracy": 1.0})
+    states = ended(api, DAG, "below")
+    assert (states["run"], states["execute"]) == ("failed", "failed")
+    (execute,) = [task for task in api.tasks(DAG, "below") if task["task_id"] == "execute"]
+    assert execute["try_number"] == 1
+    log = api.log(DAG, "below", execute)
+    assert "step BelowAccuracy: NOT REGISTERED: the test accuracy is below 1.0" in log
+    assert "step EvaluateModel: Succeeded, from the cache" in log
+
+
+def answer(api: AirflowApi, run_id: str, option: str, seconds: float = 120) -> None:
+    """Wait until the run asks, and answer."""
+    deadline = time.monotonic() + seconds
+    while {task["task_id"]: task["state"] for task in api.tasks(DAG, run_id)}.get("ask") != "awaiting_input":
+        assert time.monotonic() < deadline, api.tasks(DAG, run_id)
+        time.sleep(0.3)
+    api.call(
+        "PATCH",
+        f"/dags/{DAG}/dagRuns/{run_id}/taskInstances/ask/-1/hitlDetails",
+        json={"chosen_options": [option], "params_input": {}},
+    )
