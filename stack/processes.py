@@ -36,7 +36,10 @@ def start(stack: Stack, name: str, argv: list[str], environment: dict[str, str])
     record = _record(stack, name)
     record.parent.mkdir(parents=True, exist_ok=True)
     # The time of birth, too: a pid alone may by then be somebody else's.
-    record.write_text(json.dumps({"pid": process.pid, "born": psutil.Process(process.pid).create_time()}))
+    born = {"pid": process.pid, "born": psutil.Process(process.pid).create_time()}
+    record.write_text(json.dumps(born))
+    with open(_sessions(stack), "a") as known:
+        known.write(json.dumps({**born, "boot": psutil.boot_time()}) + "\n")
 
 
 def find(stack: Stack, name: str) -> psutil.Process | None:
@@ -74,23 +77,46 @@ def sweep(stack: Stack) -> list[str]:
     for process in found:
         _signal(process, signal.SIGKILL)
     psutil.wait_procs(found, timeout=5)
+    _sessions(stack).unlink(missing_ok=True)
     return names
 
 
 def belonging(stack: Stack) -> list[psutil.Process]:
-    """All processes that carry this stack's mark, but for this one and its ancestors."""
+    """All processes of this stack, by their mark or by the session they are in; not this one and its ancestors."""
     mine = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
     homes = {str(stack.home), str(stack.home / "localaws")}
+    sessions = _own_sessions(stack)
     found = []
     for process in psutil.process_iter():
         try:
-            environment = process.environ()
-            alive = process.pid not in mine and process.status() != psutil.STATUS_ZOMBIE
-            if alive and any(environment.get(mark) in homes for mark in MARKS):
+            if process.pid in mine or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            # Airflow's workers write their title over their environment, and keep the session of their scheduler.
+            if os.getsid(process.pid) in sessions or _marked(process, homes):
                 found.append(process)
-        except psutil.Error:
+        except (psutil.Error, OSError):
             continue  # ended meanwhile, or another user's
     return found
+
+
+def _marked(process: psutil.Process, homes: set[str]) -> bool:
+    environment = process.environ()
+    return any(environment.get(mark) in homes for mark in MARKS)
+
+
+def _own_sessions(stack: Stack) -> set[int]:
+    """The sessions that :func:`start` made: a number that another process leads by now is not among them."""
+    sessions = set()
+    lines = _sessions(stack).read_text().splitlines() if _sessions(stack).exists() else []
+    for known in map(json.loads, lines):
+        try:
+            same = abs(psutil.Process(known["pid"]).create_time() - known["born"]) <= 1
+        except psutil.NoSuchProcess:
+            # The kernel gives no pid anew while it is the session of a process; a restart of the machine ends them all.
+            same = abs(psutil.boot_time() - known["boot"]) <= 1
+        if same:
+            sessions.add(int(known["pid"]))
+    return sessions
 
 
 def require_free(ports: dict[str, int]) -> None:
@@ -127,6 +153,10 @@ def tail(path: Path, lines: int = 20) -> str:
     if not path.exists():
         return f"({path} was not written)"
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _sessions(stack: Stack) -> Path:
+    return stack.home / "run" / "sessions.jsonl"
 
 
 def _record(stack: Stack, name: str) -> Path:

@@ -52,6 +52,40 @@ def test_children_and_stubborn_processes_end_too(stack: Stack) -> None:
     assert processes.belonging(stack) == []
 
 
+def test_an_orphan_that_hides_its_environment_is_found_by_its_session(stack: Stack) -> None:
+    hidden = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], env={})"
+    code = f"import subprocess, sys, time\n{hidden}\ntime.sleep(60)"
+    processes.start(stack, "parent", [sys.executable, "-c", code], stack.base_environment())
+    parent = processes.find(stack, "parent")
+    assert parent is not None
+    processes.wait_until(
+        lambda: bool(parent.children()),
+        what="child",
+        seconds=10,
+        alive=lambda: True,
+        log=stack.logs / "parent.log",
+    )
+    (child,) = parent.children()
+    parent.kill()
+    parent.wait(5)
+    assert [process.pid for process in processes.belonging(stack)] == [child.pid]
+    assert [name.split()[0] for name in processes.sweep(stack)] == [str(child.pid)]
+    assert processes.belonging(stack) == []
+
+
+def test_a_session_of_somebody_else_is_left_alone(stack: Stack) -> None:
+    leader = psutil.Popen(SLEEP, start_new_session=True)
+    try:
+        (stack.home / "run").mkdir(parents=True)
+        for born, boot in ((1.0, psutil.boot_time()), (leader.create_time() - 100, 1.0)):
+            line = f'{{"pid": {leader.pid}, "born": {born}, "boot": {boot}}}\n'
+            (stack.home / "run" / "sessions.jsonl").write_text(line)
+            assert processes.belonging(stack) == []
+    finally:
+        leader.kill()
+        leader.wait()
+
+
 def test_what_was_orphaned_is_found_by_its_mark(stack: Stack) -> None:
     processes.start(stack, "parent", PARENT, stack.base_environment())
     parent = processes.find(stack, "parent")
