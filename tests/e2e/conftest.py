@@ -19,6 +19,11 @@ from stack.layout import Stack
 ROOT = Path(__file__).parents[2]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The demo goes first: the other modules begin from what it has ingested."""
+    items.sort(key=lambda item: item.path.name != "test_demo.py")
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
