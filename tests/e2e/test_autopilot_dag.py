@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from test_bias_and_blazingtext_dags import ended, ingested, objects, until_known
+from runs_kit import CANDIDATES, ended, objects
 
 from stack.airflow_api import AirflowApi
 from stack.layout import Stack
@@ -15,16 +15,10 @@ from stack.summary import s3_client
 
 pytestmark = pytest.mark.e2e
 
-__all__ = ["ingested"]
-
-CANDIDATES = 2
-
 
 @pytest.fixture(scope="module")
-def judged(api: AirflowApi, ingested: str) -> str:
+def judged(api: AirflowApi, started: None) -> str:
     """A run of Autopilot with its cheapest candidates; its run id."""
-    until_known(api, "autopilot_sentiment")
-    api.trigger("autopilot_sentiment", "sample", {"max_candidates": CANDIDATES})
     states = ended(api, "autopilot_sentiment", "sample", seconds=600)
     assert set(states.values()) == {"success"}, states
     return "sample"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from runs_kit import ended
 
 from stack.airflow_api import AirflowApi
 from stack.demo import RunFailed, demo
@@ -67,12 +68,12 @@ def test_one_run_starts_each_job_once(outcome: tuple[dict, str], stack: Stack, a
 def test_a_backfill_of_three_intervals_finds_nothing_changed_and_trains_nothing(
     outcome: tuple[dict, str], api: AirflowApi
 ) -> None:
-    three_mondays = {"from_date": "2026-11-01T00:00:00Z", "to_date": "2026-11-17T00:00:00Z"}
-    api.call("POST", "/backfills", json={"dag_id": "train_sentiment", "max_active_runs": 3, **three_mondays})
+    three_years = {"from_date": "2024-01-01T00:00:00Z", "to_date": "2026-01-02T00:00:00Z"}
+    api.call("POST", "/backfills", json={"dag_id": "train_sentiment", "max_active_runs": 3, **three_years})
     runs = api.call("GET", "/dags/train_sentiment/dagRuns", params={"run_type": "backfill"})["dag_runs"]
     assert len(runs) == 3
     for run_id in (run["dag_run_id"] for run in runs):
-        states = wait(api, "train_sentiment", run_id)
+        states = ended(api, "train_sentiment", run_id)
         assert {states[task] for task in ("run", "look", "worth_training")} == {"success"}
         assert {states[task] for task in ("features", "train", "register", "deploy")} == {"skipped"}
         asked = next(t for t in api.tasks("train_sentiment", run_id) if t["task_id"] == "worth_training")
@@ -84,9 +85,11 @@ def test_a_challenger_below_the_gate_from_the_feature_store_is_compared_register
 ) -> None:
     sagemaker = client("sagemaker")
     before = sagemaker.describe_endpoint(EndpointName="sentiment")
+    # The next test's run fails meanwhile, with its retries.
+    api.trigger("ingest_reviews", "no_source", {"source": "/no/such/reviews.csv"})
     conf = {"min_accuracy": 1.0, "force": True, "features_from": "feature_store"}
     api.trigger("train_sentiment", "below_the_gate", conf)
-    states = wait(api, "train_sentiment", "below_the_gate")
+    states = ended(api, "train_sentiment", "below_the_gate")
     assert {states[task] for task in ("run", "unload_train", "evaluate_champion", "register")} == {"success"}
     assert {states[task] for task in ("approve", "model", "deploy", "smoke", "delete_endpoint")} == {"skipped"}
     verdict = api.xcom("train_sentiment", "below_the_gate", "judge")
@@ -103,24 +106,10 @@ def test_a_challenger_below_the_gate_from_the_feature_store_is_compared_register
 
 
 def test_a_source_that_does_not_exist_fails_with_its_name(stack: Stack, api: AirflowApi) -> None:
-    api.trigger("ingest_reviews", "no_source", {"source": "/no/such/reviews.csv"})
-    states = wait(api, "ingest_reviews", "no_source")
+    states = ended(api, "ingest_reviews", "no_source")
     assert states["run"] == "failed"
     task = next(t for t in api.tasks("ingest_reviews", "no_source") if t["task_id"] == "upload_raw")
     assert "/no/such/reviews.csv" in api.log("ingest_reviews", "no_source", task)
-
-
-def wait(api: AirflowApi, dag_id: str, run_id: str, seconds: float = 300) -> dict[str, str]:
-    """The end state of a run and of its tasks."""
-    import time
-
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        state = api.run(dag_id, run_id)["state"]
-        if state in ("success", "failed"):
-            return {"run": state, **{task["task_id"]: task["state"] for task in api.tasks(dag_id, run_id)}}
-        time.sleep(0.5)
-    raise AssertionError(f"{dag_id} {run_id} did not end: {api.tasks(dag_id, run_id)}")
 
 
 def test_a_failed_task_is_named_with_its_log(stack: Stack, api: AirflowApi) -> None:
