@@ -30,6 +30,7 @@ Exit status 2, and one sentence, when the input cannot be used; nothing is writt
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import shutil
 import sys
@@ -145,7 +146,7 @@ class Spool:
 
     def batches(self) -> Iterator[pa.Table]:
         """The reviews in the order in which they came, some batches at a time."""
-        with pa.memory_map(str(self.path)) as source, pa.ipc.open_file(source) as reader:
+        with pa.OSFile(str(self.path)) as source, pa.ipc.open_file(source) as reader:
             for first in range(0, reader.num_record_batches, ROW_GROUP):
                 several = range(first, min(first + ROW_GROUP, reader.num_record_batches))
                 yield pa.Table.from_batches([reader.get_batch(number) for number in several])
@@ -267,6 +268,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
 
     def work() -> None:
+        # What the imports made is here to stay: without this, the collector goes through all of it again and again.
+        gc.freeze()
         report = build(options)
         print(f"{report['rows']} reviews, {report['tokens']} tokens, splits by sentiment: {report['splits']}")
 
