@@ -20,15 +20,13 @@ from amazon_ml.operators.athena import AthenaQueryOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from include.assets import REVIEWS
 from include.settings import INCLUDE, settings
-from include.tasks import task_defaults
+from include.tasks import ANSWERS, task_defaults
 
 QUERIES = ["sentiments", "categories", "average_sentiment", "split", "words"]
 
 RAW = settings.uri("data", "raw/")
 # The crawler names the table after the folder.
 TRANSFORMED = settings.uri("data", "transformed", "reviews/")
-# A folder of this run's own: a retried or parallel run never mixes its answers with another's.
-ANSWERS = settings.uri("athena", "{{ run_id | replace(':', '') | replace('+', '_') }}")
 # Made-up reviews say so in every report and on every chart.
 SYNTHETIC = "{{ ti.xcom_pull(task_ids='upload_raw')['synthetic'] }}"
 

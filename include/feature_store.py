@@ -14,7 +14,7 @@ from amazon_ml.operators.feature_group import FeatureGroupOperator, FeatureInges
 from amazon_ml.operators.processing import ProcessingJobOperator
 from include.assets import FEATURES
 from include.settings import settings
-from include.tasks import EVENT_TIME
+from include.tasks import ANSWERS, EVENT_TIME
 
 #: of the records: https://docs.aws.amazon.com/sagemaker/latest/dg/feature-store-quotas.html has the limits.
 SCHEMA = {
@@ -26,8 +26,6 @@ SCHEMA = {
     "review_body": "String",
     "split_type": "String",
 }
-# A folder of this run's own: UNLOAD wants an empty one.
-ANSWERS = settings.uri("athena", "{{ run_id | replace(':', '') | replace('+', '_') }}")
 #: what training reads; the test split is for the evaluation, and always in S3.
 LEARNED = ("train", "validation")
 #: the records of one run, each as it was written last.

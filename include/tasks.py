@@ -16,6 +16,9 @@ from include.settings import settings
 SYNTHETIC = "{{ ti.xcom_pull(task_ids='find_reviews')['synthetic'] }}"
 #: event time of a run's features, the same in all tries.
 EVENT_TIME = "{{ (dag_run.logical_date or dag_run.run_after).strftime('%Y-%m-%dT%H:%M:%SZ') }}"
+#: where Athena leaves the answers of a run: a folder of its own, so that a retried or parallel run never mixes its
+#: answers with another's, and UNLOAD finds it empty.
+ANSWERS = settings.uri("athena", "{{ run_id | replace(':', '') | replace('+', '_') }}")
 #: what a deployed model is asked first: one of each sentiment.
 SMOKE_REVIEWS = ["I love this product!", "OK, but not great.", "This is not the right product."]
 

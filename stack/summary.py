@@ -99,13 +99,18 @@ def _download(stack: Stack, uris: list[str], folder: Path) -> list[Path]:
 
 
 def s3_client(stack: Stack) -> Any:
-    """An S3 client of the stack's localaws, with the keys that localaws made."""
+    """An S3 client of the stack's localaws."""
+    return client(stack, "s3")
+
+
+def client(stack: Stack, service: str) -> Any:
+    """A boto3 client of the stack's localaws, with the keys that localaws made."""
     import boto3  # slow, and not every command needs it
 
     keys = configparser.ConfigParser()
     keys.read(stack.home / "credentials")
     return boto3.client(
-        "s3",
+        service,
         endpoint_url=stack.localaws_url,
         region_name="us-east-1",
         aws_access_key_id=keys["default"]["aws_access_key_id"],

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from runs_kit import SAMPLES, ended, until_known
 
 from include import synthetic
-from stack import processes, services
+from stack import processes, services, summary
 from stack.airflow_api import AirflowApi
 from stack.layout import Stack
 
@@ -97,14 +97,4 @@ def started(api: AirflowApi, ingested: str) -> None:
 @pytest.fixture(scope="session")
 def client(stack: Stack) -> Callable[[str], Any]:
     """boto3 clients of the stack's localaws, by service."""
-    import boto3
-
-    keys = configparser.ConfigParser()
-    keys.read(stack.home / "credentials")
-    given: dict[str, Any] = {
-        "endpoint_url": stack.localaws_url,
-        "region_name": "us-east-1",
-        "aws_access_key_id": keys["default"]["aws_access_key_id"],
-        "aws_secret_access_key": keys["default"]["aws_secret_access_key"],
-    }
-    return lambda service: boto3.client(service, **given)
+    return partial(summary.client, stack)
