@@ -41,6 +41,11 @@ class Home:
         """``{"port", "pid", "url"}``, there while the server answers."""
         return self.state / "server.json"
 
+    @property
+    def stacks(self) -> Path:
+        """Where a server that is sent SIGUSR1 writes what its threads are at."""
+        return self.state / "stacks.log"
+
 
 def acquire(home: Home) -> IO[str]:
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import logging
 import logging.handlers
@@ -52,6 +53,7 @@ def serve(home: Home, port: int) -> None:
         home.state.chmod(0o700)
         home.facts.unlink(missing_ok=True)
         _log_to_file(home)
+        closing.enter_context(_telling_stacks(home))
         context = closing.enter_context(_answering(home, port))
         _run(ON_START, context)
         _announce(home, context.endpoint_url)
@@ -88,6 +90,17 @@ def _answering(home: Home, port: int) -> Iterator[Context]:
                 log.warning("requests in progress were cut off")
             moto.state.stop()
             store.close()
+
+
+@contextmanager
+def _telling_stacks(home: Home) -> Iterator[None]:
+    """SIGUSR1 appends what every thread is at to ``stacks.log``, even when none of them goes on."""
+    with open(home.stacks, "a") as file:
+        faulthandler.register(signal.SIGUSR1, file)
+        try:
+            yield
+        finally:
+            faulthandler.unregister(signal.SIGUSR1)
 
 
 def _log_to_file(home: Home) -> None:

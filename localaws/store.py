@@ -80,10 +80,12 @@ class Store:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # A COMMIT that failed may have ended the transaction, or left it open for all that follows.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def insert(self, kind: str, name: str, body: Body) -> bool:
         """Store a new resource; ``False``, and nothing changed, where the name is taken."""

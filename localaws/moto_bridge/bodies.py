@@ -5,6 +5,7 @@ from __future__ import annotations
 import copyreg
 import threading
 import uuid
+from collections import deque
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,20 +27,18 @@ class Bodies:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._dead: list[str] = []
-        self._lock = threading.Lock()
+        # No lock: moto's keys close their bodies when they are freed, which the garbage collector may do at any line
+        # of any thread, of one that holds such a lock too.
+        self._dead: deque[str] = deque()
         folder.mkdir(parents=True, exist_ok=True)
 
     def discard(self, name: str) -> None:
         """Note that a body is not needed any more."""
-        with self._lock:
-            self._dead.append(name)
+        self._dead.append(name)
 
     def take_dead(self) -> list[str]:
         """What was noted since the last call."""
-        with self._lock:
-            dead, self._dead = self._dead, []
-            return dead
+        return [self._dead.popleft() for _ in range(len(self._dead))]
 
     def remove(self, names: list[str]) -> None:
         """Delete the files of dead bodies."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from graphlib import TopologicalSorter
 from typing import Any
+
+from werkzeug.utils import cached_property
 
 from localaws.errors import NotImplementedByLocalAws, ValidationException
 from localaws.pipelines import parameters, references
