@@ -125,9 +125,12 @@ def download_public(target: Path, url: str = PUBLIC_URL, patience: float = PATIE
             answered.set()
 
     threading.Thread(target=work, daemon=True).start()
-    if not answered.wait(patience):
+    in_time = answered.wait(patience)
+    if in_time:
+        ended.wait()
+    # The socket's own time-out comes at the same moment, and may be seen first.
+    if not in_time or (failures and isinstance(failures[0], TimeoutError)):
         raise SourceError(f"the public data set did not answer within {patience:.0f} s")
-    ended.wait()
     if failures:
         raise SourceError(f"the public data set cannot be had ({failures[0]})") from failures[0]
     part.replace(target)

@@ -8,11 +8,13 @@ import logging
 import logging.handlers
 import os
 import signal
+import socket
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from localaws import lifecycle, services
 from localaws.application import Application
@@ -43,10 +45,8 @@ def serve(home: Home, port: int) -> None:
     :raises PortTaken: another program has the port.
     :raises StateError: moto's saved state cannot be used.
     """
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     with ExitStack() as closing:
+        wait_for_stop = closing.enter_context(_stop_signals())
         closing.enter_context(lifecycle.acquire(home))
         home.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Secrets and other people's data are in there: nobody else on this machine may look.
@@ -59,13 +59,31 @@ def serve(home: Home, port: int) -> None:
         _announce(home, context.endpoint_url)
         closing.callback(home.facts.unlink, missing_ok=True)
         log.info("answering on %s", context.endpoint_url)
-        # In turns: a signal that arrives while another thread starts a process can be missed by a wait without end.
-        while not stop.wait(0.5):
-            pass
+        wait_for_stop()
         log.info("stopping")
         # The hooks still reach S3, Logs and all else over HTTP.
         _run(ON_STOP, context)
     log.info("stopped")
+
+
+@contextmanager
+def _stop_signals() -> Iterator[Callable[[], object]]:
+    """
+    From here on SIGTERM and SIGINT end nothing; what is given waits for one, also one that came before.
+
+    A byte in a socket, whichever thread the kernel gives the signal to. A handler that sets an Event could meet this
+    thread while that waits with the Event's lock in hand, and then neither goes on.
+    """
+    waiting, told = socket.socketpair()
+    with waiting, told:
+        told.setblocking(False)
+        signal.set_wakeup_fd(told.fileno())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        try:
+            yield partial(waiting.recv, 1)
+        finally:
+            signal.set_wakeup_fd(-1)
 
 
 @contextmanager

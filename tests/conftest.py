@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 # Read when huggingface_hub is first imported: what is not here must fail at once, and never ask a hub.
@@ -12,6 +12,19 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pytest
 from localaws_kit import LocalAws, start
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where a localaws did not answer in time, the report says what it was at: it may not happen again."""
+    report = yield
+    if call.excinfo is not None and "Timeout" in call.excinfo.typename:
+        for name, server in getattr(item, "funcargs", {}).items():
+            if isinstance(server, LocalAws) and server.process.poll() is None:
+                report.sections.append((f"stacks of {name}", server.stacks()))
+    return report
 
 
 @pytest.fixture(scope="session")

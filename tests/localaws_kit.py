@@ -37,6 +37,16 @@ class LocalAws:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    def stacks(self) -> str:
+        """What every thread of the server is at, by itself told even when none of them goes on."""
+        told = self.home / "localaws" / "stacks.log"
+        before = told.stat().st_size
+        self.process.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline and told.stat().st_size == before:
+            time.sleep(0.05)
+        return told.read_text()[before:]
+
     def kill(self) -> None:
         """``kill -9``: no orderly stop."""
         self.process.kill()

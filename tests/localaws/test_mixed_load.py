@@ -20,7 +20,7 @@ from localaws.pipelines.execution import Execution, keep_definition
 from localaws.store import Store
 
 #: seconds for which the load goes on, and after which a request without an answer is taken for one that never gets it.
-LOAD_S, NEVER_S = 6.0, 30.0
+LOAD_S, NEVER_S = 4.0, 30.0
 GATE = definition(condition("Gate", [compare("Equals", 1, 1)], [], []))
 
 

@@ -188,3 +188,9 @@ def test_no_secret_is_in_the_log(own_localaws: LocalAws) -> None:
     assert "GET / " in log
     for secret in (keys.secret_key, "very-secret-value"):
         assert secret not in log
+
+
+def test_a_server_tells_what_its_threads_are_at_and_goes_on(own_localaws: LocalAws) -> None:
+    told = own_localaws.stacks()
+    assert "serve_forever" in told and "_keep_writing" in told
+    assert client("s3").list_buckets()["Buckets"] == []
