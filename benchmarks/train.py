@@ -11,6 +11,7 @@ judged by the same code.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
@@ -59,12 +60,13 @@ def arguments(folder: Path, options: argparse.Namespace) -> list[str]:
 
 def ours(script: Any, settings: argparse.Namespace) -> dict[str, float]:
     """Train with the job's own trainer; the validation channel is the test split here, judged after the last epoch."""
-    trainer = script.Trainer(settings, script.Cluster.join(), MODEL)
+    trainer = script.Trainer(settings, script.Cluster.join(), settings.base_model)
     seconds = 0.0
     for epoch in range(settings.epochs):
         trainer.progress.epoch, trainer.progress.step = epoch, 0
         began = time.perf_counter()
-        trainer.epoch()
+        with contextlib.redirect_stdout(sys.stderr):
+            trainer.epoch()
         seconds += time.perf_counter() - began
     return figures(trainer, trainer.model, settings, seconds)
 
@@ -75,9 +77,10 @@ def plain(script: Any, settings: argparse.Namespace) -> dict[str, float]:
     from torch.nn.functional import cross_entropy
     from transformers import AutoModelForSequenceClassification
 
-    trainer = script.Trainer(settings, script.Cluster.join(), MODEL)
+    trainer = script.Trainer(settings, script.Cluster.join(), settings.base_model)
     torch.manual_seed(settings.seed)
-    model = AutoModelForSequenceClassification.from_pretrained(MODEL, num_labels=3)
+    model = AutoModelForSequenceClassification.from_pretrained(settings.base_model, num_labels=3)
+    model = model.float().to(trainer.cluster.device)
     groups = script.models.parameter_groups(model, settings.learning_rate, trainer.head_rate, settings.weight_decay)
     optimizer = torch.optim.AdamW(groups)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, trainer.rate)
@@ -95,6 +98,8 @@ def plain(script: Any, settings: argparse.Namespace) -> dict[str, float]:
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
+        # A GPU is behind its orders until somebody reads a result.
+        loss.item()
         seconds += time.perf_counter() - began
     return figures(trainer, model, settings, seconds)
 
@@ -106,7 +111,8 @@ def padded(trainer: Any, rows: Any) -> dict[str, Any]:
     batch = trainer.train.batch(rows, trainer.padding)
     more = (0, LONGEST - batch.input_ids.shape[1])
     ids = pad(batch.input_ids, more, value=trainer.padding)
-    return {"input_ids": ids, "attention_mask": pad(batch.attention_mask, more), "labels": batch.labels}
+    made = {"input_ids": ids, "attention_mask": pad(batch.attention_mask, more), "labels": batch.labels}
+    return {name: tensor.to(trainer.cluster.device) for name, tensor in made.items()}
 
 
 def figures(trainer: Any, model: Any, settings: argparse.Namespace, seconds: float) -> dict[str, float]:

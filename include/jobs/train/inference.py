@@ -42,6 +42,8 @@ class Classifier:
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self.model, self.tokenizer = model, tokenizer
         self.longest = tokenizer.model_max_length
+        # On a CPU a lone request gains nothing by it, and the answers would depend on the machine.
+        self.bf16 = model.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         self.batched: MicroBatcher[str, Prediction] = MicroBatcher(self.classify, BATCH)
 
     def __call__(self, texts: Sequence[str]) -> list[Prediction]:
@@ -57,7 +59,10 @@ class Classifier:
         predictions: list[Prediction] = [{}] * len(texts)
         for start in range(0, len(order), BATCH):
             part = order[start : start + BATCH]
-            odds = self.model(**self.padded([ids["input_ids"][at] for at in part])).logits.float().softmax(1)
+            batch = self.padded([ids["input_ids"][at] for at in part])
+            with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.bf16):
+                logits = self.model(**batch).logits
+            odds = logits.float().softmax(1)
             best = odds.max(1)
             for at, label, probability in zip(part, best.indices.tolist(), best.values.tolist(), strict=True):
                 predictions[at] = {

@@ -1,0 +1,176 @@
+"""
+RoBERTa's size on a GPU: the train job against a plain loop, and the serving code one by one and in a crowd.
+
+    REVIEWS_SOURCE=reviews.csv.zip python -m benchmarks.gpu prepare FOLDER     # here: features and weights, 50 MB
+    python -m benchmarks.gpu run FOLDER                                        # on the GPU's machine; prints Markdown
+
+There is no hub on these machines, so that RoBERTa-base has its architecture and random weights: the speed does not
+depend on them, and no accuracy is given. Its texts are the real reviews by MiniLM's tokenizer. MiniLM has its weights.
+The second command needs torch, transformers, numpy and pyarrow, and neither localaws nor Airflow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.train import ROOT, ours, plain
+
+#: RoBERTa-base: 12 layers of 768.
+SHAPE = {"vocab_size": 50265, "max_position_embeddings": 514, "type_vocab_size": 1, "layer_norm_eps": 1e-5}
+ROWS, EPOCHS = 6000, 1
+CALLS, CLIENTS, MANY = 300, 32, 2048
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("prepare", "run"))
+    parser.add_argument("folder", type=Path)
+    options = parser.parse_args()
+    (prepare if options.what == "prepare" else run)(options.folder)
+
+
+def prepare(folder: Path) -> None:
+    """Write the features of the real reviews, and MiniLM in half precision, so that it travels."""
+    from benchmarks.features import MODEL, job_into
+    from include.reviews import fetch
+    from localaws.images import hub
+
+    os.environ |= {"HF_HOME": str(hub.prepare(folder / "home")), "HF_HUB_OFFLINE": "1"}
+    fetch(os.environ.get("REVIEWS_SOURCE"), folder / "raw" / "reviews.csv")
+    job_into(folder / "features", "features", folder / "raw", "--base-model", MODEL)
+    from transformers import AutoModel, AutoTokenizer
+
+    AutoModel.from_pretrained(MODEL).half().save_pretrained(folder / "minilm")
+    AutoTokenizer.from_pretrained(MODEL).save_pretrained(folder / "minilm")
+
+
+def run(folder: Path) -> None:
+    """Measure."""
+    import torch
+
+    sys.path.insert(0, str(ROOT / "include" / "jobs" / "train"))
+    script = importlib.import_module("train")
+    roberta = random_roberta(folder)
+    print("# On a GPU\n")
+    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}; {ROWS:,} real reviews an epoch, batches of 32.")
+    print("RoBERTa-base has random weights: its accuracy says nothing, and is not given.\n")
+    print("## Training\n\n| model | the train job, examples/s | plain loop | | job's test accuracy | loop's |")
+    print("|---|---:|---:|---:|---:|---:|")
+    for name, model in (("RoBERTa-base", roberta), ("MiniLM", folder / "minilm")):
+        settings = script.parse(arguments(folder, model))
+        # The first steps on a GPU choose its kernels.
+        ours(script, script.parse([*arguments(folder, model), "--max_epoch_rows", "600"]))
+        job, loop = ours(script, settings), plain(script, settings)
+        figures = f"{job['speed']:,.0f} | {loop['speed']:,.0f} | {job['speed'] / loop['speed']:.1f} x"
+        accuracy = f"{job['accuracy']:.4f} | {loop['accuracy']:.4f}" if name == "MiniLM" else "| "
+        print(f"| {name} | {figures} | {accuracy} |", flush=True)
+    serving(folder, roberta)
+
+
+def random_roberta(folder: Path) -> Path:
+    import torch
+    from transformers import AutoTokenizer, RobertaConfig, RobertaForSequenceClassification
+
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(folder / "minilm")
+    config = RobertaConfig(**SHAPE, pad_token_id=tokenizer.pad_token_id, num_labels=3)
+    config.id2label = {0: "-1", 1: "0", 2: "1"}
+    RobertaForSequenceClassification(config).save_pretrained(folder / "roberta")
+    tokenizer.model_max_length = 128
+    tokenizer.save_pretrained(folder / "roberta")
+    return folder / "roberta"
+
+
+def arguments(folder: Path, model: Path) -> list[str]:
+    features = folder / "features"
+    given = {
+        "train": features / "train",
+        "validation": features / "test",
+        "checkpoints": folder / "checkpoints",
+        "base_model": model,
+        "epochs": EPOCHS,
+        "balance": "oversample",
+        "max_epoch_rows": ROWS,
+    }
+    return [str(word) for key, value in given.items() for word in (f"--{key}", value)]
+
+
+def serving(folder: Path, model: Path) -> None:
+    """The Classifier of inference.py: a lone client, a crowd with and without sharing passes, and one large request."""
+    import torch
+
+    inference = importlib.import_module("inference")
+    texts = reviews(folder)
+    classifier = inference.model_fn(str(model))
+    lock = threading.Lock()
+
+    def one_at_a_time(given: list[str]) -> None:
+        with lock:
+            classifier.classify(given)
+
+    def timed(call: Callable[[list[str]], Any], given: list[str]) -> float:
+        torch.cuda.synchronize()
+        began = time.perf_counter()
+        call(given)
+        return 1000 * (time.perf_counter() - began)
+
+    for _ in range(20):
+        classifier(texts[:64])
+    alone = [timed(classifier, [texts[turn % len(texts)]]) for turn in range(CALLS)]
+    print("\n## Serving RoBERTa-base\n")
+    print("The serving code in one process, without HTTP; a request of one review, unless it says otherwise.\n")
+    print("| | p50, ms | p95, ms | reviews/s |\n|---|---:|---:|---:|")
+    quantiles = statistics.quantiles(alone, n=100)
+    print(f"| one client | {quantiles[49]:.1f} | {quantiles[94]:.1f} | {1000 * len(alone) / sum(alone):,.0f} |")
+    for name, call in (("requests share passes", classifier), ("one pass a request", one_at_a_time)):
+        times, seconds = crowd(call, texts)
+        quantiles = statistics.quantiles(times, n=100)
+        rate = len(times) / seconds
+        print(f"| {CLIENTS} clients, {name} | {quantiles[49]:.1f} | {quantiles[94]:.1f} | {rate:,.0f} |", flush=True)
+    large = [texts[at % len(texts)] for at in range(MANY)]
+    for name, bf16 in (("bf16", classifier.bf16), ("fp32", False)):
+        classifier.bf16 = bf16
+        best = min(timed(classifier.classify, large) for _ in range(3))
+        print(f"| {MANY:,} reviews in one request, {name} | {best:,.0f} | | {1000 * MANY / best:,.0f} |")
+
+
+def crowd(call: Callable[[list[str]], Any], texts: list[str]) -> tuple[list[float], float]:
+    """Milliseconds of each request of ``CLIENTS`` threads, and the seconds of all."""
+    times: list[float] = []
+
+    def client(number: int) -> None:
+        for turn in range(CALLS // 10):
+            began = time.perf_counter()
+            call([texts[(number * 97 + turn) % len(texts)]])
+            times.append(1000 * (time.perf_counter() - began))
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return times, time.perf_counter() - began
+
+
+def reviews(folder: Path) -> list[str]:
+    """The texts of the test split, by their tokens."""
+    import pyarrow.parquet as pq
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder / "minilm")
+    ids = pq.read_table(folder / "features" / "test", columns=["input_ids"])["input_ids"].to_pylist()
+    return [tokenizer.decode(row, skip_special_tokens=True) for row in ids]
+
+
+if __name__ == "__main__":
+    main()
