@@ -107,6 +107,19 @@ def test_a_text_gets_the_same_answer_alone_and_among_others(serving: ModuleType,
         assert alone["probability"] == pytest.approx(one["probability"], abs=1e-4)
 
 
+def test_a_wider_batch_as_on_a_gpu_gives_the_same_answer(serving: ModuleType, model: Any) -> None:
+    before = model([GOOD, BAD])
+    model.multiple = 8
+    try:
+        assert model.padded([[1, 2, 3]])["attention_mask"].tolist() == [[1] * 3 + [0] * 5]
+        wide = model([GOOD, BAD])
+    finally:
+        model.multiple = 1
+    for one, other in zip(before, wide, strict=True):
+        assert one["predicted_label"] == other["predicted_label"]
+        assert one["probability"] == pytest.approx(other["probability"], abs=1e-4)
+
+
 def test_many_threads_get_their_own_answers(serving: ModuleType, model: Any) -> None:
     texts = [[GOOD], [BAD], [BAD, GOOD]] * 8
     answers: list[list[int]] = [[] for _ in texts]

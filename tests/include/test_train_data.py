@@ -80,6 +80,13 @@ def test_a_batch_is_padded_to_its_longest_row_and_masked() -> None:
     assert batch.attention_mask.tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
 
 
+@pytest.mark.parametrize(("longest", "width"), [(16, 8), (6, 6)])
+def test_a_batch_is_padded_to_a_multiple_as_far_as_that_is_allowed(longest: int, width: int) -> None:
+    batch = examples([2, 5], longest=longest).batch(np.array([0, 1]), padding=7, multiple=8)
+    assert batch.input_ids.shape == (2, width)
+    assert batch.attention_mask.sum(1).tolist() == [2, 5]
+
+
 def test_a_row_too_long_is_cut_and_keeps_its_closing_token() -> None:
     assert examples([9], longest=4).row(0).tolist() == [1, 2, 3, 9]
 

@@ -60,6 +60,15 @@ class Cluster:
             dist.destroy_process_group()
 
 
+def width_multiple(device: torch.device) -> int:
+    """
+    What the width of a batch is to be a multiple of.
+
+    A GPU chooses its kernels anew for each width that it has not seen, which takes longer than the step.
+    """
+    return 8 if device.type == "cuda" else 1
+
+
 def gains_by_bf16(device: torch.device, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """
     Whether bf16 is the faster arithmetic on ``device``: whether it has instructions for it.

@@ -56,9 +56,9 @@ class Examples:
         offsets = np.concatenate([[0], np.cumsum([len(one) for one in ids])])
         return Examples(np.concatenate(ids), offsets, self.labels[rows], self.longest)
 
-    def batch(self, rows: np.ndarray, padding: int) -> Batch:
-        """These rows as one padded batch."""
-        width = int(self.lengths[rows].max())
+    def batch(self, rows: np.ndarray, padding: int, multiple: int = 1) -> Batch:
+        """These rows as one batch, padded to the longest, or to the next ``multiple`` where that is allowed."""
+        width = min(-(-int(self.lengths[rows].max()) // multiple) * multiple, self.longest)
         ids = np.full((len(rows), width), padding, dtype=np.int64)
         mask = np.zeros((len(rows), width), dtype=np.int64)
         for at, row in enumerate(rows):

@@ -42,8 +42,8 @@ class Classifier:
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self.model, self.tokenizer = model, tokenizer
         self.longest = tokenizer.model_max_length
-        # On a CPU a lone request gains nothing by it, and the answers would depend on the machine.
-        self.bf16 = model.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        # A GPU chooses its kernels anew for each width that it has not seen: with RoBERTa-base 93 ms, and then 11.
+        self.multiple = 8 if model.device.type == "cuda" else 1
         self.batched: MicroBatcher[str, Prediction] = MicroBatcher(self.classify, BATCH)
 
     def __call__(self, texts: Sequence[str]) -> list[Prediction]:
@@ -59,10 +59,7 @@ class Classifier:
         predictions: list[Prediction] = [{}] * len(texts)
         for start in range(0, len(order), BATCH):
             part = order[start : start + BATCH]
-            batch = self.padded([ids["input_ids"][at] for at in part])
-            with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.bf16):
-                logits = self.model(**batch).logits
-            odds = logits.float().softmax(1)
+            odds = self.model(**self.padded([ids["input_ids"][at] for at in part])).logits.float().softmax(1)
             best = odds.max(1)
             for at, label, probability in zip(part, best.indices.tolist(), best.values.tolist(), strict=True):
                 predictions[at] = {
@@ -72,8 +69,9 @@ class Classifier:
         return predictions
 
     def padded(self, rows: list[list[int]]) -> dict[str, torch.Tensor]:
-        """``input_ids`` and ``attention_mask`` [rows, longest of them], on the model's device."""
-        width, padding = max(map(len, rows)), self.tokenizer.pad_token_id or 0
+        """``input_ids`` and ``attention_mask`` [rows, width], on the model's device."""
+        width, padding = -(-max(map(len, rows)) // self.multiple) * self.multiple, self.tokenizer.pad_token_id or 0
+        width = min(width, self.longest)
         ids = torch.tensor([row + [padding] * (width - len(row)) for row in rows])
         mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
         return {"input_ids": ids.to(self.model.device), "attention_mask": mask.to(self.model.device)}

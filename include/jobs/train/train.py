@@ -5,9 +5,10 @@ Channels ``train`` and ``validation`` are splits of the features job; a channel 
 hyperparameter of that name. The epoch with the best validation accuracy is the one that is saved, in Hugging Face
 layout with ``code/inference.py``, which an endpoint serves.
 
-Batches hold reviews of like length and are padded to their longest; arithmetic is bf16 where that is faster. With
-several instances torchrun starts one process each: a batch is shared out, so that the result does not depend on their
-number. After each epoch, every five minutes, and on SIGTERM, a checkpoint is written, from which the same job goes on.
+Batches hold reviews of like length and are padded to their longest, on a GPU to a multiple of 8; arithmetic is bf16
+where that is faster. With several instances torchrun starts one process each: a batch is shared out, so that the result
+does not depend on their number. After each epoch, every five minutes, and on SIGTERM, a checkpoint is written, from
+which the same job goes on.
 
 Each epoch ends with the line that the metric regexes read: ``val_loss: 0.76 - val_acc: 70.92%``. Exit status 2, and one
 sentence, when the input cannot be used; 143 after SIGTERM.
@@ -32,7 +33,7 @@ import numpy as np
 import torch
 from base_model import load_tokenizer, locate, vocabulary_hash
 from checkpoints import Progress
-from cluster import Cluster, gains_by_bf16
+from cluster import Cluster, gains_by_bf16, width_multiple
 from data import BALANCES, CLASSES, Batch, Examples, bucketed, by_length, class_weights, epoch_rows, read_split
 from job import run
 from torch.nn.functional import cross_entropy
@@ -57,7 +58,7 @@ class Trainer:
         self.options, self.cluster = options, cluster
         self.tokenizer = load_tokenizer(base_model)
         vocabulary = vocabulary_hash(self.tokenizer)
-        self.padding = self.tokenizer.pad_token_id or 0
+        self.padding, self.multiple = self.tokenizer.pad_token_id or 0, width_multiple(cluster.device)
         longest = options.max_seq_length
         models.check_length(self.tokenizer, longest)
         self.train = read_split(options.train, longest, vocabulary).take(options.max_train_rows, options.seed)
@@ -117,7 +118,11 @@ class Trainer:
     def part(self, rows: np.ndarray) -> Batch:
         """This process's part of a batch; a batch smaller than the cluster gives a row to each all the same."""
         rows = np.resize(rows, max(len(rows), self.cluster.size))
-        return self.train.batch(rows[self.cluster.rank :: self.cluster.size], self.padding).to(self.cluster.device)
+        return self.batch(self.train, rows[self.cluster.rank :: self.cluster.size])
+
+    def batch(self, examples: Examples, rows: np.ndarray) -> Batch:
+        """These rows, where they are computed on."""
+        return examples.batch(rows, self.padding, self.multiple).to(self.cluster.device)
 
     def step(self, batch: Batch) -> torch.Tensor:
         """One step of the optimizer; the loss, not yet read."""
@@ -152,7 +157,7 @@ class Trainer:
         for number, rows in enumerate(by_length(examples, EVALUATION_BATCH)):
             if number % self.cluster.size != self.cluster.rank:
                 continue
-            batch = examples.batch(rows, self.padding).to(self.cluster.device)
+            batch = self.batch(examples, rows)
             with self.arithmetic():
                 logits = self.model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
             loss += cross_entropy(logits.float(), batch.labels, reduction="sum").cpu()
