@@ -40,6 +40,10 @@ class Bodies:
         """What was noted since the last call."""
         return [self._dead.popleft() for _ in range(len(self._dead))]
 
+    def take_back(self, names: list[str]) -> None:
+        """Note again what was taken and not removed."""
+        self._dead.extend(names)
+
     def remove(self, names: list[str]) -> None:
         """Delete the files of dead bodies."""
         for name in names:

@@ -15,6 +15,7 @@ from moto.moto_server.utilities import RegexConverter
 from moto.sts.models import sts_backends
 
 from localaws.context import ACCOUNT_ID
+from localaws.moto_bridge import series
 from localaws.moto_bridge.bodies import Bodies, install
 from localaws.moto_bridge.state import State
 from localaws.wire.http import FileBody, HttpRequest, HttpResponse
@@ -60,6 +61,7 @@ class Moto:
         self._lock = threading.Lock()
         bodies = Bodies(folder / "s3")
         install(bodies)
+        series.install()
         werkzeug_app.RegexConverter = _AnyText  # type: ignore[misc,attr-defined]
         self.state = State(folder, sorted(_BACKENDS.values()), bodies)
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import copyreg
-import gc
 import importlib
 import io
 import json
 import logging
-import os
 import pickle
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import moto
 from joserfc.jwk import RSAKey
@@ -29,8 +27,8 @@ log = logging.getLogger("localaws.moto")
 _FORMAT = 1
 #: the longest time between a change and its being on disk, unless a snapshot itself takes longer.
 _MOST_DELAY = 0.9
-#: a state that keeps requests waiting for longer than this, in seconds, is written by a process of its own.
-_LONGEST_PAUSE = 0.15
+#: keeping requests waiting for longer than this, in seconds, is worth a line in the log.
+_LONG_PAUSE = 1.0
 #: changes that come in quick succession share a snapshot.
 _LEAST_DELAY = 0.1
 
@@ -90,7 +88,6 @@ class State:
         self._changed: set[str] = set()
         self._condition = threading.Condition()
         self._stopping = False
-        self._is_large = False
         self._writing = threading.Lock()
         self._thread = threading.Thread(target=self._keep_writing, name="moto-state", daemon=True)
         copyreg.pickle(RSAKey, _reduce_key)
@@ -135,37 +132,36 @@ class State:
         with self._writing:
             with self._condition:
                 services, self._changed = sorted(self._changed), set()
-            if not services:
-                return
-            try:
-                dead = self._write_beside(services) if self._is_large else self._write_here(services)
-            except BaseException:
-                self.changed(*services)
-                raise
-            self._bodies.remove(dead)
+            if services:
+                self._write(services)
 
-    def _write_here(self, services: list[str]) -> list[str]:
-        """Write while all requests wait; the bodies that the files do not know."""
-        started = time.monotonic()
+    def _write(self, services: list[str]) -> None:
+        """
+        Write all that can be written; :raises Exception: the first of what could not, which stays changed.
+
+        In this process: one that is forked off would inherit the locks of threads that it does not have, and the fork
+        itself can wait for ever for a thread that computes in a numerical library.
+        """
+        failures: dict[str, Exception] = {}
+        pickles = {}
+        began = time.monotonic()
         with self.lock.alone():
             dead = self._bodies.take_dead()
-            pickles = {service: _dump(service) for service in services}
-        self._is_large = time.monotonic() - started > _LONGEST_PAUSE
+            for service in services:
+                with _noting(service, failures):
+                    pickles[service] = _dump(service)
+        seconds = time.monotonic() - began
+        if seconds > _LONG_PAUSE:
+            log.warning("requests waited %.1f s for the state of %s", seconds, ", ".join(services))
         for service, data in pickles.items():
-            _replace(self._folder / f"{service}.pickle", data)
-        return dead
-
-    def _write_beside(self, services: list[str]) -> list[str]:
-        """Write a large state from a copy of this process: requests wait for the fork and no longer."""
-        with self.lock.alone():
-            dead = self._bodies.take_dead()
-            pid = os.fork()
-            if pid == 0:
-                _write_and_exit({service: self._folder / f"{service}.pickle" for service in services})
-        _, result = os.waitpid(pid, 0)
-        if result != 0:
-            raise RuntimeError(f"the process that writes moto's state ended with {result}")
-        return dead
+            with _noting(service, failures):
+                _replace(self._folder / f"{service}.pickle", data)
+        if failures:
+            self.changed(*failures)
+            # What is on disk may still refer to them.
+            self._bodies.take_back(dead)
+            raise next(iter(failures.values()))
+        self._bodies.remove(dead)
 
     def _keep_writing(self) -> None:
         delay = _LEAST_DELAY
@@ -205,18 +201,14 @@ def _reduce_key(key: RSAKey) -> tuple[Any, tuple[Any]]:
     return RSAKey.import_key, (key.as_dict(private=True),)
 
 
-def _write_and_exit(paths: dict[str, Path]) -> NoReturn:
-    """Runs in the forked process: writes, and ends without any of the clean-up that belongs to the server."""
-    result = 1
+@contextmanager
+def _noting(service: str, failures: dict[str, Exception]) -> Iterator[None]:
+    """One service's failure must not keep the others from being written."""
     try:
-        gc.disable()
-        # Connections and the listening socket are the server's alone.
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-        for service, path in paths.items():
-            _replace(path, _dump(service))
-        result = 0
-    finally:
-        os._exit(result)
+        yield
+    except Exception as failure:
+        failure.add_note(f"in the state of {service}")
+        failures[service] = failure
 
 
 def _dump(service: str) -> bytes:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
-from localaws_kit import ROOT, LocalAws, start_process
+from localaws_kit import LocalAws, start_process
 
 from localaws.moto_bridge import StateError, state
 from localaws.moto_bridge.bodies import Bodies, Body
@@ -153,39 +151,6 @@ def test_a_damaged_snapshot_is_refused_with_the_remedy(own_localaws: LocalAws) -
         start_process(own_localaws.home, own_localaws.port)
 
 
-SCRIPT = """
-import sys, time
-from pathlib import Path
-from typing import Any
-from localaws.moto_bridge import Moto, state
-state._LONGEST_PAUSE = -1.0  # every state counts as large
-moto = Moto(Path(sys.argv[1]))
-moto.state.restore()
-from moto.s3.models import s3_backends
-backend = s3_backends["123456789012"]["aws"]
-for number in range(3):
-    name = f"bucket-{number}"
-    backend.create_bucket(name, "us-east-1")
-    backend.put_object(name, "key", name.encode())
-    backend.put_object(name, "key", name.encode() + b"!")
-    moto.state.changed("s3")
-    moto.state.write()
-again = Moto(Path(sys.argv[1]))
-del s3_backends["123456789012"]["aws"]
-again.state.restore()
-backend = s3_backends["123456789012"]["aws"]
-print([backend.get_object(name, "key").value.decode() for name in sorted(backend.buckets)])
-print(len(list((Path(sys.argv[1]) / "s3").iterdir())))
-"""
-
-
-def test_a_large_state_is_written_by_a_process_of_its_own(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.stdout.splitlines() == ["['bucket-0!', 'bucket-1!', 'bucket-2!']", "3"], done.stderr
-
-
 def test_a_failed_writing_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = []
 
@@ -203,6 +168,32 @@ def test_a_failed_writing_is_tried_again(tmp_path: Path, monkeypatch: pytest.Mon
         kept.write()
     kept.write()
     assert (tmp_path / "s3.pickle").read_bytes() == b"good"
+
+
+def test_a_service_that_cannot_be_written_keeps_no_other_from_it_and_loses_no_body(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = ["glue"]
+
+    def dump(service: str) -> bytes:
+        if service in broken:
+            raise TypeError("cannot pickle")
+        return service.encode()
+
+    monkeypatch.setattr(state, "_dump", dump)
+    bodies = Bodies(tmp_path / "s3")
+    (tmp_path / "s3" / "old").write_bytes(b"what the snapshot on disk refers to")
+    kept = State(tmp_path, ["glue", "s3"], bodies)
+    bodies.discard("old")
+    kept.changed("glue", "s3")
+    with pytest.raises(TypeError, match="cannot pickle"):
+        kept.write()
+    assert (tmp_path / "s3.pickle").read_bytes() == b"s3"
+    assert (tmp_path / "s3" / "old").exists()
+    broken.clear()
+    kept.write()
+    assert (tmp_path / "glue.pickle").read_bytes() == b"glue"
+    assert not (tmp_path / "s3" / "old").exists()
 
 
 def test_the_writer_waits_for_requests_and_new_requests_wait_for_the_writer() -> None:
