@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import traceback
+import uuid
 from dataclasses import replace
 from urllib.parse import unquote_to_bytes
 
@@ -13,6 +14,7 @@ from botocore.exceptions import UnknownServiceError
 from localaws import guard
 from localaws.context import Context
 from localaws.errors import AwsError, NotImplementedByLocalAws
+from localaws.jobs.aws import DURABLE
 from localaws.moto_bridge import Moto, carries
 from localaws.router import Route, route
 from localaws.services.registry import LIVE, operation_model, service_model
@@ -52,6 +54,7 @@ class Application:
     def __init__(self, context: Context, moto: Moto) -> None:
         self._context = context
         self._moto = moto
+        self._id = uuid.uuid4().hex
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """The answer to one request; never raises."""
@@ -78,6 +81,8 @@ class Application:
         return self._moto.key(access_key)
 
     def _dispatch(self, request: HttpRequest, signature: sigv4.Signature | None) -> HttpResponse:
+        if request.path == DURABLE:
+            return self._durable(request, signature)
         if signature is None and _WELL_KNOWN.fullmatch(request.path) and request.method == "GET":
             return self._moto.handle("cognito-idp", "GetSigningCertificate", request)
         where = route(request, signature.service if signature else "")
@@ -90,6 +95,13 @@ class Application:
         if carries(where.service, where.operation):
             return self._theirs(where, request)
         raise _not_implemented(where, request)
+
+    def _durable(self, request: HttpRequest, signature: sigv4.Signature | None) -> HttpResponse:
+        """This server's id; to a POST once all that it has acknowledged is on disk. For the supervisors of jobs."""
+        _check_signed(Route("s3", ""), signature)
+        if request.method == "POST":
+            self._moto.state.write()
+        return HttpResponse(200, [("Content-Type", "text/plain")], self._id.encode())
 
     def _ours(self, where: Route, request: HttpRequest) -> HttpResponse:
         operation = operation_model(where.service, where.operation)

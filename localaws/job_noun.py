@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from localaws.jobs import control
 from localaws.jobs.folder import TERMINAL
 from localaws.lineage import jobs as lineage
 from localaws.services import tags
+
+log = logging.getLogger("localaws.jobs")
 
 Record = dict[str, Any]
 
@@ -67,14 +70,12 @@ class JobNoun:
             return record
         members = self.members(status)
         if status["Status"] in TERMINAL:
-            with ctx.store.transaction():
-                ctx.store.update(self.kind, self.name(record), lambda stored: stored.update(members))
-                lineage.ended(self.kind, {**record, **members}, ctx)
+            self._keep(record, members, ctx)
         return {**record, **members}
 
     def all(self, ctx: Context) -> list[Record]:
         """All jobs as they are now. At start this takes up those that ran on, or ended, while the server was away."""
-        return [self.refresh(record, ctx) for record in ctx.store.all(self.kind)]
+        return [self._refreshed_or_not(record, ctx) for record in ctx.store.all(self.kind)]
 
     def stop(self, record: Record, ctx: Context) -> None:
         """
@@ -97,8 +98,23 @@ class JobNoun:
         if self.status(record) not in TERMINAL:
             raise ResourceInUse(self._rejected(record))
         tags.forget(ctx, record[f"{self.prefix}Arn"])
-        control.forget(ctx, self.kind, self.name(record))
-        ctx.store.delete(self.kind, self.name(record))
+        control.forget(ctx, self._job(record))
+
+    def _keep(self, record: Record, members: Record, ctx: Context) -> None:
+        with ctx.store.transaction():
+            stored = ctx.store.get(self.kind, self.name(record))
+            # The job may have been deleted meanwhile, and another made under its name.
+            if stored is not None and stored["CreationTime"] == record["CreationTime"]:
+                ctx.store.put(self.kind, self.name(record), {**stored, **members})
+                lineage.ended(self.kind, {**record, **members}, ctx)
+
+    def _refreshed_or_not(self, record: Record, ctx: Context) -> Record:
+        """One job that cannot be looked at must not hide all the others."""
+        try:
+            return self.refresh(record, ctx)
+        except Exception:
+            log.exception("the %s %s cannot be looked at", self.kind, self.name(record))
+            return record
 
     def _job(self, record: Record) -> control.Job:
         arn = record[f"{self.prefix}Arn"]

@@ -18,6 +18,7 @@ from typing import Any
 
 from localaws.context import Context
 from localaws.jobs.folder import TERMINAL
+from localaws.one_of_many import one_of_many
 
 log = logging.getLogger("localaws.steering")
 
@@ -90,10 +91,12 @@ def stop() -> None:
 def turn(ctx: Context) -> None:
     """Advance every record that is under way by one step."""
     for course in list(_courses.values()):
-        for record in ctx.store.all(course.kind):
+        for name in ctx.store.under_way(course.kind, course.status, course.terminal):
             if _ending.is_set():
                 return
-            if record[course.status] not in course.terminal:
+            # Read when its turn comes: meanwhile a request may have stopped it, or deleted it.
+            record = ctx.store.get(course.kind, name)
+            if record is not None and record[course.status] not in course.terminal:
                 _advance(course, record, ctx)
 
 
@@ -114,4 +117,5 @@ def _advance(course: Course, record: Record, ctx: Context) -> None:
     except Exception as error:  # whatever it is, it ends this record and no other
         log.exception("%s %s cannot go on", course.kind, record[course.name])
         reason = f"InternalServerError: We encountered an internal error. {type(error).__name__}: {error}"
-        course.fail(record, reason, ctx)
+        with one_of_many(f"{course.kind} {record[course.name]} cannot even be failed; it is tried again"):
+            course.fail(record, reason, ctx)

@@ -6,7 +6,7 @@ import base64
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -134,6 +134,22 @@ class Store:
                 "SELECT body FROM resource WHERE kind = ? ORDER BY sequence", (kind,)
             ).fetchall()
         return [loads(row[0]) for row in rows]
+
+    def under_way(self, kind: str, status: str, terminal: Iterable[str]) -> list[str]:
+        """
+        The names of a kind's resources whose status, a key of theirs, is none of ``terminal``; oldest first.
+
+        The others, which are more and more, are not even decoded.
+        """
+        ended = sorted(terminal)
+        marks = ", ".join("?" * len(ended))
+        with self._lock:
+            rows = self._connection.execute(
+                f"SELECT name FROM resource WHERE kind = ? AND json_extract(body, ?) NOT IN ({marks})"  # noqa: S608
+                " ORDER BY sequence",
+                (kind, f"$.{status}", *ended),
+            ).fetchall()
+        return [row[0] for row in rows]
 
     def close(self) -> None:
         """Close the file."""

@@ -11,15 +11,18 @@ import os
 import shutil
 import threading
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.athena.errors import SYSTEM, Cancelled, QueryError
 from localaws.context import Context
+from localaws.one_of_many import one_of_many
 
 if TYPE_CHECKING:
     from localaws.athena.job import Control, Job, Outcome
@@ -71,22 +74,23 @@ class Queries:
         files that it may have uploaded are taken back.
         """
         shutil.rmtree(self.folder / "work", ignore_errors=True)
-        for record in self._ctx.store.all(KIND):
-            state = record["Status"]["State"]
-            if state == "QUEUED":
-                self.submit(record["QueryExecutionId"])
-            elif state == "RUNNING":
-                self._undo(record)
-                error = QueryError(
-                    "GENERIC_INTERNAL_ERROR",
-                    "Query was interrupted: localaws stopped while it ran. Please run it again.",
-                    category=SYSTEM,
-                    error_type=200,
-                    retryable=True,
-                )
-                self._fail(record["QueryExecutionId"], error)
+        for name in self._ctx.store.under_way(KIND, "Status.State", FINAL):
+            with one_of_many(f"query execution {name} is not recovered"):
+                self._recover(name)
         if (self.folder / "cache").is_dir():
             self.cache().sweep()
+
+    def _recover(self, execution: str) -> None:
+        record = self._ctx.store.get(KIND, execution) or {}
+        if record["Status"]["State"] == "QUEUED":
+            self.submit(execution)
+            return
+        self._undo(record)
+        message = "Query was interrupted: localaws stopped while it ran. Please run it again."
+        self._fail(
+            execution,
+            QueryError("GENERIC_INTERNAL_ERROR", message, category=SYSTEM, error_type=200, retryable=True),
+        )
 
     def shut_down(self) -> None:
         """At an orderly stop: interrupt what runs; what waits stays QUEUED for the next start."""
@@ -107,17 +111,19 @@ class Queries:
             return self._cache
 
     def _undo(self, record: dict[str, Any]) -> None:
-        """Take back the data files and the table of a statement that did not come to its end."""
+        """
+        Take back the data files and the table of a statement that did not come to its end, as far as they are there.
+
+        The query ends in any case: what cannot be taken back, as when its bucket is gone, is said in the log.
+        """
         for uri in record.get("_planned", ()):
             bucket, _, key = uri.removeprefix("s3://").partition("/")
-            self._ctx.client("s3").delete_object(Bucket=bucket, Key=key)
+            with _taking_back(uri):
+                self._ctx.client("s3").delete_object(Bucket=bucket, Key=key)
         if "_created" in record:
             database, name = record["_created"]
-            try:
+            with _taking_back(f"{database}.{name}"):
                 self._ctx.client("glue").delete_table(DatabaseName=database, Name=name)
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "EntityNotFoundException":
-                    raise
 
     def _run_logged(self, execution: str) -> None:
         try:
@@ -260,6 +266,15 @@ class Queries:
             record["Statistics"].update(_times(record, now))
 
         self._ctx.store.update(KIND, execution, end)
+
+
+@contextmanager
+def _taking_back(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        if not (isinstance(error, ClientError) and error.response["Error"]["Code"] == "EntityNotFoundException"):
+            _LOGGER.warning("%s of a query that did not end well is not taken back: %s", what, error)
 
 
 def _forget_plan(record: dict[str, Any]) -> None:

@@ -92,8 +92,13 @@ def train(record: Record, kind: Kind, seconds: int, ctx: Context) -> Record:
 
 
 def stop(record: Record, ctx: Context) -> bool:
-    """Ask every child that runs to stop; whether none runs any more."""
+    """
+    Ask every child that runs to stop; whether none runs any more.
+
+    :raises Exception: the first of what kept one from being stopped.
+    """
     ended = True
+    errors: list[Exception] = []
     for jobs, parts in (
         (processing.JOBS, (ANALYSIS, FEATURES)),
         (training.JOBS, tuple(kind.name for kind in kinds(record))),
@@ -102,10 +107,16 @@ def stop(record: Record, ctx: Context) -> bool:
             child = ctx.store.get(jobs.kind, name(record, part))
             if child is None or child.get("AutoMLJobArn") != record["AutoMLJobArn"]:
                 continue
-            child = jobs.refresh(child, ctx)
-            if jobs.status(child) == "InProgress":
-                jobs.stop(child, ctx)
+            try:
+                child = jobs.refresh(child, ctx)
+                if jobs.status(child) == "InProgress":
+                    jobs.stop(child, ctx)
+            except Exception as error:
+                # The others are to be stopped all the same.
+                errors.append(error)
             ended = ended and jobs.status(child) not in ("InProgress", "Stopping")
+    if errors:
+        raise errors[0]
     return ended
 
 

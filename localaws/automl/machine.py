@@ -15,6 +15,7 @@ from typing import Any
 from localaws.automl import candidates, children
 from localaws.context import Context
 from localaws.jobs.folder import TERMINAL
+from localaws.one_of_many import one_of_many
 
 KIND = "automl-job"
 
@@ -47,7 +48,9 @@ def advance(record: Record, ctx: Context) -> None:
 
 def fail(record: Record, reason: str, ctx: Context) -> None:
     """End the job as Failed, and its children, if one runs, as Stopped."""
-    children.stop(record, ctx)
+    # What could not be looked at may be what cannot be stopped either: that must not keep it from its end.
+    with one_of_many(f"children of the AutoML job {record['AutoMLJobName']} are not stopped"):
+        children.stop(record, ctx)
     _end(record, ctx, "Failed", "Failed", FailureReason=reason[:_REASON])
 
 

@@ -15,6 +15,7 @@ from localaws.endpoints.deployment import Deployment, DeploymentFailed, discard
 from localaws.endpoints.logs import LogShipper
 from localaws.endpoints.metrics import InvocationMetrics
 from localaws.endpoints.plan import Plan
+from localaws.one_of_many import one_of_many
 
 log = logging.getLogger(__name__)
 
@@ -81,14 +82,16 @@ class Fleet:
         try:
             for record in records:
                 if "_plan" in record and record["EndpointStatus"] != "Deleting":
-                    deployment = self._deployment(record["EndpointName"], record["_plan"])
-                    self._serving[deployment.endpoint] = deployment
-                    deployment.recover()
+                    with one_of_many(f"endpoint {record['EndpointName']} is not recovered"):
+                        deployment = self._deployment(record["EndpointName"], record["_plan"])
+                        self._serving[deployment.endpoint] = deployment
+                        deployment.recover()
         finally:
             self._recovered.set()
         self._sweep(records)
         for record in records:
-            self._resume(record)
+            with one_of_many(f"endpoint {record['EndpointName']} is not recovered"):
+                self._resume(record)
 
     def close(self) -> None:
         """End all model servers; the records stay as they are."""

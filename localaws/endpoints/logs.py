@@ -35,9 +35,16 @@ class _Tail:
         self.stream = stream
         self.made = False
         self._place = path.with_name("log.place")
-        self._offset = int(self._place.read_text()) if self._place.exists() else 0
+        self._offset = self._saved()
         self._allowance: float = BURST
         self._looked = time.monotonic()
+
+    def _saved(self) -> int:
+        try:
+            return int(self._place.read_text())
+        except (FileNotFoundError, ValueError):
+            # None yet, or what a power cut has left of it: better some lines twice than none.
+            return 0
 
     def read(self, *, last: bool) -> list[str]:
         """The lines since the last time; an unfinished one only if it is the ``last`` time."""
@@ -74,7 +81,9 @@ class _Tail:
             with open(self.path, "r+b") as file:
                 file.truncate(0)
             self._offset = 0
-        self._place.write_text(str(self._offset))
+        part = self._place.with_suffix(".part")
+        part.write_text(str(self._offset))
+        part.replace(self._place)
 
 
 class LogShipper:

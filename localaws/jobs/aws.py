@@ -26,6 +26,8 @@ from localaws.credentials import Credentials, load_or_create
 
 T = TypeVar("T")
 
+#: the server's own path; what it is for is said at :meth:`Aws.durable`.
+DURABLE = "/_localaws/durable"
 _BLOCK = 1 << 20
 _EMPTY = hashlib.sha256(b"").hexdigest()
 #: seconds to try again with a server that is there and fails.
@@ -117,6 +119,21 @@ class Aws:
         """One operation of a service with the JSON protocol, such as ``Logs_20140328.PutLogEvents``."""
         headers = {"content-type": f"application/x-amz-json-{version}", "x-amz-target": target}
         self._request(service, "POST", "/", headers=headers, body=json.dumps(body).encode())
+
+    # --- the server itself ------------------------------------------------------------------------------------
+
+    def server(self) -> str:
+        """An id of the process that answers: another one after each restart."""
+        return self._request("s3", "GET", DURABLE).decode()
+
+    def durable(self) -> str:
+        """
+        Wait until all that this server has acknowledged is on disk; its id.
+
+        An upload is acknowledged up to a second before that. If the server is killed in between the object is gone, and
+        the one that answers here is another than before the upload.
+        """
+        return self._request("s3", "POST", DURABLE).decode()
 
     # --- how --------------------------------------------------------------------------------------------------
 

@@ -27,16 +27,17 @@ log = logging.getLogger("localaws.jobs")
 #: seconds between SIGTERM and SIGKILL; SageMaker gives 120.
 STOP_GRACE_S = float(os.environ.get("LOCALAWS_STOP_GRACE", "120"))
 
+#: held while jobs are started, buried and forgotten. It is taken before the store's own, never inside a transaction.
 _starting = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Job:
     """
-    A job as its service knows it.
+    A job as its service knows it. Its record is in the store under ``kind`` and ``name``.
 
     :param kind: ``training-job`` or another key of :data:`localaws.jobs.supervisor.CONTRACTS`.
-    :param created: tells it from a former job of its name.
+    :param created: its record's ``CreationTime``, which tells it from a former job of its name.
     :param request: of the shape of the Create operation of that kind; more members do no harm.
     """
 
@@ -48,14 +49,16 @@ class Job:
 
 
 def start(ctx: Context, job: Job) -> None:
-    """Write down what to do and start the supervisor, unless that has been done."""
+    """Write down what to do and start the supervisor, unless that has been done or the job is deleted."""
     with _starting:
-        _start(ctx, job, JobFolder.of(ctx.home, job.kind, job.name))
+        if _is_known(ctx, job):
+            _start(ctx, job, JobFolder.of(ctx.home, job.kind, job.name))
 
 
 def look(ctx: Context, job: Job) -> dict[str, Any] | None:
     """
-    The job's status, see :class:`localaws.jobs.progress.Progress`; ``None`` before its supervisor's first word.
+    The job's status, see :class:`localaws.jobs.progress.Progress`; ``None`` before its supervisor's first word, and
+    where the job is deleted.
 
     A job whose supervisor was killed is Failed, or Stopped if that was asked for. One whose server was killed between
     its record and its start is started.
@@ -65,6 +68,8 @@ def look(ctx: Context, job: Job) -> dict[str, Any] | None:
     if (status and status["Status"] in TERMINAL) or folder.supervised():
         return _with_request_to_stop(folder, status)
     with _starting:
+        if not _is_known(ctx, job):
+            return None
         # Again, under the lock: it may have ended, or have been started, since.
         status = folder.status()
         if (status and status["Status"] in TERMINAL) or folder.supervised():
@@ -79,9 +84,13 @@ def stop(ctx: Context, kind: str, name: str) -> None:
     JobFolder.of(ctx.home, kind, name).ask_to_stop()
 
 
-def forget(ctx: Context, kind: str, name: str) -> None:
-    """Remove the folder of a job that has ended."""
-    shutil.rmtree(JobFolder.of(ctx.home, kind, name).path, ignore_errors=True)
+def forget(ctx: Context, job: Job) -> None:
+    """Remove a job that has ended: its folder and its record, unless that is of another job by now."""
+    with _starting:
+        if _is_known(ctx, job):
+            # In this order: a folder without a record would speak for the next job of the name.
+            shutil.rmtree(JobFolder.of(ctx.home, job.kind, job.name).path, ignore_errors=True)
+            ctx.store.delete(job.kind, job.name)
 
 
 def end_all(home: Path, grace: float) -> list[str]:
@@ -112,6 +121,12 @@ def _with_request_to_stop(folder: JobFolder, status: dict[str, Any] | None) -> d
     return status
 
 
+def _is_known(ctx: Context, job: Job) -> bool:
+    """Whether the store has this very job: whoever holds its record may hold it since before it was deleted."""
+    record = ctx.store.get(job.kind, job.name)
+    return record is not None and record["CreationTime"] == job.created
+
+
 def _start(ctx: Context, job: Job, folder: JobFolder) -> bool:
     """Start a job that has not been started; whether it had not."""
     if folder.job().get("Created") == job.created and (folder.path / "started").exists():
@@ -137,9 +152,7 @@ def _start(ctx: Context, job: Job, folder: JobFolder) -> bool:
 
 def _supervise(folder: JobFolder) -> None:
     """Start the supervisor, which inherits the job's lock: at no moment does a living job look like a dead one."""
-    lock = folder.lock()
-    if lock is None:
-        return
+    lock = folder.first_lock()
     try:
         with open(folder.supervisor_log, "ab") as output:
             process = subprocess.Popen(

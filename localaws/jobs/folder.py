@@ -76,12 +76,35 @@ class JobFolder:
             return None
         return descriptor
 
+    def first_lock(self) -> int:
+        """
+        The lock of a job that nobody supervises yet: a descriptor that holds it while any process has it open.
+
+        The file appears with the lock taken. Who looks at it (:meth:`supervised`) can never be in the way.
+        """
+        partial = self._lock.with_name("lock.part")
+        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            partial.replace(self._lock)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
     def supervised(self) -> bool:
         """Whether a supervisor lives: the kernel drops its lock with it, so a reused process id deceives nobody."""
-        descriptor = self.lock()
-        if descriptor is None:
+        try:
+            descriptor = os.open(self._lock, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            # Shared: two that look at once must not take each other for a supervisor.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
-        os.close(descriptor)
+        finally:
+            os.close(descriptor)
         return False
 
 

@@ -148,25 +148,40 @@ def download(aws: Aws, source: Source, ml: Path, *, host: int, hosts: int) -> in
 
 def upload(aws: Aws, files: Iterable[Path], folder: Path, uri: str) -> None:
     """
-    Put files under a prefix, by their paths relative to ``folder``.
+    Put files under a prefix, by their paths relative to ``folder``. They are there to stay when this returns.
 
     :raises DataError: S3 refuses.
     """
     bucket, prefix = split_uri(uri)
     stem = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
-
-    def send(path: Path) -> None:
-        put(aws, path, f"s3://{bucket}/{stem}{path.relative_to(folder).as_posix()}")
-
-    _each(send, files)
+    _send(aws, [(path, f"s3://{bucket}/{stem}{path.relative_to(folder).as_posix()}") for path in files])
 
 
 def put(aws: Aws, path: Path, uri: str) -> None:
     """
-    Put one file as one object.
+    Put one file as one object, which is there to stay when this returns.
 
     :raises DataError: S3 refuses.
     """
+    _send(aws, [(path, uri)])
+
+
+def _send(aws: Aws, files: list[tuple[Path, str]]) -> None:
+    """Put files until one and the same server has taken them all and has them on disk."""
+    if not files:
+        return
+    try:
+        server = aws.server()
+        while True:
+            _each(lambda file: _put(aws, *file), files)
+            before, server = server, aws.durable()
+            if server == before:
+                return
+    except AwsRequestError as error:
+        raise DataError(f"The upload to {files[0][1]} could not be brought to disk: {error}") from error
+
+
+def _put(aws: Aws, path: Path, uri: str) -> None:
     bucket, key = split_uri(uri)
     try:
         aws.upload(path, bucket, key)

@@ -12,6 +12,7 @@ from typing import Any
 
 from localaws.context import Context
 from localaws.jobs.folder import TERMINAL
+from localaws.one_of_many import one_of_many
 from localaws.pipelines import cache, failures, kinds, retries
 from localaws.pipelines.definition import Step
 from localaws.pipelines.execution import Execution
@@ -47,10 +48,12 @@ def advance(record: Record, ctx: Context) -> None:
 def fail(record: Record, reason: str, ctx: Context) -> None:
     """End an execution that cannot go on."""
     execution = Execution(record, ctx)
-    for step in _running(execution):
-        # First what ends it: should its job be what cannot be looked at, the next turn passes it by.
-        _failed(execution, step, StepFailure(reason))
-        _ask_to_stop(execution, step)
+    # What could not be looked at, its definition even, may keep its steps from being stopped, and not from its end.
+    with one_of_many(f"the steps of {execution.arn} are not ended"):
+        for step in _running(execution):
+            _failed(execution, step, StepFailure(reason))
+            with one_of_many(f"the job of the step {step['_Id']} is not stopped"):
+                _ask_to_stop(execution, step)
     execution.end("Failed", reason=reason)
 
 

@@ -222,8 +222,17 @@ def delete_feature_group(request: dict[str, Any], ctx: Context) -> dict[str, Any
     name = group["FeatureGroupName"]
     if group["FeatureGroupStatus"] == "Creating":
         raise ValidationException(f"Validation Error: FeatureGroup {name} is Creating and cannot be deleted.")
-    ctx.store.update(groups.KIND, name, lambda record: record.update(FeatureGroupStatus="Deleting"))
-    _in_background(_remove, ctx, name)
+    begun = []
+
+    def change(record: dict[str, Any]) -> None:
+        # One deletion: a second one could meet the group that is made anew under the name.
+        if record["FeatureGroupStatus"] != "Deleting":
+            record["FeatureGroupStatus"] = "Deleting"
+            begun.append(True)
+
+    ctx.store.update(groups.KIND, name, change)
+    if begun:
+        _in_background(_remove, ctx, name)
     return {}
 
 

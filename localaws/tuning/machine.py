@@ -12,6 +12,7 @@ from typing import Any
 
 from localaws.context import Context
 from localaws.errors import AwsError
+from localaws.one_of_many import one_of_many
 from localaws.tuning import stopping, trials
 
 KIND = "hyper-parameter-tuning-job"
@@ -47,7 +48,9 @@ def fail(record: Record, reason: str, ctx: Context) -> None:
     """End the job as Failed, and the training jobs that run as Stopped."""
     for trial in record["_Trials"]:
         if not trials.ended(trial):
-            trials.stop(trial, ctx)
+            # What could not be looked at may be what cannot be stopped either: that must not keep it from its end.
+            with one_of_many(f"training job {trial['TrainingJobName']} is not stopped"):
+                trials.stop(trial, ctx)
     _end(record, "Failed", ctx, FailureReason=reason[:_REASON])
 
 

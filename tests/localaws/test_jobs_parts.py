@@ -213,6 +213,11 @@ class _Bucket:
     def upload(self, path: Path, bucket: str, key: str) -> None:
         self.uploads.append((f"{bucket}/{key}", path.read_bytes()))
 
+    def server(self) -> str:
+        return "the same"
+
+    durable = server
+
 
 def test_a_mirror_uploads_what_has_come_to_rest_and_at_the_end_all_that_changed(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoints"
