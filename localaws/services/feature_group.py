@@ -247,8 +247,11 @@ def _remove(ctx: Context, name: str) -> None:
         ctx.store.update(groups.KIND, name, lambda record: record.update(end))
         return
     with ctx.store.transaction():
-        ctx.store.delete(groups.KIND, name)
-        tags.forget(ctx, group["FeatureGroupArn"])
+        now = ctx.store.get(groups.KIND, name)
+        # Not a group that was made anew under the name.
+        if now is not None and now["_store"] == group["_store"]:
+            ctx.store.delete(groups.KIND, name)
+            tags.forget(ctx, group["FeatureGroupArn"])
     store.records.drop(group["_store"])
 
 
