@@ -139,14 +139,15 @@ class Store:
         """
         The names of a kind's resources whose status, a key of theirs, is none of ``terminal``; oldest first.
 
-        The others, which are more and more, are not even decoded.
+        The others, which are more and more, are not even decoded. Where a body has a NaN, which SQLite does not take
+        for JSON, the resource is named whatever its status is: read it before you go on.
         """
         ended = sorted(terminal)
         marks = ", ".join("?" * len(ended))
         with self._lock:
             rows = self._connection.execute(
-                f"SELECT name FROM resource WHERE kind = ? AND json_extract(body, ?) NOT IN ({marks})"  # noqa: S608
-                " ORDER BY sequence",
+                f"SELECT name FROM resource WHERE kind = ? AND CASE WHEN json_valid(body)"  # noqa: S608
+                f" THEN json_extract(body, ?) NOT IN ({marks}) ELSE 1 END ORDER BY sequence",
                 (kind, f"$.{status}", *ended),
             ).fetchall()
         return [row[0] for row in rows]

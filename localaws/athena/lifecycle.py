@@ -81,7 +81,9 @@ class Queries:
             self.cache().sweep()
 
     def _recover(self, execution: str) -> None:
-        record = self._ctx.store.get(KIND, execution) or {}
+        record = self._ctx.store.get(KIND, execution)
+        if record is None or record["Status"]["State"] in FINAL:
+            return
         if record["Status"]["State"] == "QUEUED":
             self.submit(execution)
             return

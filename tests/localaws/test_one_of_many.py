@@ -44,6 +44,14 @@ def test_the_store_names_what_is_under_way_oldest_first(ctx: Context) -> None:
     assert ctx.store.under_way("job", "Status.State", ("Failed",)) == ["c", "b"]
 
 
+def test_a_number_that_json_does_not_know_hides_nothing_that_is_under_way(ctx: Context) -> None:
+    ctx.store.put("job", "diverged", {"JobStatus": "Failed", "Loss": float("nan")})
+    ctx.store.put("job", "running", {"JobStatus": "InProgress", "Loss": float("inf")})
+    ctx.store.put("job", "good", {"JobStatus": "InProgress"})
+    found = ctx.store.under_way("job", "JobStatus", {"Failed"})
+    assert {"running", "good"} <= set(found)
+
+
 def test_a_record_that_can_neither_go_on_nor_be_failed_keeps_no_other_from_its_turn(
     ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,6 +71,7 @@ def test_a_record_that_can_neither_go_on_nor_be_failed_keeps_no_other_from_its_t
     monkeypatch.setattr(steering, "_ending", threading.Event())
     for name in ("first", "bad", "deleted", "stopped", "last"):
         ctx.store.put("course", name, {"Name": name, "Status": "InProgress"})
+    ctx.store.put("course", "diverged", {"Name": "diverged", "Status": "Failed", "Loss": float("nan")})
     steering.turn(ctx)
     assert advanced == ["first", "last"]
 
