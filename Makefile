@@ -33,8 +33,9 @@ reset: $(READY)  ## Stop, and remove all data of the local stack
 env: $(READY)  ## Print the settings of an AWS client for localaws: eval "$$(make -s env)"
 	@$(AIRFLOW) -m stack env
 
+# In the order given: xdist's own begins with the files of most tests, and ends with the few long ones in one worker.
 test: $(READY)  ## All tests: localaws and jobs in their environment, Airflow's side in its own
-	$(JOBS) -m pytest -q -n 2 --dist loadfile tests/localaws tests/include
+	$(JOBS) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/include tests/localaws
 	$(AIRFLOW) -m pytest -q -n 2 --dist loadfile tests/plugins tests/dags tests/stack
 	$(AIRFLOW) -m pytest -q tests/e2e
 
