@@ -10,6 +10,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+#: characters of a field, as the transform job has it.
+_LONGEST_FIELD = 16 * 1024**2
+
 
 def upload(source: str, *, to: str, note: str, sample: int = 0, seed: int = 42) -> dict[str, Any]:
     """
@@ -31,7 +34,7 @@ def upload(source: str, *, to: str, note: str, sample: int = 0, seed: int = 42) 
         found = fetch(source, file)
         print(f"{'SYNTHETIC reviews, made up' if found.synthetic else 'Reviews'}: {found.source}")
         if sample:
-            print(f"Keeping {keep_sample(file, sample, seed)} rows")
+            keep_sample(file, sample, seed)
         S3Hook().load_file(str(file), key=to, replace=True)
     result = {"uri": to, "source": found.source, "synthetic": found.synthetic}
     S3Hook().load_string(json.dumps(result), key=note, replace=True)
@@ -45,22 +48,24 @@ def origin(note: str) -> dict[str, Any]:
     return dict(json.loads(S3Hook().read_key(note)))
 
 
-def keep_sample(file: Path, rows: int, seed: int) -> int:
+def keep_sample(file: Path, rows: int, seed: int) -> None:
     """
-    Reduce a CSV file to its header and ``rows`` of its rows, in their order; how many it then has.
+    Reduce a CSV file to its header and ``rows`` of its rows, in their order.
 
-    What csv cannot read (NUL bytes, other encodings) is left as it is for the transform job to judge.
+    Bytes that are not UTF-8 stay as they are, and what is no CSV at all is left whole: the transform job judges both.
     """
+    # A review may be longer than csv's own limit.
+    csv.field_size_limit(_LONGEST_FIELD)
     try:
-        with open(file, newline="", encoding="utf-8") as lines:
+        with open(file, newline="", encoding="utf-8", errors="surrogateescape") as lines:
             header, *all_rows = csv.reader(lines)
-    except (csv.Error, UnicodeDecodeError, ValueError):
-        print("Not sampled: the file is not plain CSV")
-        return 0
+    except (csv.Error, ValueError):
+        print("Not sampled: the file is no CSV")
+        return
     chosen = sorted(random.Random(seed).sample(range(len(all_rows)), min(rows, len(all_rows))))
-    with open(file, "w", newline="", encoding="utf-8") as lines:
+    with open(file, "w", newline="", encoding="utf-8", errors="surrogateescape") as lines:
         csv.writer(lines).writerows([header, *(all_rows[index] for index in chosen)])
-    return len(chosen)
+    print(f"Keeping {len(chosen)} rows")
 
 
 def version(uri: str) -> str:

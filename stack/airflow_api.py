@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import requests
 
 from stack.layout import Stack, StackError
+
+#: how often, and after how many seconds, a call is made again that met a busy database.
+_BUSY_TRIES, _BUSY_S = 5, 1.0
 
 
 class AirflowApi:
@@ -47,6 +51,12 @@ class AirflowApi:
         answer = self._request(method, f"/api/v2{path}", **options)
         if answer.status_code == 401:
             self._log_in()
+            answer = self._request(method, f"/api/v2{path}", **options)
+        for _ in range(_BUSY_TRIES):
+            # Its database was busy, and nothing was done: two components of Airflow wrote to its SQLite file at once.
+            if answer.status_code != 503:
+                break
+            time.sleep(_BUSY_S)
             answer = self._request(method, f"/api/v2{path}", **options)
         if not answer.ok:
             raise StackError(f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:500]}")

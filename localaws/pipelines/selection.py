@@ -54,8 +54,11 @@ def choose(execution: Execution, config: Record | None) -> Selection | None:
 def _source(execution: Execution, arn: str | None, selected: list[str], reused: list[str]) -> Execution | None:
     found = execution.ctx.store.get(KIND, arn) if arn else None
     if found is not None and found["PipelineArn"] == execution.record["PipelineArn"]:
-        if found["PipelineExecutionStatus"] in ("Executing", "Stopping"):
-            raise ValidationException(f"Invalid SourcePipelineExecutionArn: {arn}. The execution has not ended.")
+        status = found["PipelineExecutionStatus"]
+        if status in ("Executing", "Stopping", "Stopped"):
+            raise ValidationException(
+                f"Invalid SourcePipelineExecutionArn: {arn}. It is {status}, and must have succeeded or failed."
+            )
         return Execution(found, execution.ctx)
     if arn:
         raise ValidationException(f"Invalid SourcePipelineExecutionArn: {arn}. The pipeline has no such execution.")

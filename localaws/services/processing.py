@@ -23,9 +23,16 @@ def _members(status: dict[str, Any]) -> dict[str, Any]:
         "ProcessingStartTime": status["StartTime"],
         "ProcessingEndTime": status.get("EndTime"),
         "FailureReason": status.get("FailureReason"),
-        "ExitMessage": status.get("ExitMessage"),
+        "ExitMessage": status.get("ExitMessage") or _why_stopped(status),
     }
     return {key: value for key, value in members.items() if value is not None}
+
+
+def _why_stopped(status: dict[str, Any]) -> str | None:
+    """A processing job has no secondary status, which would tell one that took too long from one asked to stop."""
+    if status["SecondaryStatus"] != "MaxRuntimeExceeded":
+        return None
+    return "Processing job runtime exceeded MaxRuntimeInSeconds provided"
 
 
 #: what there is to do with any job, whatever its kind.

@@ -197,8 +197,8 @@ def test_bytes_nuls_emoji_and_a_megabyte_are_counted_or_come_through(tmp_path: P
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([review("text", 5)] * 40, "of one class (1)"),
-        ([review("", 5)] * 40, "no review"),
+        ([review("text", 5)] * 40, "of one class (1, column Rating)"),
+        ([review("", 5)] * 40, "no usable review"),
         ([review("a", 1), review("b", 3), review("c", 5)], "too few reviews to hold any out"),
     ],
 )

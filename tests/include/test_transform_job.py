@@ -164,6 +164,18 @@ def test_a_quotation_mark_that_is_never_closed_is_refused_with_its_row(
     assert files(tmp_path / "out") == []
 
 
+@pytest.mark.parametrize("last", [False, True])
+def test_a_quotation_mark_that_the_end_of_the_file_leaves_open_is_named_whatever_its_length(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], last: bool
+) -> None:
+    path = write_csv(tmp_path / "raw" / "r.csv", plain_reviews())
+    lines = path.read_text().splitlines(keepends=True)
+    rest = [] if last else lines[3:]
+    path.write_text("".join([*lines[:3], '7,T,"never closed,5,General,Dresses\n', *rest]))
+    error = refused(tmp_path / "raw", tmp_path / "out", capsys)
+    assert "r.csv, row 3: its quotation mark is not closed" in error
+
+
 def test_all_rows_blank_is_refused_with_the_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_csv(tmp_path / "raw" / "r.csv", [review("", 5)] * 7)
     error = refused(tmp_path / "raw", tmp_path / "out", capsys)

@@ -74,6 +74,14 @@ def test_a_script_over_its_time_is_stopped_and_what_it_saved_is_uploaded(jobs: J
     jobs.nothing_left(KIND, "over-time")
 
 
+def test_a_processing_job_that_took_too_long_says_so(jobs: Jobs) -> None:
+    stopping = {"MaxRuntimeInSeconds": 1}
+    jobs.processing("slow-processing", "import time; time.sleep(60)", StoppingCondition=stopping)
+    job = jobs.processed("slow-processing")
+    assert job["ProcessingJobStatus"] == "Stopped"
+    assert job["ExitMessage"] == "Processing job runtime exceeded MaxRuntimeInSeconds provided"
+
+
 def test_a_stopped_script_may_save_its_model_on_sigterm(jobs: Jobs) -> None:
     script = """
 import signal, sys, time

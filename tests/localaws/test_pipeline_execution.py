@@ -246,6 +246,18 @@ def test_selected_steps_run_on_the_results_of_a_former_execution(pipelines: Pipe
     assert parameters["PipelineParameters"] == [{"Name": "Rows", "Value": "12"}]
 
 
+def test_an_execution_that_was_stopped_is_no_source_of_results(pipelines: Pipelines) -> None:
+    name = pipelines.create(definition(processing("Runs", "sleep 60"), failing("Last", "x", DependsOn=["Runs"])))
+    source = pipelines.start(name)
+    selection = {"SelectedSteps": [{"StepName": "Runs"}], "SourcePipelineExecutionArn": source}
+    with pytest.raises(ClientError, match="It is Executing, and must have succeeded or failed"):
+        pipelines.start(name, SelectiveExecutionConfig=selection)
+    pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=source)
+    pipelines.end(source)
+    with pytest.raises(ClientError, match="It is Stopped, and must have succeeded or failed"):
+        pipelines.start(name, SelectiveExecutionConfig=selection)
+
+
 def test_a_job_whose_host_fails_is_tried_again_by_its_policy(
     pipelines: Pipelines, localaws: LocalAws, tmp_path: Path
 ) -> None:

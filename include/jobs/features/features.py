@@ -215,6 +215,8 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
         drops = Drops()
         spool = Spool(scratch / "reviews.arrow", tokenizer, length, options.date)
         spool.fill(reviews(files, options.seed, share, drops))
+        for line in drops.lines():
+            print(line)
         shares = {"test": options.test_share, "validation": options.validation_share}
         plan = plan_splits(*spool.placing(), shares)
         written = scratch / "written"
@@ -237,8 +239,6 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
             path.replace(target)
     finally:
         shutil.rmtree(scratch)
-    for line in drops.lines():
-        print(line)
     return report
 
 

@@ -102,8 +102,8 @@ def plan_splits(keys: np.ndarray, sentiments: np.ndarray, shares: dict[str, floa
     """
     totals = {int(value): int(count) for value, count in zip(*np.unique(sentiments, return_counts=True), strict=True)}
     if len(totals) < 2:
-        what = f"all {len(keys)} usable reviews are of one class ({next(iter(totals))})" if totals else "no review"
-        raise BadInput(f"{what}: there is nothing to train on (column Rating)")
+        classes = f"all {len(keys)} usable reviews are of one class ({', '.join(map(str, totals))}, column Rating)"
+        raise BadInput(f"{classes if totals else 'no usable review'}: there is nothing to train on")
     candidates = _candidates(keys, sentiments, shares)
     if min(map(len, candidates.values())) < FEWEST:
         shares = _widened({value: np.unique(keys[sentiments == value]) for value in totals}, totals)

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from job import BadInput
@@ -109,7 +110,9 @@ def _read_file(path: Path, required: Sequence[str], drops: Drops) -> Iterator[Ro
         number = 0
         try:
             header = _header(path, next(reader, []), required)
+            start, end = 0, reader.line_num
             for number, fields in enumerate(reader, start=1):
+                start, end = end, reader.line_num
                 if not fields:
                     continue  # an empty line is no row
                 place = f"{path.name}:{number}"
@@ -120,6 +123,21 @@ def _read_file(path: Path, required: Sequence[str], drops: Drops) -> Iterator[Ro
                     yield Row(dict(zip(header, fields, strict=True)), place)
         except csv.Error as error:
             raise BadInput(f"{path.name}, row {number + 1}: {error}; is a quotation mark not closed?") from error
+    _refuse_unclosed(path, start, number)
+
+
+def _refuse_unclosed(path: Path, start: int, number: int) -> None:
+    """
+    :raises BadInput: a quotation mark is open at the end of the file: all rows behind it are in one field.
+
+    :param start: the line that the last row begins after, and ``number`` that row's.
+    """
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
+        try:
+            list(csv.reader(islice(text, start, None), strict=True))
+        except csv.Error as error:
+            if "end of data" in str(error):
+                raise BadInput(f"{path.name}, row {number}: its quotation mark is not closed") from error
 
 
 def _has_nul(path: Path) -> bool:

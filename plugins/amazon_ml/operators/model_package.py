@@ -136,7 +136,9 @@ class RegisterModelOperator(SageMakerOperator):
 
     def _registered(self, digest: str) -> str | None:
         """The ARN of the package that this task instance has registered; looks at the hundred newest."""
-        page = self.hook.call("list_model_packages", ModelPackageGroupName=self.group_name, MaxResults=100)
+        # Said, since AWS gives the oldest first.
+        newest = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
+        page = self.hook.call("list_model_packages", ModelPackageGroupName=self.group_name, **newest)
         for found in page["ModelPackageSummaryList"]:
             package = self.hook.call("describe_model_package", ModelPackageName=found["ModelPackageArn"])
             if package.get("CustomerMetadataProperties", {}).get(RUN_PROPERTY) == digest:
