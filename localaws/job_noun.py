@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +11,8 @@ from localaws.errors import ResourceInUse, ValidationException
 from localaws.jobs import control
 from localaws.jobs.folder import TERMINAL
 from localaws.lineage import jobs as lineage
+from localaws.one_of_many import one_of_many
 from localaws.services import tags
-
-log = logging.getLogger("localaws.jobs")
 
 Record = dict[str, Any]
 
@@ -110,11 +108,9 @@ class JobNoun:
 
     def _refreshed_or_not(self, record: Record, ctx: Context) -> Record:
         """One job that cannot be looked at must not hide all the others."""
-        try:
+        with one_of_many(f"the {self.kind} {self.name(record)} cannot be looked at"):
             return self.refresh(record, ctx)
-        except Exception:
-            log.exception("the %s %s cannot be looked at", self.kind, self.name(record))
-            return record
+        return record
 
     def _job(self, record: Record) -> control.Job:
         arn = record[f"{self.prefix}Arn"]
