@@ -25,6 +25,7 @@ from include.algorithms import autopilot_job
 from include.assets import EVALUATIONS
 from include.autopilot import COLUMNS, to_judge
 from include.evaluation import EVALUATIONS_FOLDER, evaluate_endpoint
+from include.params import keep_endpoint
 from include.reports import show
 from include.settings import settings
 from include.tasks import SYNTHETIC, features, find_reviews, task_defaults
@@ -49,12 +50,7 @@ with DAG(
         "max_runtime_per_training_job": Param(1200, type="integer", minimum=60, title="Seconds for one candidate"),
         "max_runtime": Param(7200, type="integer", minimum=300, title="Seconds for all of Autopilot"),
         "seed": Param(42, type="integer", minimum=0, title="Seed of the balancing"),
-        "keep_endpoint": Param(
-            False,
-            type="boolean",
-            title="Keep the endpoint",
-            description="On: the best candidate stays deployed, and costs money by the hour.",
-        ),
+        "keep_endpoint": keep_endpoint(default=False),
     },
     tags=["part-1", "training", "autopilot"],
 ) as dag:

@@ -7,15 +7,16 @@ AWS, starts one execution and follows its steps in the log of `execute`. A model
 execution, and the task says why; steps whose code, parameters and data are those of the last hour come from the cache.
 
 What reached the gate is a version in the model registry. It is approved, by a person where `require_approval` is on,
-and the latest approved version is deployed as `sentiment-pipeline` and asked about three sentences. That endpoint is
-deleted in any case, unless `keep_endpoint` is on.
+and the latest approved version is deployed as `sentiment-pipeline`, asked about three sentences, and traced back to
+code and data, which is drawn under `reports/lineage/`. That endpoint is deleted in any case, unless `keep_endpoint` is
+on.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param, chain, task
+from airflow.sdk import DAG, chain, task
 
 from amazon_ml.operators.code import UploadCodeOperator
 from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator
@@ -23,7 +24,8 @@ from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.pipeline import PipelineOperator
 from amazon_ml.operators.pipeline_execution import PipelineExecutionOperator
 from include import registry
-from include.params import training_params
+from include.lineage import trace_and_draw
+from include.params import keep_endpoint, training_params
 from include.pipelines.parameters import CODE, DEFINITION, deployment_parameters
 from include.raw import version
 from include.settings import settings
@@ -43,12 +45,7 @@ with DAG(
     params={
         **training_params(),
         "require_approval": registry.REQUIRE_APPROVAL,
-        "keep_endpoint": Param(
-            False,
-            type="boolean",
-            title="Keep the endpoint",
-            description="On: the endpoint stays, and costs money by the hour.",
-        ),
+        "keep_endpoint": keep_endpoint(default=False),
     },
     tags=["part-2", "training", "pipeline"],
 ) as dag:
@@ -96,9 +93,11 @@ with DAG(
         instance_type=settings.inference_instance_type,
     )
     smoke = InvokeEndpointOperator(task_id="smoke", endpoint_name=NAME, records=SMOKE_REVIEWS)
+    traced, drawn = trace_and_draw(NAME, model)
     delete_endpoint = DeleteEndpointOperator(
         task_id="delete_endpoint", endpoint_name=NAME, keep="{{ params.keep_endpoint }}"
     )
 
     chain(found, [code, pipeline, data_version], execute, who_approves)
-    chain(approve, latest, model, deploy, smoke, delete_endpoint.as_teardown(setups=deploy))
+    chain(approve, latest, model, deploy, [smoke, traced])
+    chain([smoke, drawn], delete_endpoint.as_teardown(setups=deploy))

@@ -2,8 +2,8 @@
 ### Train, judge and deploy the sentiment model, whenever there is something to learn
 
 Runs when `ingest_reviews` has updated the Asset `reviews`, when people have labelled reviews (`human_labels`), and by
-the clock (`REVIEWS_RETRAINING_CRON`). Where data, code and settings are those of the last training, nothing is trained,
-unless `force` is on.
+the clock (`REVIEWS_RETRAINING_CRON`). Where data, labels, code and settings are those of the last training, nothing is
+trained, unless `force` is on; an approved version that the endpoint lacks is deployed all the same.
 
 The features go into the Feature Store too, where Athena counts them, and training reads its splits from S3 or from
 there. The new model, the challenger, is judged on a test split that training never sees, and must reach `min_accuracy`.
@@ -20,7 +20,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param, TriggerRule, chain, task
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, TriggerRule, chain, task
 
 from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator
 from amazon_ml.operators.model import ModelOperator
@@ -28,10 +29,11 @@ from amazon_ml.operators.model_package import RegisterModelOperator
 from amazon_ml.operators.training import TrainingJobOperator
 from include import feature_store, registry
 from include.assets import EVALUATIONS, HUMAN_LABELS, REVIEWS, SENTIMENT_MODEL
+from include.champion import has_champion, judge, replace_champion
 from include.evaluation import evaluate, evaluate_endpoint
 from include.lineage import trace_and_draw
-from include.params import hyperparameters, retraining_params, training_params
-from include.retraining import has_champion, judge, look, properties, replace_champion, worth_training
+from include.params import hyperparameters, keep_endpoint, retraining_params, training_params
+from include.retraining import look, next_step, properties
 from include.settings import settings
 from include.tasks import SMOKE_REVIEWS, SYNTHETIC, features, find_reviews, task_defaults
 
@@ -50,19 +52,14 @@ with DAG(
         **training_params(),
         **retraining_params(),
         "require_approval": registry.REQUIRE_APPROVAL,
-        "keep_endpoint": Param(
-            True,
-            type="boolean",
-            title="Keep the endpoint",
-            description="Off: delete the endpoint after the smoke predictions. An endpoint costs money by the hour.",
-        ),
+        "keep_endpoint": keep_endpoint(default=True),
     },
     tags=["part-2", "training", "endpoint"],
 ) as dag:
     found = find_reviews()
 
     known = task(look)()
-    new = task.short_circuit(ignore_downstream_trigger_rules=True)(worth_training)(known)
+    step = task.branch(next_step)(known)
     splits = features("{{ params.base_model }}", store=True)
 
     group = feature_store.feature_group()
@@ -86,7 +83,7 @@ with DAG(
     champion_data = "{{ ti.xcom_pull(task_ids='look')['champion']['model_data'] }}"
     champion = evaluate("evaluate_champion", champion_data, splits.outputs["test"])
 
-    verdict = task(trigger_rule=TriggerRule.NONE_FAILED)(judge)(
+    verdict = task(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)(judge)(
         challenger.outputs["report"],
         # The task may be skipped, and then has none.
         "{{ ti.xcom_pull(task_ids='evaluate_champion', key='output_report') or '' }}",
@@ -102,11 +99,15 @@ with DAG(
         description="{{ ti.xcom_pull(task_ids='judge')['reason'] }}",
     )
 
-    better = task.short_circuit(ignore_downstream_trigger_rules=True)(replace_champion)(verdict)
+    better = task.short_circuit(ignore_downstream_trigger_rules=True)(replace_champion)(
+        verdict, known, challenger.outputs["report"], register.output
+    )
     who_approves, approve = registry.approval(
         version="{{ ti.xcom_pull(task_ids='register')['arn'] }}",
         body="{{ ti.xcom_pull(task_ids='register')['arn'] }}: {{ ti.xcom_pull(task_ids='judge')['reason'] }}",
+        instead_of="{{ ti.xcom_pull(task_ids='replace_champion')['champion'] }}",
     )
+    redeploy = EmptyOperator(task_id="redeploy")
     latest = registry.latest_approved(settings.model_group)
     model = ModelOperator(task_id="model", role_arn=settings.role_arn, containers=latest)
     deploy = EndpointOperator(
@@ -130,16 +131,17 @@ with DAG(
         synthetic=SYNTHETIC,
         outlets=[EVALUATIONS],
     )
-    traced, drawn = trace_and_draw(settings.endpoint_name, derived_from=feature_store.derivations(splits))
+    traced, drawn = trace_and_draw(settings.endpoint_name, model, derived_from=feature_store.derivations(splits))
     delete_endpoint = DeleteEndpointOperator(
         task_id="delete_endpoint", endpoint_name=settings.endpoint_name, keep="{{ params.keep_endpoint }}"
     )
 
-    chain(found, known, new, splits, source, train, challenger, verdict, register)
+    chain(found, known, step, splits, source, train, challenger, verdict, register)
     chain(splits, group, stored, counted, unloads, train)
     chain(source, unloads)
     chain(challenger, old, champion, verdict)
     chain(register, better, who_approves)
+    chain(step, redeploy, latest)
     chain(approve, latest, model, deploy, smoke, evaluate_deployed, delete_endpoint)
     chain(deploy, traced)
     chain(drawn, delete_endpoint)

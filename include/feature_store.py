@@ -108,7 +108,7 @@ def choose_source(splits: ProcessingJobOperator) -> tuple[XComArg, list[AthenaQu
 def derivations(splits: ProcessingJobOperator) -> list[dict[str, Any]]:
     """What the training read, where it read what Athena had unloaded: SageMaker's lineage knows nothing of Athena."""
     source = f"ti.xcom_pull(task_ids='{splits.task_id}', key='output_feature_store')"
-    stored = f"{{% if params.features_from == 'feature_store' %}}{{{{ {source} }}}}{{% endif %}}"
+    stored = f"{{% if params.features_from == 'feature_store' %}}{{{{ {source} or '' }}}}{{% endif %}}"
     return [{"uri": unloaded(split), "sources": [stored]} for split in LEARNED]
 
 

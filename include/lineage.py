@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amazon_ml.operators.lineage import TraceEndpointOperator
+from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from include.settings import settings
 from include.tasks import SYNTHETIC
 
-#: a folder for each endpoint: the picture, and the graphs that it was drawn from.
+#: a folder for each endpoint, in it one for each deployed model: the picture, and the graph that it was drawn from.
 LINEAGE_FOLDER = settings.uri("reports", "lineage")
 
 
 def trace_and_draw(
-    endpoint: str, *, derived_from: Sequence[Mapping[str, Any]] = (), synthetic: str = SYNTHETIC
+    endpoint: str, model: ModelOperator, *, derived_from: Sequence[Mapping[str, Any]] = (), synthetic: str = SYNTHETIC
 ) -> tuple[TraceEndpointOperator, ProcessingJobOperator]:
     """
     The tasks ``lineage``, which says what made the endpoint's models, and ``lineage_graph``, which draws it.
@@ -23,11 +24,13 @@ def trace_and_draw(
     The first stands after the deployment; the second follows it.
 
     :param endpoint: its name.
+    :param model: the task that made the model which was deployed: the folder has that model's name.
     :param derived_from: ``{"uri", "sources"}`` each, of what was derived where SageMaker has not tracked it; templates,
         and an empty URI is passed over.
     :param synthetic: whether the reviews are made up.
     """
-    folder = f"{LINEAGE_FOLDER}/{endpoint}/"
+    name = f"{{{{ ti.xcom_pull(task_ids='{model.task_id}', key='model_name') }}}}"
+    folder = f"{LINEAGE_FOLDER}/{endpoint}/{name}/"
     trace = TraceEndpointOperator(
         task_id="lineage", endpoint_name=endpoint, derived_from=derived_from, graph_folder=f"{folder}graphs/"
     )

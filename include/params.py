@@ -44,6 +44,16 @@ def hyperparameters() -> dict[str, str | int]:
     return {**{name: f"{{{{ params.{name} }}}}" for name in names}, "max_seq_length": settings.max_seq_length}
 
 
+def keep_endpoint(*, default: bool) -> Param:
+    """Whether a run leaves its endpoint, which costs money by the hour."""
+    return Param(
+        default,
+        type="boolean",
+        title="Keep the endpoint",
+        description="Off: the endpoint is deleted at the end of the run. It costs money by the hour.",
+    )
+
+
 def retraining_params() -> dict[str, Param]:
     """What is trained on, and when a new model takes the old one's place."""
     return {

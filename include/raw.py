@@ -68,12 +68,17 @@ def keep_sample(file: Path, rows: int, seed: int) -> None:
     print(f"Keeping {len(chosen)} rows")
 
 
-def version(uri: str) -> str:
-    """A digest of names and contents of the objects under an S3 prefix. ValueError where there are none."""
+def version(uri: str, *, may_be_empty: bool = False) -> str:
+    """
+    A digest of names and contents of the objects under an S3 prefix.
+
+    :param may_be_empty: nothing is as good as anything there.
+    :raises ValueError: there is nothing.
+    """
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     found = sorted((each["Key"], each["ETag"]) for each in S3Hook().iter_file_metadata(prefix, bucket))
-    if not found:
+    if not found and not may_be_empty:
         raise ValueError(f"there is nothing in {uri}")
     return hashlib.sha256(repr(found).encode()).hexdigest()[:16]

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLBranchOperator
 from airflow.sdk import Param, TriggerRule, chain, task
 
 from amazon_ml.operators.model_package import ApproveModelOperator
 
-if TYPE_CHECKING:
-    from amazon_ml.hooks.sagemaker import SageMakerJobHook
-
-#: to choose approved versions by, see :func:`newest`.
+#: to choose approved versions by.
 APPROVED = {"ModelApprovalStatus": "Approved"}
 #: for the trigger forms of the DAGs that use :func:`approval`.
 REQUIRE_APPROVAL = Param(
@@ -24,7 +21,7 @@ REQUIRE_APPROVAL = Param(
 )
 
 
-def approval(version: Any, body: str) -> tuple[Any, ApproveModelOperator]:
+def approval(version: Any, body: str, instead_of: str | None = None) -> tuple[Any, ApproveModelOperator]:
     """
     The tasks that approve a version: by a person where the run's param ``require_approval`` is on, else by themselves.
 
@@ -33,6 +30,8 @@ def approval(version: Any, body: str) -> tuple[Any, ApproveModelOperator]:
 
     :param version: the version's ARN; an XComArg or a template.
     :param body: what the person is told, in Markdown; a template.
+    :param instead_of: ARN of the approved version that it was found to be better than, "" for none; a template. Where
+        another has been approved in the meantime, ``approve`` fails.
     """
 
     @task.branch
@@ -55,6 +54,7 @@ def approval(version: Any, body: str) -> tuple[Any, ApproveModelOperator]:
         task_id="approve",
         model_package_arn=version,
         reason=because,
+        instead_of=instead_of,
         trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
     )
     reject = ApproveModelOperator(task_id="reject", model_package_arn=version, status="Rejected", reason=because)
@@ -65,27 +65,21 @@ def approval(version: Any, body: str) -> tuple[Any, ApproveModelOperator]:
 
 
 def latest_approved(group: str) -> Any:
-    """The task that finds the newest approved version of a group, as the container of a model."""
+    """
+    The task that finds the newest approved version of a group, as the container of a model.
 
-    @task(task_id="latest_approved")
+    It runs where any of the ways that lead to it was gone.
+    """
+
+    @task(task_id="latest_approved", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
     def latest() -> list[dict]:
         """The newest approved version of the group, as a model's container."""
         from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
-        found = newest(SageMakerJobHook(), group, **APPROVED)
+        found = SageMakerJobHook().newest_model_package(group, **APPROVED)
         if found is None:
             raise ValueError(f"no version of {group} is approved")
         print(f"Version {found['ModelPackageVersion']} is the latest approved one of {group}")
         return [{"model_package": found["ModelPackageArn"]}]
 
     return latest()
-
-
-def newest(hook: SageMakerJobHook, group: str, **chosen: str) -> dict[str, Any] | None:
-    """The newest version of a group; None without one, or without the group."""
-    if hook.describe("ModelPackageGroup", group) is None:
-        return None
-    asked = {"SortBy": "CreationTime", "SortOrder": "Descending", **chosen}
-    found = hook.call("list_model_packages", ModelPackageGroupName=group, MaxResults=1, **asked)
-    arns = [each["ModelPackageArn"] for each in found["ModelPackageSummaryList"]]
-    return hook.call("describe_model_package", ModelPackageName=arns[0]) if arns else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import sys
 from pathlib import Path
 
@@ -68,7 +70,12 @@ def _serve(home: Home, arguments: argparse.Namespace) -> int:
         return _fail(f"{error}: choose another with --port, or end what uses it")
     except StateError as error:
         return _fail(error)
-    return 0
+    # All is closed and no thread is left. To take botocore's and moto's many objects apart one by one would only keep
+    # whoever waits for the end of this process, for half a second.
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _stop(home: Home, arguments: argparse.Namespace) -> int:

@@ -99,7 +99,8 @@ def _answering(home: Home, port: int) -> Iterator[Context]:
         moto.state.restore()
         moto.state.start()
         server.responder = Application(context, moto)
-        threading.Thread(target=server.serve_forever, name="accept", daemon=True).start()
+        # It looks that often whether it is to end: a stop waits for it.
+        threading.Thread(target=server.serve_forever, args=(0.1,), name="accept", daemon=True).start()
         try:
             yield context
         finally:

@@ -1,4 +1,4 @@
-"""What a task has read and written in S3, for OpenLineage."""
+"""What a task has read and written, for OpenLineage: data in S3, and what SageMaker has made of it."""
 
 from __future__ import annotations
 
@@ -36,16 +36,28 @@ def of_job(kind: str, description: Mapping[str, Any]) -> tuple[list[str], list[s
 
 def as_lineage(read: Iterable[str], written: Iterable[str]) -> OperatorLineage[Any, Any]:
     """
-    S3 URIs as OpenLineage's inputs and outputs.
+    S3 URIs and ARNs of SageMaker as OpenLineage's inputs and outputs; what is neither is passed over.
 
-    The namespace is ``s3://bucket`` and the name the key, or the prefix without a slash at its end, as
-    https://openlineage.io/docs/spec/naming has it.
+    Of a URI the namespace is ``s3://bucket`` and the name the key, or the prefix without a slash at its end, as
+    https://openlineage.io/docs/spec/naming has it. It has nothing about SageMaker: we follow what it says of Glue, with
+    the namespace ``arn:aws:sagemaker:region:account`` and the name ``endpoint/name``.
     """
     from airflow.providers.openlineage.extractors import OperatorLineage
     from openlineage.client.event_v2 import Dataset
 
-    def datasets(uris: Iterable[str]) -> list[Dataset]:
-        parts = [uri.removeprefix("s3://").partition("/") for uri in dict.fromkeys(uris) if uri.startswith("s3://")]
-        return [Dataset(namespace=f"s3://{bucket}", name=key.rstrip("/") or "/") for bucket, _, key in parts]
+    def datasets(places: Iterable[str]) -> list[Dataset]:
+        found = dict.fromkeys(_dataset(place) for place in places)
+        return [Dataset(namespace=each[0], name=each[1]) for each in found if each]
 
     return OperatorLineage(inputs=datasets(read), outputs=datasets(written))
+
+
+def _dataset(place: str) -> tuple[str, str] | None:
+    """Namespace and name."""
+    if place.startswith("s3://"):
+        bucket, _, key = place.removeprefix("s3://").partition("/")
+        return f"s3://{bucket}", key.rstrip("/") or "/"
+    if place.startswith("arn:") and place.count(":") == 5 and place.split(":")[2] == "sagemaker":
+        namespace, _, name = place.rpartition(":")
+        return namespace, name
+    return None

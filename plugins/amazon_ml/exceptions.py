@@ -25,5 +25,9 @@ class RequestRefused(AirflowFailException):
     """AWS will not do this, however often it is asked: malformed, or not allowed. Fails at once, without a retry."""
 
 
+class Overtaken(AirflowFailException):
+    """What this task was decided from is no longer so: a retry would find the same, deciding anew would not."""
+
+
 class BadResult(AirflowFailException):
     """The job completed and its result is not there, too long or not JSON. A retry would find the same."""

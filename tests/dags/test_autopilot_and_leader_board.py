@@ -1,4 +1,4 @@
-"""What `autopilot_sentiment` and `leader_board` are made of, and what sets the board off."""
+"""What `autopilot_sentiment` and `leader_board` judge, and what sets the board off."""
 
 from __future__ import annotations
 
@@ -6,31 +6,6 @@ import re
 from typing import Any
 
 import pytest
-
-
-def edges(dag: Any) -> dict[str, set[str]]:
-    return {task.task_id: set(task.downstream_task_ids) for task in dag.tasks}
-
-
-def test_autopilot_learns_is_judged_candidate_by_candidate_and_its_best_deployed(dagbag: Any) -> None:
-    assert edges(dagbag.dags["autopilot_sentiment"]) == {
-        "find_reviews": {"features"},
-        "features": {"balance", "judge.evaluate"},
-        "balance": {"autopilot"},
-        "autopilot": {"candidates", "plan"},
-        "candidates": {"show_candidates"},
-        "show_candidates": {"plan"},
-        "plan": {"judge.model", "judge.deploy", "judge.evaluate", "judge.delete_endpoint", "best"},
-        "judge.model": {"judge.deploy", "judge.evaluate"},
-        "judge.deploy": {"judge.evaluate", "judge.delete_endpoint"},
-        "judge.evaluate": {"judge.delete_endpoint", "best"},
-        "judge.delete_endpoint": set(),
-        "best": {"model"},
-        "model": {"deploy"},
-        "deploy": {"smoke", "delete_endpoint"},
-        "smoke": {"delete_endpoint"},
-        "delete_endpoint": set(),
-    }
 
 
 def test_all_three_dags_judge_by_one_split_and_update_the_evaluations(dagbag: Any) -> None:
@@ -99,7 +74,6 @@ def test_the_board_is_made_whenever_a_model_was_judged(dagbag: Any) -> None:
 
     dag = dagbag.dags["leader_board"]
     assert dag.schedule == EVALUATIONS
-    assert edges(dag) == {"leader_board": {"show"}, "show": set()}
     job = dag.get_task("leader_board")
     assert job.inputs == {"models": f"{EVALUATIONS_FOLDER}/"}
     assert EVALUATIONS.uri == EVALUATIONS_FOLDER

@@ -7,41 +7,6 @@ from typing import Any
 import pytest
 
 
-@pytest.mark.parametrize(
-    ("dag_id", "edges"),
-    [
-        (
-            "detect_bias",
-            {
-                "find_reviews": {"bias_before", "balance"},
-                "bias_before": {"compare"},
-                "balance": {"bias_after", "check_balance"},
-                "bias_after": {"compare"},
-                "compare": {"check_balance"},
-                "check_balance": set(),
-            },
-        ),
-        (
-            "blazingtext_sentiment",
-            {
-                "find_reviews": {"features"},
-                "features": {"prepare", "evaluate"},
-                "prepare": {"train"},
-                "train": {"model", "evaluate"},
-                "model": {"deploy", "evaluate"},
-                "deploy": {"smoke", "delete_endpoint"},
-                "smoke": {"evaluate"},
-                "evaluate": {"delete_endpoint"},
-                "delete_endpoint": set(),
-            },
-        ),
-    ],
-)
-def test_each_task_hands_on_to_the_next(dagbag: Any, dag_id: str, edges: dict[str, set[str]]) -> None:
-    dag = dagbag.dags[dag_id]
-    assert {task.task_id: task.downstream_task_ids for task in dag.tasks} == edges
-
-
 def test_bias_is_looked_for_whenever_there_are_new_reviews_and_balanced_reviews_come_of_it(dagbag: Any) -> None:
     from include.assets import BALANCED_REVIEWS, REVIEWS
 

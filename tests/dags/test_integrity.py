@@ -9,11 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 DAG_FILES = sorted((ROOT / "dags").glob("*.py"))
 HEAVY = {"boto3", "botocore", "pandas", "numpy", "torch", "transformers", "sagemaker", "pyarrow", "matplotlib"}
+#: what the DAGs take of the Amazon provider.
+PROVIDER = "".join(
+    f"import airflow.providers.amazon.aws.operators.{name}\n" for name in ("athena", "glue_crawler", "s3", "sagemaker")
+)
 
 
 def tasks(dagbag: Any) -> list[Any]:
@@ -77,85 +79,27 @@ def test_parsing_imports_nothing_heavy() -> None:
     assert answer.stdout.splitlines()[-1] == str(sorted(_imported_by_the_provider()))
 
 
-def _imported_by_the_provider() -> set[str]:
+def test_parsing_all_dag_files_costs_less_than_importing_what_they_are_made_of() -> None:
+    """In processor time, which another test's work does not lengthen; benchmarks/results/parse.md has the seconds."""
     code = (
-        "import sys\n"
-        "import airflow.providers.amazon.aws.operators.athena, airflow.providers.amazon.aws.operators.glue_crawler\n"
-        "import airflow.providers.amazon.aws.operators.s3, airflow.providers.amazon.aws.operators.sagemaker\n"
-        f"print(*({HEAVY!r} & set(sys.modules)))\n"
+        "import runpy, sys, time\n"
+        f"sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'plugins')!r}]\n"
+        f"import airflow.sdk\n{PROVIDER}"
+        "imported = time.process_time()\n"
+        f"[runpy.run_path(str(path)) for path in {[str(path) for path in DAG_FILES]!r}]\n"
+        "print(imported, time.process_time() - imported)\n"
     )
     answer = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=120)
     assert answer.returncode == 0, answer.stderr
+    imported, parsed = map(float, answer.stdout.splitlines()[-1].split())
+    assert parsed < imported, f"{parsed:.2f} s of processor time for {len(DAG_FILES)} files"
+
+
+def _imported_by_the_provider() -> set[str]:
+    code = f"import sys\n{PROVIDER}print(*({HEAVY!r} & set(sys.modules)))\n"
+    answer = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=120)
+    assert answer.returncode == 0, answer.stderr
     return set(answer.stdout.split("\n")[-2].split()) if answer.stdout.strip() else set()
-
-
-@pytest.mark.parametrize(
-    ("dag_id", "edges"),
-    [
-        (
-            "ingest_reviews",
-            {
-                "create_bucket": {"upload_raw"},
-                "upload_raw": {"transform", "check_counts"},
-                "transform": {"define_crawler", "check_counts"},
-                "define_crawler": {"crawl"},
-                "crawl": {
-                    f"ask_{name}" for name in ("sentiments", "categories", "average_sentiment", "split", "words")
-                },
-                "ask_sentiments": {"charts"},
-                "ask_words": {"charts"},
-                "charts": {"check_counts"},
-                "check_counts": set(),
-            },
-        ),
-        (
-            "train_sentiment",
-            {
-                "find_reviews": {"look"},
-                "look": {"worth_training", "has_champion"},
-                "worth_training": {"features"},
-                "features": {
-                    "feature_group",
-                    "ingest",
-                    "check_store",
-                    "features_from",
-                    "evaluate",
-                    "evaluate_champion",
-                    "evaluate_endpoint",
-                },
-                "feature_group": {"ingest", "check_store"},
-                "ingest": {"check_store"},
-                "check_store": {"unload_train", "unload_validation"},
-                "features_from": {"unload_train", "unload_validation", "train"},
-                "unload_train": {"train"},
-                "unload_validation": {"train"},
-                "train": {"evaluate", "register", "evaluate_endpoint"},
-                "evaluate": {"has_champion", "judge"},
-                "has_champion": {"evaluate_champion"},
-                "evaluate_champion": {"judge"},
-                "judge": {"register", "replace_champion"},
-                "register": {"replace_champion"},
-                "replace_champion": {"who_approves"},
-                "who_approves": {"ask", "approve"},
-                "ask": {"approve", "reject"},
-                "reject": set(),
-                "approve": {"latest_approved"},
-                "latest_approved": {"model"},
-                "model": {"deploy", "evaluate_endpoint"},
-                "deploy": {"smoke", "lineage"},
-                "lineage": {"lineage_graph"},
-                "lineage_graph": {"delete_endpoint"},
-                "smoke": {"evaluate_endpoint"},
-                "evaluate_endpoint": {"delete_endpoint"},
-                "delete_endpoint": set(),
-            },
-        ),
-    ],
-)
-def test_structure(dagbag: Any, dag_id: str, edges: dict[str, set[str]]) -> None:
-    dag = dagbag.dags[dag_id]
-    for task_id, downstream in edges.items():
-        assert dag.get_task(task_id).downstream_task_ids == downstream, task_id
 
 
 def test_training_waits_for_reviews_labels_and_the_clock(dagbag: Any) -> None:

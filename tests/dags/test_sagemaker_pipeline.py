@@ -1,4 +1,4 @@
-"""What `sagemaker_pipeline` is made of, what it hands to the pipeline, and who approves."""
+"""What `sagemaker_pipeline` hands to the pipeline, and who approves."""
 
 from __future__ import annotations
 
@@ -6,25 +6,8 @@ import json
 from typing import Any
 
 
-def test_the_pipeline_is_brought_run_approved_and_deployed(dagbag: Any) -> None:
-    dag = dagbag.dags["sagemaker_pipeline"]
-    assert {task.task_id: set(task.downstream_task_ids) for task in dag.tasks} == {
-        "find_reviews": {"code", "pipeline", "data_version"},
-        "code": {"execute"},
-        "pipeline": {"execute"},
-        "data_version": {"execute"},
-        "execute": {"who_approves", "approve", "reject"},
-        "who_approves": {"ask", "approve"},
-        "ask": {"approve", "reject"},
-        "approve": {"latest_approved"},
-        "reject": set(),
-        "latest_approved": {"model"},
-        "model": {"deploy"},
-        "deploy": {"smoke", "delete_endpoint"},
-        "smoke": {"delete_endpoint"},
-        "delete_endpoint": set(),
-    }
-    assert dag.get_task("delete_endpoint").is_teardown
+def test_the_endpoint_goes_whatever_became_of_the_run(dagbag: Any) -> None:
+    assert dagbag.dags["sagemaker_pipeline"].get_task("delete_endpoint").is_teardown
 
 
 def test_it_touches_nothing_of_train_sentiment(dagbag: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 from stack.airflow_api import AirflowApi
 from stack.layout import Stack, StackError
@@ -17,8 +19,52 @@ TINY = {"max_epoch_rows": 128, "learning_rate": 2e-4, "min_accuracy": 0.1}
 SAMPLES = {
     "autopilot_sentiment": ("sample", {"max_candidates": CANDIDATES}),
     "blazingtext_sentiment": ("sample", {"epochs": 8, "min_count": 1, "buckets": 5000, "vector_dim": 20}),
+    "ingest_reviews": ("no_source", {"source": "/no/such/reviews.csv"}),
     "sagemaker_pipeline": ("first", TINY),
 }
+
+
+def until(true: Callable[[], Any], what: str, seconds: float = 120) -> None:
+    """Wait until ``true`` says so."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.3)
+
+
+def insist(api: AirflowApi, method: str, path: str, body: dict[str, Any]) -> None:
+    """A write that SQLite may refuse: its one writer is busy at times, and Airflow answers 500 then."""
+    for _ in range(10):
+        try:
+            api.call(method, path, json=body)
+        except StackError as error:
+            if "Database error" not in str(error):
+                raise
+            time.sleep(1)
+        else:
+            return
+    raise AssertionError(f"{method} {path}: the database stays locked")
+
+
+def mark_failed(api: AirflowApi, dag_id: str, run_id: str, task_id: str) -> None:
+    """What a user does in the UI to a task that is to go no further."""
+    path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+    insist(api, "PATCH", path, {"new_state": "failed"})
+
+
+def answer(api: AirflowApi, dag_id: str, run_id: str, option: str, seconds: float = 300) -> None:
+    """
+    Answer the run's task ``ask`` as soon as it asks.
+
+    Under load Airflow 3.3.2 takes the end of a deferred task's first leg for its end and tries it again: it asks anew.
+    """
+    path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/ask/-1/hitlDetails"
+    deadline = time.monotonic() + seconds
+    while (state := {task["task_id"]: task["state"] for task in api.tasks(dag_id, run_id)}.get("ask")) != "success":
+        assert time.monotonic() < deadline, api.tasks(dag_id, run_id)
+        if state == "awaiting_input" and not api.call("GET", path)["response_received"]:
+            api.call("PATCH", path, json={"chosen_options": [option], "params_input": {}})
+        time.sleep(0.5)
 
 
 def until_known(api: AirflowApi, dag_id: str, seconds: float = 60) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +15,12 @@ from typing import Any
 
 import psutil
 import pytest
+from runs_kit import insist, mark_failed, until
 
 from amazon_ml.naming import job_name
 from stack import processes, services
 from stack.airflow_api import AirflowApi
-from stack.layout import Stack, StackError
+from stack.layout import Stack
 
 pytestmark = pytest.mark.e2e
 
@@ -69,36 +69,12 @@ class Run:
             "only_failed": False,
             "reset_dag_runs": True,
         }
-        self.insist("POST", f"/dags/{self.dag_id}/clearTaskInstances", body)
-
-    def mark_failed(self) -> None:
-        path = f"/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/{TASK}"
-        self.insist("PATCH", path, {"new_state": "failed"})
-
-    def insist(self, method: str, path: str, body: dict[str, Any]) -> None:
-        """A write that SQLite may refuse: its one writer is busy at times, and Airflow answers 500 then."""
-        for _ in range(10):
-            try:
-                self.api.call(method, path, json=body)
-            except StackError as error:
-                if "Database error" not in str(error):
-                    raise
-                time.sleep(1)
-            else:
-                return
-        raise AssertionError(f"{method} {path}: the database stays locked")
+        insist(self.api, "POST", f"/dags/{self.dag_id}/clearTaskInstances", body)
 
     def waits_again(self, tries: int) -> bool:
         """Whether the task is at this try, and waiting for its job."""
         task = self.task
         return task["try_number"] >= tries and task["state"] in {"deferred", "running"}
-
-
-def until(true: Callable[[], Any], what: str, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.3)
 
 
 def kill(stack: Stack, name: str) -> None:
@@ -142,7 +118,7 @@ def runs(stack: Stack, api: AirflowApi, sagemaker: Any, tmp_path_factory: pytest
     for name in ("cleared", "polling-cleared"):
         runs[name].clear()
     for name in ("marked", "polling-marked"):
-        runs[name].mark_failed()
+        mark_failed(api, runs[name].dag_id, runs[name].run_id, TASK)
     for name in ("polling-killed", "cleared", "polling-cleared"):
         until(lambda name=name: runs[name].waits_again(2), f"{name} waits in its second try")
     for name in ("marked", "polling-marked"):

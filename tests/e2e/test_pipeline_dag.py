@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from runs_kit import TINY, ended
+from runs_kit import TINY, answer, ended, objects
 
 from stack.airflow_api import AirflowApi
+from stack.layout import Stack
 
 pytestmark = pytest.mark.e2e
 
@@ -41,7 +41,7 @@ def test_sagemaker_runs_the_steps_with_the_parameters_of_the_run(ran: dict[str, 
 
 
 def test_the_approved_version_is_deployed_and_its_endpoint_goes(
-    ran: dict[str, Any], api: AirflowApi, sagemaker: Any
+    ran: dict[str, Any], api: AirflowApi, sagemaker: Any, stack: Stack
 ) -> None:
     approved = api.xcom(DAG, "first", "approve")
     assert (approved["group"], approved["status"]) == (NAME, "Approved")
@@ -50,14 +50,18 @@ def test_the_approved_version_is_deployed_and_its_endpoint_goes(
     assert package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("/report/evaluation.json")
     smoke = api.xcom(DAG, "first", "smoke")
     assert [prediction["predicted_label"] in (-1, 0, 1) for prediction in smoke["predictions"]] == [True] * 3
-    assert api.xcom(DAG, "first", "delete_endpoint")["deleted"]["endpoint"] is True
+    deleted = api.xcom(DAG, "first", "delete_endpoint")["deleted"]
+    assert deleted["endpoint"] is True
+    drawn = objects(stack, f"reports/lineage/{NAME}/")
+    (model,) = deleted["models"]
+    assert drawn[f"{model}/lineage.png"].startswith(b"\x89PNG")
 
 
 def test_a_person_rejects_the_version_of_a_run_that_asks_and_nothing_is_deployed(
     ran: dict[str, Any], api: AirflowApi, sagemaker: Any
 ) -> None:
     api.trigger(DAG, "asked", {**TINY, "require_approval": True})
-    answer(api, "asked", "Reject")
+    answer(api, DAG, "asked", "Reject")
     states = ended(api, DAG, "asked")
     assert states["run"] == states["reject"] == "success"
     assert {states[task] for task in ("approve", "latest_approved", "deploy", "smoke")} == {"skipped"}
@@ -77,18 +81,3 @@ def test_below_the_gate_the_run_fails_at_once_and_says_why(ran: dict[str, Any], 
     log = api.log(DAG, "below", execute)
     assert "step BelowAccuracy: NOT REGISTERED: the test accuracy is below 1.0" in log
     assert "step EvaluateModel: Succeeded, from the cache" in log
-
-
-def answer(api: AirflowApi, run_id: str, option: str, seconds: float = 120) -> None:
-    """
-    Answer as soon as the run asks.
-
-    Under load Airflow 3.3.2 takes the end of a deferred task's first leg for its end and tries it again: it asks anew.
-    """
-    path = f"/dags/{DAG}/dagRuns/{run_id}/taskInstances/ask/-1/hitlDetails"
-    deadline = time.monotonic() + seconds
-    while (state := {task["task_id"]: task["state"] for task in api.tasks(DAG, run_id)}.get("ask")) != "success":
-        assert time.monotonic() < deadline, api.tasks(DAG, run_id)
-        if state == "awaiting_input" and not api.call("GET", path)["response_received"]:
-            api.call("PATCH", path, json={"chosen_options": [option], "params_input": {}})
-        time.sleep(0.5)

@@ -3,51 +3,23 @@
 from __future__ import annotations
 
 import io
-import tarfile
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from operator_kit import BUCKET, ROLE, SERVING_IMAGE, Airflow, FakeTask
+from serving_kit import packed_model
 
 from amazon_ml.exceptions import JobFailed, RequestRefused
 from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator
 from amazon_ml.operators.model import ModelOperator
 
-INFERENCE = """
-import json, pathlib
-
-def model_fn(folder):
-    word = pathlib.Path(folder, "word.txt").read_text()
-    if word == "broken":
-        raise ValueError("this model is broken")
-    return word
-
-def input_fn(body, content_type):
-    text = body.decode() if isinstance(body, bytes) else body
-    return [json.loads(line)["features"][0] for line in text.splitlines()]
-
-def predict_fn(texts, word):
-    if "break" in texts:
-        raise ValueError("cannot read break")
-    return [{"word": word, "length": len(text)} for text in texts]
-
-def output_fn(rows, accept):
-    return "\\n".join(json.dumps(row) for row in rows)
-"""
-
 
 def put_model(aws: Any, word: str, key: str | None = None) -> str:
     """A model that answers ``word``, or does not load if that is "broken"; its URI."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for path, text in {"word.txt": word, "code/inference.py": INFERENCE}.items():
-            member = tarfile.TarInfo(path)
-            member.size = len(text)
-            tar.addfile(member, io.BytesIO(text.encode()))
     key = f"models/{key or word}/model.tar.gz"
-    aws("s3").put_object(Bucket=BUCKET, Key=key, Body=packed.getvalue())
+    aws("s3").put_object(Bucket=BUCKET, Key=key, Body=packed_model(word))
     return f"s3://{BUCKET}/{key}"
 
 
@@ -180,6 +152,9 @@ class Runtime:
 
     def of(self, service: str) -> Runtime:
         return self
+
+    def describe(self, kind: str, name: str) -> dict[str, str]:
+        return {f"{kind}Arn": f"arn:aws:sagemaker:us-east-1:1:endpoint/{name}"}
 
     def call(self, method: str, **_: Any) -> dict[str, Any]:
         from botocore.exceptions import ClientError

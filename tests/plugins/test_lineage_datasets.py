@@ -99,6 +99,13 @@ def test_a_uri_is_a_dataset_of_its_bucket() -> None:
     assert found.outputs == []
 
 
+def test_an_arn_of_sagemaker_is_a_dataset_of_its_account() -> None:
+    account = "arn:aws:sagemaker:us-east-1:123456789012"
+    found = as_lineage([f"{account}:model-package/reviews/1"], [f"{account}:endpoint/reviews", "arn:aws:iam::1:role/r"])
+    assert [(each.namespace, each.name) for each in found.inputs] == [(account, "model-package/reviews/1")]
+    assert [(each.namespace, each.name) for each in found.outputs] == [(account, "endpoint/reviews")]
+
+
 def test_an_event_in_the_file_carries_them(aws: Any, airflow: Airflow, ti: FakeTask, tmp_path: Path) -> None:
     made: list[BaseOperator] = []
 

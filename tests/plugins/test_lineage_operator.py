@@ -266,15 +266,26 @@ def test_an_endpoint_that_is_not_there_is_refused(workflow: Workflow) -> None:
         workflow.trace()
 
 
+class Pulled(FakeTask):
+    """A task instance whose XCom answers anything with what was asked for."""
+
+    def xcom_pull(self, task_ids: str, key: str = "return_value", **_: Any) -> Any:
+        return {"synthetic": False} if key == "return_value" else f"the-{key}-of-{task_ids}"
+
+
 def test_the_dags_tasks_are_joined_by_the_graph() -> None:
     from include.lineage import trace_and_draw
 
     with DAG(dag_id="deployed", schedule=None):
+        model = ModelOperator(task_id="model", role_arn=ROLE, containers=[])
         trace, draw = trace_and_draw(
-            "sentiment", derived_from=[{"uri": "s3://b/{{ run_id }}/", "sources": ["s3://b/in/", "{{ '' }}"]}]
+            "sentiment", model, derived_from=[{"uri": "s3://b/{{ run_id }}/", "sources": ["s3://b/in/", "{{ '' }}"]}]
         )
     assert draw.upstream_task_ids == {"lineage"}
-    trace.render_template_fields({"run_id": "r", "ti": FakeTask()})
+    trace.render_template_fields({"run_id": "r", "ti": Pulled()})
     assert trace.derived_from == [{"uri": "s3://b/r/", "sources": ["s3://b/in/", ""]}]
-    assert trace.graph_folder.endswith("/reports/lineage/sentiment/graphs/")
+    # Another model's deployment leaves this one's graph and picture as they are.
+    assert trace.graph_folder.endswith("/reports/lineage/sentiment/the-model_name-of-model/graphs/")
+    draw.render_template_fields({"run_id": "r", "ti": Pulled()})
+    assert draw.output_uris["lineage"].endswith("/reports/lineage/sentiment/the-model_name-of-model/")
     assert draw.job.entry_point == "lineage_graph.py"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from operator_kit import BUCKET, ROLE, SERVING_IMAGE, Airflow, FakeTask
 
-from amazon_ml.exceptions import RequestRefused
+from amazon_ml.exceptions import Overtaken, RequestRefused
 from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.model_package import ApproveModelOperator, RegisterModelOperator
 
@@ -75,6 +75,31 @@ def test_approving_what_is_not_there_fails_with_aws_words(aws: Any, airflow: Air
     arn = "arn:aws:sagemaker:us-east-1:123456789012:model-package/nobody/1"
     with pytest.raises(RequestRefused, match=f"ModelPackage {arn} does not exist"):
         airflow.run(approve(ti, arn), ti)
+
+
+def test_of_two_that_are_better_than_the_same_version_only_the_first_is_approved(
+    aws: Any, airflow: Airflow, ti: FakeTask
+) -> None:
+    first = airflow.run(register(ti, "rivals"), ti)["arn"]
+    second = airflow.run(register(ti, "rivals", model_data="s3://bucket/other.tar.gz"), ti)["arn"]
+    assert airflow.run(approve(ti, first, instead_of=""), ti)["status"] == "Approved"
+    with pytest.raises(Overtaken, match=f"of no version, but the newest approved version is {first}: compare"):
+        airflow.run(approve(ti, second, instead_of=""), ti)
+    assert aws("sagemaker").describe_model_package(ModelPackageName=second)["ModelApprovalStatus"] != "Approved"
+    assert airflow.run(approve(ti, second, instead_of=first), ti)["status"] == "Approved"
+    # What has been approved is left as it is, whatever came after it.
+    assert airflow.run(approve(ti, first, instead_of=""), ti.next_try())["status"] == "Approved"
+
+
+def test_a_version_is_found_again_among_more_than_a_page_of_them(aws: Any, airflow: Airflow, ti: FakeTask) -> None:
+    airflow.run(register(ti, "many"), ti)
+    for number in range(100):
+        other = FakeTask(run_id=f"{ti.run_id}-{number}")
+        airflow.run(register(other, "many"), other)
+    mine = FakeTask(run_id=f"{ti.run_id}-last")
+    made = airflow.run(register(mine, "many"), mine)
+    assert made["version"] == 102
+    assert airflow.run(register(mine, "many"), mine.next_try()) == made
 
 
 def test_a_model_is_made_of_a_version(aws: Any, airflow: Airflow, ti: FakeTask) -> None:

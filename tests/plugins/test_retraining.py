@@ -1,30 +1,36 @@
-"""When the sentiment model is trained anew, and which of two models stays: against localaws."""
+"""When the sentiment model is trained anew: against localaws."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from operator_kit import BUCKET
+from operator_kit import ROLE
+from serving_kit import packed_model
 
 ROOT = Path(__file__).parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from include import registry, retraining  # noqa: E402  (the project's root is where DAGs find it)
+from include import retraining  # noqa: E402  (the project's root is where DAGs find it)
 from include.params import retraining_params, training_params  # noqa: E402
 
-PARAMS = {name: param.value for name, param in {**training_params(), **retraining_params()}.items()}
+PARAMS = {
+    "keep_endpoint": True,
+    **{name: param.value for name, param in {**training_params(), **retraining_params()}.items()},
+}
 
 
 @pytest.fixture
 def house(aws: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable[..., Any]:
     """A bucket and a group of this test's own; registers a version with properties and approval status."""
     bucket = request.node.name.replace("_", "-")[:60].strip("-")
-    settings = retraining.settings.__class__.read({"REVIEWS_BUCKET": bucket, "REVIEWS_MODEL_GROUP": bucket})
+    settings = retraining.settings.__class__.read(
+        {"REVIEWS_BUCKET": bucket, "REVIEWS_MODEL_GROUP": bucket, "REVIEWS_ENDPOINT": bucket}
+    )
     monkeypatch.setattr(retraining, "settings", settings)
     aws("s3").create_bucket(Bucket=bucket)
     aws("s3").put_object(Bucket=bucket, Key="data/raw/reviews.csv", Body=b"a,b\n")
@@ -47,20 +53,42 @@ def house(aws: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequ
     return register
 
 
+@pytest.fixture
+def deployed(aws: Any, house: Any) -> Iterator[Callable[[str], None]]:
+    """Puts a version behind the endpoint, in place of what is there."""
+    settings, sagemaker = retraining.settings, aws("sagemaker")
+    name = settings.bucket
+
+    def put(arn: str) -> None:
+        url = f"s3://{settings.bucket}/Approved/model.tar.gz"
+        aws("s3").put_object(Bucket=settings.bucket, Key=url.split("/", 3)[3], Body=packed_model("right"))
+        sagemaker.create_model(ModelName=name, PrimaryContainer={"ModelPackageName": arn}, ExecutionRoleArn=ROLE)
+        variant = {"VariantName": "A", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+        sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+        sagemaker.create_endpoint(EndpointName=settings.endpoint_name, EndpointConfigName=name)
+        sagemaker.get_waiter("endpoint_in_service").wait(
+            EndpointName=settings.endpoint_name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+
+    yield put
+    sagemaker.delete_endpoint(EndpointName=settings.endpoint_name)
+
+
 def test_without_a_version_there_is_something_to_learn_and_no_champion(house: Any, capsys: Any) -> None:
     known = retraining.look(PARAMS)
     assert (known["changed"], known["last"], known["champion"]) == (None, None, None)
-    assert retraining.worth_training(known, PARAMS) and not retraining.has_champion(known)
+    assert retraining.next_step(known, PARAMS) == "features"
     assert "there is no model yet" in capsys.readouterr().out
 
 
-def test_the_same_data_code_and_settings_are_not_trained_again_unless_forced(house: Any, capsys: Any) -> None:
+def test_what_was_trained_from_the_same_is_not_trained_again_unless_forced(house: Any, capsys: Any) -> None:
     house(retraining.look(PARAMS)["inputs"], "Rejected")
     known = retraining.look(PARAMS)
-    assert known["changed"] == [] and known["last"] == 1 and known["champion"] is None
-    assert not retraining.worth_training(known, PARAMS)
-    assert "NOTHING CHANGED: data, code and settings are those of version 1" in capsys.readouterr().out
-    assert retraining.worth_training(known, {**PARAMS, "force": True})
+    assert known["changed"] == [] and known["last"] == {"version": 1, "status": "Rejected"}
+    assert known["champion"] is None
+    assert retraining.next_step(known, PARAMS) is None
+    assert "NOTHING CHANGED: data, labels, code and settings are those of version 1" in capsys.readouterr().out
+    assert retraining.next_step(known, {**PARAMS, "force": True}) == "features"
 
 
 def test_new_data_and_other_settings_are_named_and_the_champion_is_the_latest_approved(
@@ -71,69 +99,46 @@ def test_new_data_and_other_settings_are_named_and_the_champion_is_the_latest_ap
     house(inputs, "Rejected")
     aws("s3").put_object(Bucket=retraining.settings.bucket, Key="data/raw/reviews.csv", Body=b"a,b\nc,d\n")
     known = retraining.look({**PARAMS, "epochs": PARAMS["epochs"] + 1})
-    assert known["changed"] == ["data", "settings"] and known["last"] == 2
+    assert known["changed"] == ["data", "settings"] and known["last"]["version"] == 2
     assert known["champion"]["arn"] == champion and known["champion"]["model_data"].endswith("/Approved/model.tar.gz")
-    assert retraining.worth_training(known, PARAMS) and retraining.has_champion(known)
+    assert retraining.next_step(known, PARAMS) == "features"
     assert "data, settings changed since version 2" in capsys.readouterr().out
+
+
+def test_new_labels_are_something_to_learn(house: Any, aws: Any) -> None:
+    house(retraining.look(PARAMS)["inputs"], "Rejected")
+    aws("s3").put_object(Bucket=retraining.settings.bucket, Key="data/human_labels/1.jsonl", Body=b"{}")
+    known = retraining.look(PARAMS)
+    assert known["changed"] == ["labels"] and retraining.next_step(known, PARAMS) == "features"
+
+
+def test_a_version_that_was_left_without_a_verdict_is_not_done(house: Any, capsys: Any) -> None:
+    house(retraining.look(PARAMS)["inputs"], "PendingManualApproval")
+    known = retraining.look(PARAMS)
+    assert known["changed"] == [] and retraining.next_step(known, PARAMS) == "features"
+    assert "version 1, but that was neither approved nor rejected" in capsys.readouterr().out
+
+
+def test_an_approved_version_that_the_endpoint_lacks_is_deployed_without_training(
+    house: Any, deployed: Callable[[str], None], capsys: Any
+) -> None:
+    inputs = retraining.look(PARAMS)["inputs"]
+    old, _ = house(inputs), house(inputs)
+    known = retraining.look(PARAMS)
+    assert not known["champion"]["served"] and retraining.next_step(known, PARAMS) == "redeploy"
+    assert "DEPLOYING: version 2 is approved, and not behind endpoint" in capsys.readouterr().out
+    assert retraining.next_step(known, {**PARAMS, "keep_endpoint": False}) is None
+    deployed(old)
+    assert retraining.next_step(retraining.look(PARAMS), PARAMS) == "redeploy"
+
+
+def test_an_approved_version_behind_the_endpoint_is_left_there(house: Any, deployed: Callable[[str], None]) -> None:
+    deployed(house(retraining.look(PARAMS)["inputs"]))
+    known = retraining.look(PARAMS)
+    assert known["champion"]["served"] and retraining.next_step(known, PARAMS) is None
 
 
 def test_without_raw_data_the_error_names_the_place(house: Any, aws: Any) -> None:
     aws("s3").delete_object(Bucket=retraining.settings.bucket, Key="data/raw/reviews.csv")
     with pytest.raises(ValueError, match=r"there is nothing in s3://.*/data/raw/"):
         retraining.look(PARAMS)
-
-
-def test_latest_approved_is_loud_where_nothing_is(aws: Any) -> None:
-    aws("sagemaker").create_model_package_group(ModelPackageGroupName="none-approved")
-    from airflow.sdk import DAG
-
-    with DAG("any"):
-        latest = registry.latest_approved("none-approved").operator.python_callable
-    with pytest.raises(ValueError, match="no version of none-approved is approved"):
-        latest()
-
-
-@pytest.mark.parametrize(
-    ("gained", "lost", "p_value"),
-    [(0, 0, 1.0), (5, 5, 1.0), (0, 3, 0.25), (1, 9, 0.021484375), (9, 1, 0.021484375), (30, 10, 0.0022213)],
-)
-def test_mcnemar_is_the_exact_two_sided_binomial_test(gained: int, lost: int, p_value: float) -> None:
-    assert retraining.mcnemar(gained, lost) == pytest.approx(p_value, rel=1e-4)
-
-
-def predictions(aws: Any, name: str, right: set[int], reviews: int = 100) -> str:
-    rows = [f"{n},1,{1 if n in right else 0},0.9" for n in range(reviews)]
-    text = "\n".join(["review_id,sentiment,predicted_label,probability", *rows])
-    aws("s3").put_object(Bucket=BUCKET, Key=f"{name}/predictions.csv", Body=text.encode())
-    return f"s3://{BUCKET}/{name}/"
-
-
-@pytest.mark.parametrize(
-    ("mine", "theirs", "changed", "replace", "reason"),
-    [
-        (range(70), None, {}, True, "0.7000 reaches min_accuracy 0.6500, and there is no champion"),
-        (range(60), None, {}, False, "test accuracy 0.6000 is below min_accuracy 0.6500"),
-        (range(60), range(50), {"force": True}, False, "below min_accuracy"),
-        (range(80), range(66), {}, True, "better: test accuracy 0.8000 against the champion's 0.6600"),
-        (range(70), range(70), {}, False, "not better by more than 0.0"),
-        (range(70), range(70), {"force": True}, True, "forced"),
-        (range(80), range(66), {"margin": 0.2}, False, "not better by more than 0.2"),
-        (range(68), range(66), {}, False, "it may be chance (p above 0.05)"),
-        (range(68), range(66), {"max_p_value": 1}, True, "right on 2, the champion on 0 (McNemar p = 0.5000)"),
-    ],
-)
-def test_the_champion_is_replaced_by_what_is_better_on_the_same_reviews(
-    aws: Any, capsys: Any, mine: Any, theirs: Any, changed: dict[str, Any], replace: bool, reason: str
-) -> None:
-    params = {**PARAMS, "min_accuracy": 0.65, **changed}
-    champion = "" if theirs is None else predictions(aws, "champion", set(theirs))
-    verdict = retraining.judge(predictions(aws, "challenger", set(mine)), champion, params)
-    assert verdict["replace"] is replace is retraining.replace_champion(verdict)
-    assert reason in verdict["reason"]
-    assert f"{'DEPLOYING' if replace else 'NOT DEPLOYED'}: {verdict['reason']}" in capsys.readouterr().out
-
-
-def test_models_judged_on_different_reviews_are_not_compared(aws: Any) -> None:
-    mine, theirs = predictions(aws, "challenger", set(range(90))), predictions(aws, "other", set(), reviews=99)
-    with pytest.raises(ValueError, match="not of the same reviews"):
-        retraining.judge(mine, theirs, PARAMS)

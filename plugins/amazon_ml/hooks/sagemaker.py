@@ -111,6 +111,32 @@ class SageMakerJobHook(AwsBaseHook):
                 return None
             raise
 
+    def newest_model_package(self, group: str, **chosen: str) -> dict[str, Any] | None:
+        """
+        The newest version of a package group; None without one, or without the group.
+
+        :param chosen: what else ListModelPackages is asked for, such as ``ModelApprovalStatus``.
+        """
+        if self.describe("ModelPackageGroup", group) is None:
+            return None
+        # The order is said, since AWS gives the oldest first.
+        asked = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 1, **chosen}
+        found = self.call("list_model_packages", ModelPackageGroupName=group, **asked)["ModelPackageSummaryList"]
+        return self.call("describe_model_package", ModelPackageName=found[0]["ModelPackageArn"]) if found else None
+
+    def serves(self, endpoint: str, model_package_arn: str) -> bool:
+        """Whether a variant of the endpoint, or of the update that it is taking, is made of this version."""
+        found = self.describe("Endpoint", endpoint)
+        if found is None or found["EndpointStatus"] in {"Failed", "OutOfService", "Deleting"}:
+            return False
+        config = self.describe("EndpointConfig", found["EndpointConfigName"]) or {}
+        for variant in config.get("ProductionVariants", []):
+            model = self.describe("Model", variant.get("ModelName", "")) or {}
+            containers = [model.get("PrimaryContainer", {}), *model.get("Containers", [])]
+            if model_package_arn in {container.get("ModelPackageName") for container in containers}:
+                return True
+        return False
+
     async def async_client(self) -> Any:
         """An aiobotocore client; a context manager."""
         return await self.get_async_conn()  # type: ignore[no-untyped-call]

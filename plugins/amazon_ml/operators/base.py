@@ -94,7 +94,7 @@ class SageMakerOperator(BaseOperator):
         )
 
     def note_data(self, read: Iterable[str], written: Iterable[str]) -> None:
-        """Keep the S3 URIs of what was read and written for OpenLineage, when they are known: at the task's end."""
+        """Keep S3 URIs and ARNs of what was read and written for OpenLineage, when they are known: at the end."""
         self._data = list(read), list(written)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:

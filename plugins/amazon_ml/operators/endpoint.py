@@ -104,6 +104,9 @@ class EndpointOperator(SageMakerOperator):
         status = description["EndpointStatus"] if description else None
         if description and status == "InService" and description["EndpointConfigName"] == config:
             self.log.info("Endpoint %s is in service with %s", self.endpoint_name, config)
+            arn = description["EndpointArn"]
+            models = [f"{arn.rpartition(':')[0]}:model/{variant['ModelName']}" for variant in self._variants()]
+            self.note_data(models, [arn])
             return self._summary(description)
         if status in _DEAD | _READY | {None}:
             if acted:
@@ -323,6 +326,8 @@ class InvokeEndpointOperator(SageMakerOperator):
             predictions.extend(self._ask(records[start : start + self.batch_size], self.deadline(context)))
         for record, prediction in zip(records, predictions, strict=True):
             self.log.info("%s -> %s", record, prediction)
+        endpoint = self.hook.describe("Endpoint", self.endpoint_name)
+        self.note_data([endpoint["EndpointArn"]] if endpoint else [], [])
         return {"endpoint": self.endpoint_name, "predictions": list(map(_with_text, records, predictions))}
 
     def _ask(self, records: Sequence[Any], deadline: float) -> list[Any]:

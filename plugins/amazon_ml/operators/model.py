@@ -85,7 +85,8 @@ class ModelOperator(SageMakerOperator):
             answer = self.hook.describe("Model", name) or {}
             self.log.info("Model %s is there already", name)
         self.note_console("Model", name)
-        self.note_data([container["ModelDataUrl"] for container in containers if "ModelDataUrl" in container], [])
+        made_of = [container.get("ModelPackageName") or container["ModelDataUrl"] for container in containers]
+        self.note_data(made_of, [answer["ModelArn"]])
         context["ti"].xcom_push(key="model_name", value=name)
         return {"name": name, "arn": answer["ModelArn"]}
 

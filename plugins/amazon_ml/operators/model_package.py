@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
+from amazon_ml.exceptions import Overtaken
 from amazon_ml.naming import RunKey, tags
 from amazon_ml.operators.base import SageMakerOperator
 
@@ -96,7 +97,7 @@ class RegisterModelOperator(SageMakerOperator):
             self.log.info("Registered %s", arn)
         else:
             self.log.info("%s was registered by an earlier try", arn)
-        self.note_data([str(self.model_data), *self.metrics.values()], [])
+        self.note_data([str(self.model_data), *self.metrics.values()], [arn])
         return summary(self.hook.call("describe_model_package", ModelPackageName=arn))
 
     def _ensure_group(self, key: RunKey) -> None:
@@ -152,33 +153,65 @@ class ApproveModelOperator(SageMakerOperator):
 
     Returns ``{"arn", "group", "version", "status"}``. A version that has the status already is left as it is.
 
+    Who approves the better of two versions gives the other as ``instead_of``: of two runs that have each found their
+    own version to be better than that one, only the first then gets its way.
+
     :param model_package_arn: the version. Templated.
     :param status: Approved or Rejected. Templated.
     :param reason: kept with the version. Templated.
+    :param instead_of: ARN of the version that must still be the newest approved one, "" where there must be none; None
+        to approve in any case. Templated.
     :raises RequestRefused: there is no such version.
+    :raises Overtaken: another version than ``instead_of`` is the newest approved one.
 
     .. seealso:: UpdateModelPackage in the SageMaker API reference.
     """
 
-    template_fields: Sequence[str] = (*SageMakerOperator.template_fields, "model_package_arn", "status", "reason")
+    template_fields: Sequence[str] = (
+        *SageMakerOperator.template_fields,
+        "model_package_arn",
+        "status",
+        "reason",
+        "instead_of",
+    )
 
     def __init__(
-        self, *, model_package_arn: str | XComArg, status: str = "Approved", reason: str = "", **kwargs: Any
+        self,
+        *,
+        model_package_arn: str | XComArg,
+        status: str = "Approved",
+        reason: str = "",
+        instead_of: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.model_package_arn = model_package_arn
         self.status = status
         self.reason = reason
+        self.instead_of = instead_of
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Look, and update if need be."""
         arn = str(self.model_package_arn)
         found = self.hook.call("describe_model_package", ModelPackageName=arn)
         if found.get("ModelApprovalStatus") != self.status:
+            self._check_not_overtaken(found["ModelPackageGroupName"])
             described = {"ApprovalDescription": self.reason} if self.reason else {}
             self.hook.call("update_model_package", ModelPackageArn=arn, ModelApprovalStatus=self.status, **described)
             self.log.info("%s was %s and is %s", arn, found.get("ModelApprovalStatus"), self.status)
+        self.note_data([arn], [])
         return summary({**found, "ModelApprovalStatus": self.status})
+
+    def _check_not_overtaken(self, group: str) -> None:
+        if self.instead_of is None:
+            return
+        newest = self.hook.newest_model_package(group, ModelApprovalStatus="Approved")
+        arn = newest["ModelPackageArn"] if newest else ""
+        if arn != self.instead_of:
+            raise Overtaken(
+                f"{self.model_package_arn} was to take the place of {self.instead_of or 'no version'}, but the newest "
+                f"approved version is {arn or 'none'}: compare it with that one, by clearing the task that compares"
+            )
 
 
 def summary(package: Mapping[str, Any]) -> dict[str, Any]:
