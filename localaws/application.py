@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from botocore.exceptions import UnknownServiceError
 
-from localaws import guard
+from localaws import guard, object_key
 from localaws.context import Context
 from localaws.errors import AwsError, NotImplementedByLocalAws
 from localaws.jobs.aws import DURABLE
@@ -118,6 +118,8 @@ class Application:
             return serialize_error(operation, _internal_failure(), request.request_id)
 
     def _theirs(self, where: Route, request: HttpRequest) -> HttpResponse:
+        if where.service == "s3":
+            object_key.check(request, where.uri.get("Key", ""))
         try:
             return self._moto.handle(where.service, where.operation, request)
         except NotImplementedError as error:

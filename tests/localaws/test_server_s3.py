@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from front_kit import client, credentials, send, signed_headers
 from localaws_kit import LocalAws
 
@@ -24,7 +25,8 @@ KEYS = [
     "trailing/",
     "new\nline",
     "quote\"'<>&",
-    "../../up",
+    "down/../up",
+    "..hidden/..",
     "/etc/passwd",
     "a/./b",
     "C:\\windows",
@@ -53,6 +55,29 @@ def test_an_object_lives_under_any_key_and_outside_the_file_system(localaws: Loc
     s3.delete_object(Bucket=bucket, Key=key)
     after = {path for path in localaws.home.parent.rglob("*") if "moto" not in path.parts}
     assert after - before <= {localaws.home / "localaws" / "server.log"}
+
+
+@pytest.mark.parametrize("key", ["..", "../up", "a/../../up", "/../up", "./../up", "%2e%2e/up", "a/..%2F../up"])
+@pytest.mark.parametrize("method", ["PUT", "GET", "HEAD", "DELETE"])
+def test_a_key_that_leads_out_of_its_bucket_is_refused(localaws: LocalAws, bucket: str, method: str, key: str) -> None:
+    # What is signed is the path as AWS writes it, however the client has.
+    signed = f"/{bucket}/{key.replace('%2e', '.')}"
+    answer = send(localaws, method, f"/{bucket}/{key}", headers=signed_headers(localaws, "s3", method, signed))
+    assert answer.status == 400
+    assert method == "HEAD" or b"<Code>InvalidURI</Code><Message>Couldn't parse the specified" in answer.body
+    assert client("s3").list_objects_v2(Bucket=bucket, Prefix="up")["KeyCount"] == 0
+
+
+def test_a_copy_of_what_lies_outside_of_its_bucket_is_refused(localaws: LocalAws, bucket: str) -> None:
+    for source in (f"{bucket}/../up", f"/{bucket}/a/../../up"):
+        with pytest.raises(ClientError, match="InvalidURI"):
+            client("s3").copy_object(Bucket=bucket, Key="copied", CopySource=source)
+
+
+def test_a_key_over_1024_bytes_is_refused(localaws: LocalAws, bucket: str) -> None:
+    for key in ("x" * 1025, "é" * 513):
+        with pytest.raises(ClientError, match="KeyTooLongError"):
+            client("s3").put_object(Bucket=bucket, Key=key, Body=b"")
 
 
 @pytest.mark.parametrize("name", ["..", "../x", "a/b", "%2e%2e", "a", "x" * 64])
