@@ -50,22 +50,26 @@ def select(
     status: str | None = None,
     sort_keys: dict[str, str] | None = None,
     arranged: Callable[[dict[str, Any]], Any] | None = None,
+    by: str = "CreationTime",
+    order: str = "Descending",
 ) -> list[dict[str, Any]]:
     """
     Filter and sort as SageMaker's List operations do: NameContains, StatusEquals, Creation- and LastModifiedTime
-    bounds, SortBy and SortOrder (newest first unless the request says Ascending).
+    bounds, SortBy and SortOrder.
 
     :param name: the record's key that NameContains looks in.
     :param status: the record's key that StatusEquals compares, if the operation has it.
     :param sort_keys: SortBy value -> record key, beyond Name, CreationTime and LastModifiedTime.
     :param arranged: a sort key of the caller's own, in place of SortBy.
+    :param by: SortBy where the request does not say: the operations differ, see botocore's documentation of each.
+    :param order: SortOrder where the request does not say.
     """
     chosen = [record for record in records if _matches(record, request, name, status)]
     keys = {"Name": name, "CreationTime": "CreationTime", "LastModifiedTime": "LastModifiedTime", **(sort_keys or {})}
     if status:
         keys.setdefault("Status", status)
-    by = keys.get(request.get("SortBy", "CreationTime"), "CreationTime")
-    chosen.sort(key=arranged or (lambda record: record[by]), reverse=request.get("SortOrder") != "Ascending")
+    key = keys.get(request.get("SortBy", by), keys[by])
+    chosen.sort(key=arranged or (lambda record: record[key]), reverse=request.get("SortOrder", order) == "Descending")
     return chosen
 
 

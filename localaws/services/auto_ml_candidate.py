@@ -16,7 +16,7 @@ auto_ml_candidate = Service("sagemaker", noun="auto-ml-candidate")
 
 @auto_ml_candidate.operation
 def list_candidates_for_auto_ml_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Candidates by status or name; newest first, or by SortBy. One without an objective is below all that have one."""
+    """Candidates by status or name; oldest first, or by SortBy. One without an objective is below all that have one."""
     found = candidates.of(find(request["AutoMLJobName"], ctx), ctx)
     for member, key in (("StatusEquals", "CandidateStatus"), ("CandidateNameEquals", "CandidateName")):
         if wanted := request.get(member):
@@ -26,7 +26,7 @@ def list_candidates_for_auto_ml_job(request: dict[str, Any], ctx: Context) -> di
         "Status": lambda candidate: candidate["CandidateStatus"],
         "FinalObjectiveMetricValue": _objective,
     }
-    found.sort(key=keys[request.get("SortBy", "CreationTime")], reverse=request.get("SortOrder") != "Ascending")
+    found.sort(key=keys[request.get("SortBy", "CreationTime")], reverse=request.get("SortOrder") == "Descending")
     page, more = listing.page(found, request)
     return {"Candidates": page, **more}
 

@@ -128,7 +128,9 @@ def _resolved(record: dict[str, Any], by_type: dict[str, list[str]]) -> dict[str
 @auto_ml_job.operation
 def list_auto_ml_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Jobs of both versions by name, status and time."""
-    chosen = listing.select(ctx.store.all(machine.KIND), request, name="AutoMLJobName", status="AutoMLJobStatus")
+    chosen = listing.select(
+        ctx.store.all(machine.KIND), request, name="AutoMLJobName", status="AutoMLJobStatus", by="Name"
+    )
     found, more = listing.page(chosen, request)
     return {"AutoMLJobSummaries": found, **more}
 

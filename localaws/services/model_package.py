@@ -195,7 +195,7 @@ def list_model_packages(request: dict[str, Any], ctx: Context) -> dict[str, Any]
         and group in (None, record.get("ModelPackageGroupName"))
         and status in (None, record.get("ModelApprovalStatus"))
     ]
-    chosen = listing.select(found, request, name="_name")
+    chosen = listing.select(found, request, name="_name", order="Ascending")
     page, more = listing.page(chosen, request)
     return {"ModelPackageSummaryList": page, **more}
 

@@ -70,7 +70,9 @@ def describe_model_package_group(request: dict[str, Any], ctx: Context) -> dict[
 def list_model_package_groups(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Groups by name and time."""
     own = request.get("CrossAccountFilterOption", "SameAccount") == "SameAccount"
-    chosen = listing.select(ctx.store.all(KIND) if own else [], request, name="ModelPackageGroupName")
+    chosen = listing.select(
+        ctx.store.all(KIND) if own else [], request, name="ModelPackageGroupName", order="Ascending"
+    )
     page, more = listing.page(chosen, request)
     return {"ModelPackageGroupSummaryList": page, **more}
 

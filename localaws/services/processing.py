@@ -83,7 +83,9 @@ def describe_processing_job(request: dict[str, Any], ctx: Context) -> dict[str, 
 @processing.operation
 def list_processing_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """ListProcessingJobs."""
-    chosen = listing.select(JOBS.all(ctx), request, name="ProcessingJobName", status="ProcessingJobStatus")
+    chosen = listing.select(
+        JOBS.all(ctx), request, name="ProcessingJobName", status="ProcessingJobStatus", order="Ascending"
+    )
     found, more = listing.page(chosen, request)
     return {"ProcessingJobSummaries": found, **more}
 

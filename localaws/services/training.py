@@ -100,7 +100,9 @@ def list_training_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     if request.get("WarmPoolStatusEquals") or request.get("TrainingPlanArnEquals"):
         # There are neither warm pools nor training plans here, and so no job has one.
         return {"TrainingJobSummaries": []}
-    chosen = listing.select(JOBS.all(ctx), request, name="TrainingJobName", status="TrainingJobStatus")
+    chosen = listing.select(
+        JOBS.all(ctx), request, name="TrainingJobName", status="TrainingJobStatus", order="Ascending"
+    )
     found, more = listing.page(chosen, request)
     return {"TrainingJobSummaries": found, **more}
 

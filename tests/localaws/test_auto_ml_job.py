@@ -89,17 +89,17 @@ def test_the_second_version_describes_a_job_of_the_first(whole: dict[str, Any]) 
 
 def test_children_are_ordinary_jobs_that_know_their_automl_job(automl: AutoMl, whole: dict[str, Any]) -> None:
     children = automl.children("whole")
-    assert [name.removeprefix("whole-").rpartition("-")[0] for name in reversed(children["processing"])] == [
+    assert [name.removeprefix("whole-").rpartition("-")[0] for name in children["processing"]] == [
         "analysis",
         "features",
     ]
-    trained = [name.removeprefix("whole-").rpartition("-")[0] for name in reversed(children["training"])]
+    trained = [name.removeprefix("whole-").rpartition("-")[0] for name in children["training"]]
     assert trained == ["linear", "top-layers", "full"], "one after the other, the cheapest first"
     described = [automl.sagemaker.describe_processing_job(ProcessingJobName=name) for name in children["processing"]]
     described += [automl.sagemaker.describe_training_job(TrainingJobName=name) for name in children["training"]]
     assert {job["AutoMLJobArn"] for job in described} == {whole["AutoMLJobArn"]}
-    ends = [job["TrainingEndTime"] for job in reversed(described[2:])]
-    starts = [job["CreationTime"] for job in reversed(described[2:])]
+    ends = [job["TrainingEndTime"] for job in described[2:]]
+    starts = [job["CreationTime"] for job in described[2:]]
     assert all(end <= start for end, start in zip(ends, starts[1:], strict=False)), "never two at once"
 
 
@@ -140,10 +140,11 @@ def test_candidates_are_sorted_filtered_and_paged(automl: AutoMl, whole: dict[st
         found = automl.candidates("whole", SortBy="FinalObjectiveMetricValue", **how)
         return [candidate["FinalAutoMLJobObjectiveMetric"]["Value"] for candidate in found]
 
-    assert values() == sorted(values(), reverse=True)
-    assert values(SortOrder="Ascending") == sorted(values())
+    assert values() == values(SortOrder="Ascending") == sorted(values()), "the default that botocore's text names"
+    assert values(SortOrder="Descending") == sorted(values(), reverse=True)
     times = [candidate["CreationTime"] for candidate in automl.candidates("whole", SortOrder="Ascending")]
     assert times == sorted(times)
+    assert [candidate["CreationTime"] for candidate in automl.candidates("whole")] == times, "as botocore has it"
     name = whole["BestCandidate"]["CandidateName"]
     assert [found["CandidateName"] for found in automl.candidates("whole", CandidateNameEquals=name)] == [name]
     assert automl.candidates("whole", StatusEquals="Failed") == []

@@ -66,17 +66,10 @@ def test_the_latest_approved_version_is_found_by_list(sagemaker: Any, group: str
     arns = [add(sagemaker, group) for _ in range(3)]
     for arn in arns[:2]:
         sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved", ApprovalDescription="ok")
-    found = sagemaker.list_model_packages(
-        ModelPackageGroupName=group, ModelApprovalStatus="Approved", SortBy="CreationTime", MaxResults=1
-    )
+    asked = {"ModelApprovalStatus": "Approved", "SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 1}
+    found = sagemaker.list_model_packages(ModelPackageGroupName=group, **asked)
     assert [each["ModelPackageArn"] for each in found["ModelPackageSummaryList"]] == [arns[1]]
-    more = sagemaker.list_model_packages(
-        ModelPackageGroupName=group,
-        ModelApprovalStatus="Approved",
-        SortBy="CreationTime",
-        MaxResults=1,
-        NextToken=found["NextToken"],
-    )
+    more = sagemaker.list_model_packages(ModelPackageGroupName=group, NextToken=found["NextToken"], **asked)
     assert [each["ModelPackageArn"] for each in more["ModelPackageSummaryList"]] == [arns[0]]
     assert "NextToken" not in more
     described = sagemaker.describe_model_package(ModelPackageName=arns[0])

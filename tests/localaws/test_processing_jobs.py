@@ -138,8 +138,11 @@ def test_unknown_taken_and_ended_jobs_are_answered_as_aws_answers(jobs: Jobs) ->
     assert caught.value.response["Error"]["Code"] == "ResourceInUse"
     with pytest.raises(ClientError, match="the processing job is in status Completed") as caught:
         jobs.sagemaker.stop_processing_job(ProcessingJobName="once")
-    names = [job["ProcessingJobName"] for job in jobs.sagemaker.list_processing_jobs()["ProcessingJobSummaries"]]
-    assert "once" in names
+    names = [
+        job["ProcessingJobName"]
+        for job in jobs.sagemaker.list_processing_jobs(NameContains="once")["ProcessingJobSummaries"]
+    ]
+    assert names == ["once"]
     jobs.sagemaker.delete_processing_job(ProcessingJobName="once")
     with pytest.raises(ClientError, match="Could not find"):
         jobs.sagemaker.describe_processing_job(ProcessingJobName="once")

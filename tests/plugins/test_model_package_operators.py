@@ -57,7 +57,7 @@ def test_another_model_or_another_run_makes_another_version(aws: Any, airflow: A
     airflow.run(register(ti, "several", model_data="s3://bucket/other.tar.gz"), ti.next_try())
     other = FakeTask(run_id=f"{ti.run_id}-other")
     assert airflow.run(register(other, "several"), other)["version"] == 3
-    assert versions(aws, "several") == [3, 2, 1]
+    assert versions(aws, "several") == [1, 2, 3]
 
 
 def test_a_version_is_found_again_after_it_was_approved(aws: Any, airflow: Airflow, ti: FakeTask) -> None:

@@ -62,7 +62,10 @@ _BOARD = """\
 # The leader board as it stands: candidates that have ended, best first.
 sagemaker = session.client("sagemaker")
 found = sagemaker.list_candidates_for_auto_ml_job(
-    AutoMLJobName=analysis["job"], StatusEquals="Completed", SortBy="FinalObjectiveMetricValue"
+    AutoMLJobName=analysis["job"],
+    StatusEquals="Completed",
+    SortBy="FinalObjectiveMetricValue",
+    SortOrder="Descending",
 )["Candidates"]
 board = pd.DataFrame(
     [
