@@ -33,12 +33,15 @@ def check(request: HttpRequest, key: str) -> None:
     :raises InvalidURI: read from left to right, ``..`` leads further up than the segments before it lead down.
     :raises KeyTooLongError: over 1,024 bytes.
     """
-    source = unquote(request.headers.get("x-amz-copy-source")).removeprefix("/")
+    # Headers are read as latin-1. This one is encoded, its slashes too where the client likes, but for the version.
+    named, _, _ = request.headers.get("x-amz-copy-source").encode("latin-1", "replace").partition(b"?versionId=")
+    source = unquote(named).removeprefix("/")
     for each in (key, source.partition("/")[2]):
         if _climbs(each):
             raise InvalidURI("Couldn't parse the specified URI.")
-    if len(key.encode("utf-8", "surrogatepass")) > LONGEST:
-        raise KeyTooLongError("Your key is too long")
+        size = len(each.encode("utf-8", "surrogatepass"))
+        if size > LONGEST:
+            raise KeyTooLongError("Your key is too long", Size=size, MaxSizeAllowed=LONGEST)
 
 
 def _climbs(key: str) -> bool:

@@ -150,6 +150,7 @@ def fault(error: AwsError, signing_name: str, request: HttpRequest) -> HttpRespo
         )
         headers = [("Content-Type", "text/xml"), ("x-amzn-RequestId", request.request_id)]
     else:
+        text += "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in error.members.items())
         body = (
             f"<Error>{text}<Resource>{escape(request.path)}</Resource>"
             f"<RequestId>{request.request_id}</RequestId></Error>"
@@ -161,6 +162,9 @@ def fault(error: AwsError, signing_name: str, request: HttpRequest) -> HttpRespo
 def _family(signing_name: str, request: HttpRequest) -> str:
     if "x-amz-target" in request.headers:
         return "json"
+    # Ahead of the form: curl calls any body one, an object too.
+    if signing_name == "s3":
+        return "s3"
     if request.headers.get("content-type").startswith("application/x-www-form-urlencoded"):
         return "query"
-    return "s3" if signing_name in ("", "s3") else "json"
+    return "json" if signing_name else "s3"

@@ -13,7 +13,8 @@ import pytest
 from botocore.session import Session
 from localaws_kit import LocalAws
 
-from localaws.services import load_all
+from localaws.automl import candidates
+from localaws.services import auto_ml_candidate, load_all, tuning_job
 from localaws.services.registry import LIVE
 
 ROLE = "arn:aws:iam::123456789012:role/lists"
@@ -21,7 +22,7 @@ IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6.0-cpu
 MODEL = Session().get_service_model("sagemaker")
 #: in the order of their creation, which is not that of the alphabet.
 NAMES = ("lists-m", "lists-z", "lists-a")
-#: what takes long to make: the tests of these look at their order.
+#: what takes long to make: the order is looked at without a server.
 ELSEWHERE = {
     *("ListAutoMLJobs", "ListCandidatesForAutoMLJob", "ListEndpoints"),
     *("ListHyperParameterTuningJobs", "ListTrainingJobsForHyperParameterTuningJob"),
@@ -39,11 +40,12 @@ def documented(operation: str, member: str) -> str | None:
 
 
 def defaults() -> dict[str, tuple[str, str]]:
-    """Operation -> SortBy and SortOrder, of all that are live and whose text names both."""
+    """Operation -> SortBy and SortOrder, of all that are live and whose text names an order."""
     load_all()
     names = [name for service, name in LIVE if service == "sagemaker" and name.startswith("List")]
     found = {name: (documented(name, "SortBy"), documented(name, "SortOrder")) for name in sorted(names)}
-    return {name: (by, order) for name, (by, order) in found.items() if by and order in {"Ascending", "Descending"}}
+    ordered = {name: both for name, both in found.items() if both[1] in {"Ascending", "Descending"}}
+    return {name: (by or "CreationTime", str(order)) for name, (by, order) in ordered.items()}
 
 
 def training_job(sagemaker: Any, name: str) -> None:
@@ -164,6 +166,29 @@ def test_what_takes_long_to_make_is_listed_in_the_documented_order_too(operation
     member = {"Name": f"{noun}Name"}.get(by, by)
     expected = sorted(records, key=lambda record: record[member], reverse=order == "Descending")
     assert [each[f"{noun}Name"] for each in found] == [each[f"{noun}Name"] for each in expected]
+
+
+def test_candidates_are_listed_in_the_documented_order_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The text has SortBy's default wrong: it names a value of SortOrder.
+    assert defaults()["ListCandidatesForAutoMLJob"] == ("Descending", "Ascending")
+    made = [{"CandidateName": name, "CreationTime": number} for number, name in enumerate(NAMES)]
+    monkeypatch.setattr(auto_ml_candidate, "find", lambda name, ctx: {})
+    monkeypatch.setattr(candidates, "of", lambda record, ctx: made[::-1])
+    ctx: Any = None
+    found = auto_ml_candidate.list_candidates_for_auto_ml_job({"AutoMLJobName": "any"}, ctx)["Candidates"]
+    assert [each["CandidateName"] for each in found] == list(NAMES)
+
+
+def test_the_training_jobs_of_a_tuning_job_are_listed_in_the_documented_order_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    operation = "ListTrainingJobsForHyperParameterTuningJob"
+    assert defaults()[operation] == ("Name", "Ascending")
+    made = [{"TrainingJobName": name, "TrainingJobStatus": "Completed"} for name in NAMES]
+    monkeypatch.setattr(tuning_job, "find", lambda name, ctx: {"_Trials": made})
+    ctx: Any = None
+    found = LIVE["sagemaker", operation]({"HyperParameterTuningJobName": "any"}, ctx)["TrainingJobSummaries"]
+    assert [each["TrainingJobName"] for each in found] == sorted(NAMES)
 
 
 def summaries(answer: dict[str, Any]) -> list[str]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from front_kit import client, credentials, send, signed_headers
+from front_kit import Answer, client, credentials, send, signed_headers
 from localaws_kit import LocalAws
 
 KEYS = [
@@ -31,6 +33,8 @@ KEYS = [
     "a/./b",
     "C:\\windows",
     "~!@#$^*()_=-[]{};:,.?|`",
+    "%2e%2e/up",
+    "a/b/../../up",
     "x" * 1024,
 ]
 
@@ -57,27 +61,107 @@ def test_an_object_lives_under_any_key_and_outside_the_file_system(localaws: Loc
     assert after - before <= {localaws.home / "localaws" / "server.log"}
 
 
-@pytest.mark.parametrize("key", ["..", "../up", "a/../../up", "/../up", "./../up", "%2e%2e/up", "a/..%2F../up"])
+CLIMBING = [
+    "..",
+    "../up",
+    "a/../../up",
+    "a/../../b/up",
+    "/../up",
+    "./../up",
+    "%2e%2e/up",
+    "a/..%2F../up",
+    "%2E%2e%2Fup",
+]
+
+
+def raw(localaws: LocalAws, method: str, target: str, headers: dict[str, str] | None = None) -> Answer:
+    """A request of S3 that goes out as it is written; what is signed is the path as AWS writes it."""
+    signed = target.replace("%2e", ".").replace("%2E", ".")
+    return send(localaws, method, target, headers=signed_headers(localaws, "s3", method, signed, headers=headers))
+
+
+@pytest.mark.parametrize("key", CLIMBING)
 @pytest.mark.parametrize("method", ["PUT", "GET", "HEAD", "DELETE"])
 def test_a_key_that_leads_out_of_its_bucket_is_refused(localaws: LocalAws, bucket: str, method: str, key: str) -> None:
-    # What is signed is the path as AWS writes it, however the client has.
-    signed = f"/{bucket}/{key.replace('%2e', '.')}"
-    answer = send(localaws, method, f"/{bucket}/{key}", headers=signed_headers(localaws, "s3", method, signed))
+    answer = raw(localaws, method, f"/{bucket}/{key}")
     assert answer.status == 400
-    assert method == "HEAD" or b"<Code>InvalidURI</Code><Message>Couldn't parse the specified" in answer.body
+    assert method == "HEAD" or b"<Code>InvalidURI</Code><Message>Couldn't parse the specified URI.<" in answer.body
     assert client("s3").list_objects_v2(Bucket=bucket, Prefix="up")["KeyCount"] == 0
 
 
+@pytest.mark.parametrize("key", ["../up", "a/../../up"])
+def test_a_client_is_told_so_whatever_it_asks_for(localaws: LocalAws, bucket: str, key: str) -> None:
+    s3, where = client("s3"), {"Bucket": bucket, "Key": key}
+    part = {"UploadId": "any", "PartNumber": 1}
+    for operation, asked in {
+        "put_object": {"Body": b"x"},
+        "get_object": {},
+        "delete_object": {},
+        "get_object_tagging": {},
+        "create_multipart_upload": {},
+        "upload_part": {**part, "Body": b"x"},
+        "upload_part_copy": {**part, "CopySource": {"Bucket": bucket, "Key": "plain"}},
+        "complete_multipart_upload": {"UploadId": "any"},
+        "copy_object": {"CopySource": {"Bucket": bucket, "Key": "plain"}},
+    }.items():
+        with pytest.raises(ClientError, match="Couldn't parse the specified URI") as caught:
+            getattr(s3, operation)(**where, **asked)
+        assert caught.value.response["Error"]["Code"] == "InvalidURI", operation
+    with pytest.raises(ClientError, match="400"):
+        s3.head_object(**where)
+    # What curl and urllib call any body.
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    url = s3.generate_presigned_url("put_object", Params={**where, "ContentType": form["Content-Type"]})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        fetch(url, "PUT", b"x", form)
+    assert b"<Code>InvalidURI</Code>" in refused.value.read()
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
+
+
+def test_a_refused_key_is_answered_as_s3_answers_its_errors(localaws: LocalAws, bucket: str) -> None:
+    for key, code in (("../up", "InvalidURI"), ("x" * 1025, "KeyTooLongError")):
+        answer = raw(localaws, "GET", f"/{bucket}/{key}")
+        assert answer.headers["content-type"] == "application/xml"
+        error = ElementTree.fromstring(answer.body)
+        assert (error.tag, error.findtext("Code")) == ("Error", code)
+        assert error.findtext("RequestId") == answer.headers["x-amz-request-id"] != ""
+
+
+def test_the_answer_to_head_has_no_body_that_the_next_one_could_begin_with(localaws: LocalAws, bucket: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", localaws.port, timeout=20)
+    for path, status in ((f"/{bucket}/../up", 400), (f"/{bucket}/{'x' * 1025}", 400), (f"/{bucket}", 200)):
+        connection.request("HEAD", path, headers=signed_headers(localaws, "s3", "HEAD", path))
+        # http.client itself would not look for a body: the next answer would begin with it.
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (status, b"")
+    connection.close()
+
+
 def test_a_copy_of_what_lies_outside_of_its_bucket_is_refused(localaws: LocalAws, bucket: str) -> None:
-    for source in (f"{bucket}/../up", f"/{bucket}/a/../../up"):
-        with pytest.raises(ClientError, match="InvalidURI"):
-            client("s3").copy_object(Bucket=bucket, Key="copied", CopySource=source)
+    for source in ("../up", "a/../../up", "%2e%2e/up", "..%2Fup", "..?versionId=null"):
+        for path in (f"{bucket}/{source}", f"/{bucket}/{source}", f"{bucket}%2F{source}"):
+            for target in ("copied", "copied?partNumber=1&uploadId=any"):
+                answer = raw(localaws, "PUT", f"/{bucket}/{target}", {"x-amz-copy-source": path})
+                assert (answer.status, b"<Code>InvalidURI</Code>" in answer.body) == (400, True), path
+    with pytest.raises(ClientError, match="InvalidURI"):
+        client("s3").copy_object(Bucket=bucket, Key="copied", CopySource={"Bucket": bucket, "Key": "../up"})
+    with pytest.raises(ClientError, match="KeyTooLongError"):
+        client("s3").copy_object(Bucket=bucket, Key="copied", CopySource={"Bucket": bucket, "Key": "x" * 1025})
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        client("s3").copy_object(Bucket=bucket, Key="copied", CopySource={"Bucket": bucket, "Key": "é" * 512})
 
 
 def test_a_key_over_1024_bytes_is_refused(localaws: LocalAws, bucket: str) -> None:
-    for key in ("x" * 1025, "é" * 513):
-        with pytest.raises(ClientError, match="KeyTooLongError"):
-            client("s3").put_object(Bucket=bucket, Key=key, Body=b"")
+    s3 = client("s3")
+    s3.put_object(Bucket=bucket, Key="é" * 512, Body=b"")
+    for key, size in (("x" * 1025, 1025), ("é" * 513, 1026)):
+        for operation, asked in (("put_object", {"Body": b""}), ("get_object", {}), ("create_multipart_upload", {})):
+            with pytest.raises(ClientError, match="Your key is too long") as caught:
+                getattr(s3, operation)(Bucket=bucket, Key=key, **asked)
+            error = caught.value.response["Error"]
+            assert (error["Code"], error["Size"], error["MaxSizeAllowed"]) == ("KeyTooLongError", str(size), "1024")
+        with pytest.raises(ClientError, match="400"):
+            s3.head_object(Bucket=bucket, Key=key)
 
 
 @pytest.mark.parametrize("name", ["..", "../x", "a/b", "%2e%2e", "a", "x" * 64])
@@ -171,8 +255,6 @@ def test_a_presigned_url_of_another_secret_is_refused(localaws: LocalAws, bucket
 def test_a_bucket_in_the_host_name_is_found(localaws: LocalAws, bucket: str) -> None:
     client("s3").put_object(Bucket=bucket, Key="a b", Body=b"by host")
     host = f"{bucket}.localhost:{localaws.port}"
-    import http.client
-
     from botocore.auth import S3SigV4Auth
     from botocore.awsrequest import AWSRequest
 
