@@ -10,6 +10,9 @@ PIP := -m pip --disable-pip-version-check --quiet
 # Settings that may be given on the command line: make demo REVIEWS_SOURCE=reviews.zip FAST=1
 export REVIEWS_SOURCE LOCALAWS_PORT AIRFLOW_PORT
 
+# Hundreds of short processes: without it each would compile the project's modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help env-all demo up down status reset env test lint format bench clean
 
 help:  ## What there is
@@ -34,10 +37,10 @@ env: $(READY)  ## Print the settings of an AWS client for localaws: eval "$$(mak
 	@$(AIRFLOW) -m stack env
 
 # In the order given: xdist's own begins with the files of most tests, and ends with the few long ones in one worker.
+# Three workers for two cores, since many tests wait; of the second run one worker has all of tests/e2e.
 test: $(READY)  ## All tests: localaws and jobs in their environment, Airflow's side in its own
-	$(JOBS) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/include tests/localaws
-	$(AIRFLOW) -m pytest -q -n 2 --dist loadfile tests/plugins tests/dags tests/stack
-	$(AIRFLOW) -m pytest -q tests/e2e
+	$(JOBS) -m pytest -q -n 3 --no-loadscope-reorder tests/include tests/localaws
+	$(AIRFLOW) -m pytest -q -n 2 --no-loadscope-reorder tests/e2e tests/plugins tests/dags tests/stack
 
 lint: $(READY)  ## ruff and mypy
 	$(AIRFLOW) -m ruff check .

@@ -139,7 +139,7 @@ with DAG(
     chain(found, known, step, splits, source, train, challenger, verdict, register)
     chain(splits, group, stored, counted, unloads, train)
     chain(source, unloads)
-    chain(challenger, old, champion, verdict)
+    chain(train, old, champion, verdict)
     chain(register, better, who_approves)
     chain(step, redeploy, latest)
     chain(approve, latest, model, deploy, smoke, evaluate_deployed, delete_endpoint)

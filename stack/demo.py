@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from stack import services
+from stack import processes, services
 from stack.airflow_api import AirflowApi
 from stack.layout import ROOT, Stack, StackError
 from stack.progress import Progress
@@ -77,11 +77,23 @@ def _watch(api: AirflowApi, progress: Progress, dag_id: str, run_id: str, deadli
         progress.update(dag_id, state, tasks)
         if state in ENDED:
             break
+        _check_alive(api.stack)
         if time.monotonic() > deadline:
             raise StackError(f"{dag_id} {run_id} did not end in time; it goes on: see {api.stack.airflow_url}")
         time.sleep(1)
     if state == "failed":
         raise RunFailed(_failure(api, dag_id, run_id, tasks))
+
+
+def _check_alive(stack: Stack) -> None:
+    """:raises StackError: a part of the stack has ended, so that the run would be waited for in vain."""
+    for name in ("localaws", *services.AIRFLOW):
+        if processes.find(stack, name) is None:
+            log = stack.logs / f"{name}.log"
+            raise StackError(
+                f"{name} has ended. The end of its log:\n{processes.tail(log)}\n\nRead on: {_relative(log)}\n"
+                "`make up` starts it anew, and Airflow goes on with the run."
+            )
 
 
 def _failure(api: AirflowApi, dag_id: str, run_id: str, tasks: list[dict[str, Any]]) -> str:
@@ -106,6 +118,7 @@ def _run_set_off(api: AirflowApi, run_id: str, deadline: float) -> tuple[str, st
         for dag_id, train_run in api.triggered_by(INGEST, run_id):
             if dag_id == TRAIN:
                 return dag_id, train_run
+        _check_alive(api.stack)
         time.sleep(0.5)
     raise StackError(f"the Asset of {INGEST} {run_id} did not set off {TRAIN}")
 

@@ -6,12 +6,25 @@ import os
 import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 # Read when huggingface_hub is first imported: what is not here must fail at once, and never ask a hub.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pytest
 from localaws_kit import LocalAws, start
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file's tests go to one worker, as with ``--dist loadfile``; all of ``tests/e2e`` too: they share a stack."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return "tests/e2e" if nodeid.startswith("tests/e2e/") else nodeid.partition("::")[0]
+
+    return ByFile(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

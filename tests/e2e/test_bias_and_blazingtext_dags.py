@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from runs_kit import ended, objects, set_off
+from runs_kit import Started, ended, objects, set_off
 
 from stack.airflow_api import AirflowApi
 from stack.layout import Stack
@@ -42,7 +42,7 @@ def test_new_reviews_are_looked_at_balanced_and_looked_at_again(api: AirflowApi,
     assert objects(stack, "data/balanced/")["reviews/reviews.csv"].decode().count("\n") == balanced["rows"] + 1
 
 
-def test_blazingtext_is_trained_asked_judged_and_taken_down(api: AirflowApi, stack: Stack, started: None) -> None:
+def test_blazingtext_is_trained_asked_judged_and_taken_down(api: AirflowApi, stack: Stack, started: Started) -> None:
     states = ended(api, "blazingtext_sentiment", "sample")
     assert set(states.values()) == {"success"}, states
     trained = api.xcom("blazingtext_sentiment", "sample", "train")

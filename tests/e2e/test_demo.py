@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def outcome(stack: Stack) -> tuple[dict, str]:
+def outcome(stack: Stack, samples: Any) -> tuple[dict, str]:
     screen = io.StringIO()
     summary = demo(stack, Console(file=screen, width=140), timeout=600)
     return summary, screen.getvalue()

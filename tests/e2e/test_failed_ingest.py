@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from runs_kit import ended
+from runs_kit import Started, ended
 
 from stack.airflow_api import AirflowApi
 from stack.demo import RunFailed
@@ -12,14 +12,14 @@ from stack.layout import Stack
 pytestmark = pytest.mark.e2e
 
 
-def test_a_source_that_does_not_exist_fails_with_its_name(api: AirflowApi, started: None) -> None:
+def test_a_source_that_does_not_exist_fails_with_its_name(api: AirflowApi, started: Started) -> None:
     states = ended(api, "ingest_reviews", "no_source")
     assert states["run"] == "failed"
     task = next(t for t in api.tasks("ingest_reviews", "no_source") if t["task_id"] == "upload_raw")
     assert "/no/such/reviews.csv" in api.log("ingest_reviews", "no_source", task)
 
 
-def test_a_failed_task_is_named_with_its_log(stack: Stack, api: AirflowApi, started: None) -> None:
+def test_a_failed_task_is_named_with_its_log(stack: Stack, api: AirflowApi, started: Started) -> None:
     from stack.demo import _failure
 
     ended(api, "ingest_reviews", "no_source")

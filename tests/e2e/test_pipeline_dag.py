@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from runs_kit import TINY, answer, ended, objects
+from runs_kit import TINY, Started, answer, ended, objects
 
 from stack.airflow_api import AirflowApi
 from stack.layout import Stack
@@ -23,9 +23,9 @@ def sagemaker(client: Callable[[str], Any]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def ran(api: AirflowApi, started: None) -> dict[str, Any]:
+def ran(api: AirflowApi, started: Started) -> dict[str, Any]:
     """The first run, whose model is approved by nobody and deployed; what `execute` found."""
-    states = ended(api, DAG, "first", seconds=300)
+    states = ended(api, DAG, "first")
     assert {states.pop(task) for task in ("ask", "reject")} == {"skipped"}
     assert set(states.values()) == {"success"}, states
     return dict(api.xcom(DAG, "first", "execute"))
@@ -57,19 +57,24 @@ def test_the_approved_version_is_deployed_and_its_endpoint_goes(
     assert drawn[f"{model}/lineage.png"].startswith(b"\x89PNG")
 
 
-def test_a_person_rejects_the_version_of_a_run_that_asks_and_nothing_is_deployed(
-    ran: dict[str, Any], api: AirflowApi, sagemaker: Any
+@pytest.mark.parametrize(
+    ("option", "status", "then"), [("Reject", "Rejected", "skipped"), ("Approve", "Approved", "success")]
+)
+def test_the_version_of_a_run_that_asks_is_deployed_only_if_a_person_approves_it(
+    ran: dict[str, Any], api: AirflowApi, sagemaker: Any, option: str, status: str, then: str
 ) -> None:
-    api.trigger(DAG, "asked", {**TINY, "require_approval": True})
-    answer(api, DAG, "asked", "Reject")
-    states = ended(api, DAG, "asked")
-    assert states["run"] == states["reject"] == "success"
-    assert {states[task] for task in ("approve", "latest_approved", "deploy", "smoke")} == {"skipped"}
-    steps = api.xcom(DAG, "asked", "execute")["steps"]
+    run_id = f"asked-{option}"
+    api.trigger(DAG, run_id, {**TINY, "require_approval": True})
+    answer(api, DAG, run_id, option)
+    states = ended(api, DAG, run_id)
+    assert states["run"] == "success"
+    assert {states[task] for task in ("approve", "latest_approved", "deploy", "smoke")} == {then}
+    assert states["reject"] == {"success": "skipped", "skipped": "success"}[then]
+    steps = api.xcom(DAG, run_id, "execute")["steps"]
     cached = [step for step, entry in steps.items() if entry["cached"]]
     assert cached == ["Processing", "Train", "EvaluateModel"], "nothing had changed"
     package = sagemaker.describe_model_package(ModelPackageName=steps["RegisterModel"]["arn"])
-    assert package["ModelApprovalStatus"] == "Rejected"
+    assert package["ModelApprovalStatus"] == status
 
 
 def test_below_the_gate_the_run_fails_at_once_and_says_why(ran: dict[str, Any], api: AirflowApi) -> None:

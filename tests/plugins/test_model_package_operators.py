@@ -92,10 +92,12 @@ def test_of_two_that_are_better_than_the_same_version_only_the_first_is_approved
 
 
 def test_a_version_is_found_again_among_more_than_a_page_of_them(aws: Any, airflow: Airflow, ti: FakeTask) -> None:
-    airflow.run(register(ti, "many"), ti)
-    for number in range(100):
-        other = FakeTask(run_id=f"{ti.run_id}-{number}")
-        airflow.run(register(other, "many"), other)
+    first = airflow.run(register(ti, "many"), ti)["arn"]
+    described = aws("sagemaker").describe_model_package(ModelPackageName=first)
+    for _ in range(100):
+        aws("sagemaker").create_model_package(
+            ModelPackageGroupName="many", InferenceSpecification=described["InferenceSpecification"]
+        )
     mine = FakeTask(run_id=f"{ti.run_id}-last")
     made = airflow.run(register(mine, "many"), mine)
     assert made["version"] == 102
