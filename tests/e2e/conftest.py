@@ -179,3 +179,8 @@ def started(
 def client(stack: Stack) -> Callable[[str], Any]:
     """boto3 clients of the stack's localaws, by service."""
     return partial(summary.client, stack)
+
+
+@pytest.fixture(scope="session")
+def sagemaker(client: Callable[[str], Any]) -> Any:
+    return client("sagemaker")

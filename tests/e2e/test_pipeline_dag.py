@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,11 +14,6 @@ pytestmark = pytest.mark.e2e
 
 DAG = "sagemaker_pipeline"
 NAME = "sentiment-pipeline"
-
-
-@pytest.fixture(scope="module")
-def sagemaker(client: Callable[[str], Any]) -> Any:
-    return client("sagemaker")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,11 +14,6 @@ from stack.layout import Stack
 pytestmark = pytest.mark.e2e
 
 DAG = "train_sentiment"
-
-
-@pytest.fixture(scope="module")
-def sagemaker(client: Callable[[str], Any]) -> Any:
-    return client("sagemaker")
 
 
 @pytest.fixture(scope="module")
