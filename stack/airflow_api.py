@@ -53,8 +53,7 @@ class AirflowApi:
             self._log_in()
             answer = self._request(method, f"/api/v2{path}", **options)
         for _ in range(_BUSY_TRIES):
-            # Its database was busy, and nothing was done: two components of Airflow wrote to its SQLite file at once.
-            if answer.status_code != 503:
+            if not _is_busy(answer):
                 break
             time.sleep(_BUSY_S)
             answer = self._request(method, f"/api/v2{path}", **options)
@@ -145,3 +144,8 @@ def _line(entry: Any) -> str:
         place = f" ({frame['filename']}:{frame['lineno']})" if frame else ""
         lines.append(f"    {error['exc_type']}: {error['exc_value']}{place}")
     return "\n".join(lines)
+
+
+def _is_busy(answer: requests.Response) -> bool:
+    """Whether nothing was done because two components of Airflow wrote to its SQLite file at once."""
+    return answer.status_code == 503 or (answer.status_code == 500 and "Database error" in answer.text)

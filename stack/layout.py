@@ -127,8 +127,7 @@ def _airflow_settings(stack: Stack) -> dict[str, str]:
             "min_serialized_dag_update_interval": "1",
             "execution_api_server_url": f"{stack.airflow_url}/execution/",
         },
-        # A writer waits for the one before it. Python's default of five seconds is too short for a busy machine.
-        "database": {"sql_alchemy_conn": f"sqlite:///{stack.airflow_home / 'airflow.db'}?timeout=60"},
+        "database": {"sql_alchemy_conn": f"sqlite:///{stack.airflow_home / 'airflow.db'}"},
         "scheduler": {"scheduler_idle_sleep_time": "0.5", "enable_health_check": "False"},
         "dag_processor": {
             "refresh_interval": "5",

@@ -99,7 +99,13 @@ def start_component(stack: Stack, name: str) -> None:
     # Polite: a training job spreads over all cores and waits for its slowest one at every step. With Airflow at equal
     # priority on two cores it ran at half speed.
     argv = ["nice", "-n", "10", *airflow_command(stack), *AIRFLOW[name]]
-    processes.start(stack, name, argv, stack.airflow_environment())
+    environment = stack.airflow_environment()
+    if name != "airflow-api-server":
+        # To wait for SQLite's only writer. After five seconds, Python's default, a scheduler would end. But the API
+        # server keeps that: at times one of its requests waits for another of its own, and nobody can write until
+        # the first gives up, with an answer that :class:`stack.airflow_api.AirflowApi` knows.
+        environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] += "?timeout=60"
+    processes.start(stack, name, argv, environment)
 
 
 def airflow_command(stack: Stack) -> list[str]:

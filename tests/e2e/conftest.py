@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from localaws_kit import JOBS_PYTHON
-from runs_kit import BACKFILL, SAMPLES, STORED, WITHOUT_WEIGHTS, Started, ended, insist, set_off, until, until_known
+from runs_kit import BACKFILL, SAMPLES, STORED, WITHOUT_WEIGHTS, Started, ended, set_off, until, until_known
 
 from include import synthetic
 from stack import processes, services, summary
@@ -168,7 +168,7 @@ def started(
     for file in Path(stack.settings["REVIEWS_BASE_MODEL"]).glob("*.json"):
         client("s3").upload_file(str(file), bucket, f"{prefix}{file.name}")
     before = client("sagemaker").describe_endpoint(EndpointName="sentiment")
-    insist(api, "POST", "/backfills", BACKFILL)
+    api.call("POST", "/backfills", json=BACKFILL)
     api.trigger("train_sentiment", "failing", {**STORED, "base_model": WITHOUT_WEIGHTS})
     runs = api.call("GET", "/dags/train_sentiment/dagRuns", params={"run_type": "backfill"})["dag_runs"]
     assert len(runs) == 3

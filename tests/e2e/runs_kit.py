@@ -54,24 +54,10 @@ def until(true: Callable[[], Any], what: str, seconds: float = 120) -> None:
         time.sleep(0.3)
 
 
-def insist(api: AirflowApi, method: str, path: str, body: dict[str, Any]) -> None:
-    """A write that SQLite may refuse: its one writer is busy at times, and Airflow answers 500 then."""
-    for _ in range(10):
-        try:
-            api.call(method, path, json=body)
-        except StackError as error:
-            if "Database error" not in str(error):
-                raise
-            time.sleep(1)
-        else:
-            return
-    raise AssertionError(f"{method} {path}: the database stays locked")
-
-
 def mark_failed(api: AirflowApi, dag_id: str, run_id: str, task_id: str) -> None:
     """What a user does in the UI to a task that is to go no further."""
     path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
-    insist(api, "PATCH", path, {"new_state": "failed"})
+    api.call("PATCH", path, json={"new_state": "failed"})
 
 
 def answer(api: AirflowApi, dag_id: str, run_id: str, option: str, seconds: float = 300) -> None:

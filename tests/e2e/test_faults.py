@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
-from runs_kit import insist, mark_failed, until
+from runs_kit import mark_failed, until
 
 from amazon_ml.naming import job_name
 from stack import processes, services
@@ -69,7 +69,7 @@ class Run:
             "only_failed": False,
             "reset_dag_runs": True,
         }
-        insist(self.api, "POST", f"/dags/{self.dag_id}/clearTaskInstances", body)
+        self.api.call("POST", f"/dags/{self.dag_id}/clearTaskInstances", json=body)
 
     def waits_again(self, tries: int) -> bool:
         """Whether the task is at this try, and waiting for its job."""
