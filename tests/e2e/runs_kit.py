@@ -18,6 +18,8 @@ CANDIDATES = 1
 TINY = {"max_epoch_rows": 128, "learning_rate": 2e-4, "min_accuracy": 0.1}
 #: a base model whose tokenizer is there, so that features can be made and the training fails.
 WITHOUT_WEIGHTS = f"s3://{BUCKET}/base_models/without_weights/"
+#: seconds that a person takes to answer.
+THINKING = 6.0
 #: another setting than the demo's: there is something to learn.
 STORED = {"features_from": "feature_store"}
 #: three intervals at the same time, each with a model that does not reach the gate.
@@ -62,15 +64,16 @@ def mark_failed(api: AirflowApi, dag_id: str, run_id: str, task_id: str) -> None
 
 def answer(api: AirflowApi, dag_id: str, run_id: str, option: str, seconds: float = 300) -> None:
     """
-    Answer the run's task ``ask`` as soon as it asks.
+    Answer the run's task ``ask``, as a person does: not in the second in which it asks.
 
-    Under load Airflow 3.3.2 takes the end of a deferred task's first leg for its end and tries it again: it asks anew.
+    Who does makes Airflow 3.3.2 under load take the end of the task's first leg for its end, and try it again.
     """
     path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/ask/-1/hitlDetails"
-    deadline = time.monotonic() + seconds
+    deadline, asked = time.monotonic() + seconds, None
     while (state := {task["task_id"]: task["state"] for task in api.tasks(dag_id, run_id)}.get("ask")) != "success":
-        assert time.monotonic() < deadline, api.tasks(dag_id, run_id)
-        if state == "awaiting_input" and not api.call("GET", path)["response_received"]:
+        assert time.monotonic() < deadline and state != "failed", api.tasks(dag_id, run_id)
+        asked = (asked or time.monotonic()) if state == "awaiting_input" else None
+        if asked and time.monotonic() - asked > THINKING and not api.call("GET", path)["response_received"]:
             api.call("PATCH", path, json={"chosen_options": [option], "params_input": {}})
         time.sleep(0.5)
 
