@@ -184,3 +184,15 @@ def client(stack: Stack) -> Callable[[str], Any]:
 @pytest.fixture(scope="session")
 def sagemaker(client: Callable[[str], Any]) -> Any:
     return client("sagemaker")
+
+
+@pytest.fixture(scope="session")
+def left(sagemaker: Any) -> Callable[[str], list[str]]:
+    """The endpoints and configurations of that name: a teardown's last try may have found none to delete."""
+
+    def names(prefix: str) -> list[str]:
+        endpoints = sagemaker.list_endpoints(NameContains=prefix)["Endpoints"]
+        configs = sagemaker.list_endpoint_configs(NameContains=prefix)["EndpointConfigs"]
+        return [*(each["EndpointName"] for each in endpoints), *(each["EndpointConfigName"] for each in configs)]
+
+    return names

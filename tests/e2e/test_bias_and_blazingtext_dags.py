@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -42,7 +43,9 @@ def test_new_reviews_are_looked_at_balanced_and_looked_at_again(api: AirflowApi,
     assert objects(stack, "data/balanced/")["reviews/reviews.csv"].decode().count("\n") == balanced["rows"] + 1
 
 
-def test_blazingtext_is_trained_asked_judged_and_taken_down(api: AirflowApi, stack: Stack, started: Started) -> None:
+def test_blazingtext_is_trained_asked_judged_and_taken_down(
+    api: AirflowApi, stack: Stack, started: Started, left: Callable[[str], list[str]]
+) -> None:
     states = ended(api, "blazingtext_sentiment", "sample")
     assert set(states.values()) == {"success"}, states
     trained = api.xcom("blazingtext_sentiment", "sample", "train")
@@ -60,6 +63,4 @@ def test_blazingtext_is_trained_asked_judged_and_taken_down(api: AirflowApi, sta
     assert prepared["rows_in"] == prepared["held_out"] + sum(prepared["by_sentiment"].values())
     written = objects(stack, "reports/models/blazingtext/")
     assert json.loads(written["evaluation.json"])["metrics"] == evaluation["metrics"]
-    deleted = api.xcom("blazingtext_sentiment", "sample", "delete_endpoint")["deleted"]
-    assert deleted["endpoint"] is True
-    assert len(deleted["models"]) == 1
+    assert left("sentiment-blazingtext") == []
