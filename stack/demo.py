@@ -87,7 +87,7 @@ def _watch(api: AirflowApi, progress: Progress, dag_id: str, run_id: str, deadli
 
 def _check_alive(stack: Stack) -> None:
     """:raises StackError: a part of the stack has ended, so that the run would be waited for in vain."""
-    for name in ("localaws", *services.AIRFLOW):
+    for name in services.PARTS:
         if processes.find(stack, name) is None:
             log = stack.logs / f"{name}.log"
             raise StackError(

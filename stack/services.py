@@ -21,6 +21,8 @@ AIRFLOW = {
     "airflow-dag-processor": ["dag-processor"],
     "airflow-triggerer": ["triggerer", "--skip-serve-logs"],
 }
+#: all that must run for a DAG run to go on.
+PARTS = ("localaws", *AIRFLOW)
 Say = Callable[[str], None]
 
 
@@ -146,7 +148,7 @@ def reset(stack: Stack, say: Say = print) -> None:
 
 def status(stack: Stack) -> dict[str, str]:
     """Each process of the stack and whether it runs."""
-    found = {name: processes.find(stack, name) for name in ("localaws", *AIRFLOW)}
+    found = {name: processes.find(stack, name) for name in PARTS}
     return {name: f"running, pid {process.pid}" if process else "not running" for name, process in found.items()}
 
 

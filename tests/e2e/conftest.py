@@ -188,11 +188,16 @@ def sagemaker(client: Callable[[str], Any]) -> Any:
 
 @pytest.fixture(scope="session")
 def left(sagemaker: Any) -> Callable[[str], list[str]]:
-    """The endpoints and configurations of that name: a teardown's last try may have found none to delete."""
+    """What has a name with this in it and serves, or could: a teardown's last try may have found nothing to delete."""
 
-    def names(prefix: str) -> list[str]:
-        endpoints = sagemaker.list_endpoints(NameContains=prefix)["Endpoints"]
-        configs = sagemaker.list_endpoint_configs(NameContains=prefix)["EndpointConfigs"]
-        return [*(each["EndpointName"] for each in endpoints), *(each["EndpointConfigName"] for each in configs)]
+    def names(part: str) -> list[str]:
+        endpoints = sagemaker.list_endpoints(NameContains=part)["Endpoints"]
+        configs = sagemaker.list_endpoint_configs(NameContains=part)["EndpointConfigs"]
+        models = sagemaker.list_models(NameContains=part)["Models"]
+        return [
+            *(each["EndpointName"] for each in endpoints),
+            *(each["EndpointConfigName"] for each in configs),
+            *(each["ModelName"] for each in models),
+        ]
 
     return names

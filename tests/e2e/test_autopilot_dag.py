@@ -76,7 +76,8 @@ def test_the_best_answers_in_csv_and_no_endpoint_is_left(
         assert 1 / 3 <= float(prediction["probability"]) <= 1
     deleted = [task["state"] for task in mapped(api, judged, "judge.delete_endpoint")]
     assert deleted == ["success"] * CANDIDATES
-    assert left("sentiment-autopilot") == []
+    model = api.xcom("autopilot_sentiment", judged, "model", "model_name")
+    assert left("sentiment-autopilot") == left(model) == []
 
 
 def test_the_judgements_set_off_the_leader_board(api: AirflowApi, stack: Stack, judged: str) -> None:

@@ -63,4 +63,5 @@ def test_blazingtext_is_trained_asked_judged_and_taken_down(
     assert prepared["rows_in"] == prepared["held_out"] + sum(prepared["by_sentiment"].values())
     written = objects(stack, "reports/models/blazingtext/")
     assert json.loads(written["evaluation.json"])["metrics"] == evaluation["metrics"]
-    assert left("sentiment-blazingtext") == []
+    model = api.xcom("blazingtext_sentiment", "sample", "model", "model_name")
+    assert left("sentiment-blazingtext") == left(model) == []

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from operator_kit import BUCKET, SERVING_IMAGE
 
-ROOT = Path(__file__).parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from include import champion, registry  # noqa: E402  (the project's root is where DAGs find it)
-from include.params import retraining_params  # noqa: E402
+from include import champion, registry
+from include.params import retraining_params
 
 PARAMS = {"min_accuracy": 0.65, **{name: param.value for name, param in retraining_params().items()}}
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from operator_kit import ROLE
 from serving_kit import packed_model
 
-ROOT = Path(__file__).parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from include import retraining  # noqa: E402  (the project's root is where DAGs find it)
-from include.params import retraining_params, training_params  # noqa: E402
+from include import retraining
+from include.params import retraining_params, training_params
 
 PARAMS = {
     "keep_endpoint": True,
@@ -60,8 +54,7 @@ def deployed(aws: Any, house: Any) -> Iterator[Callable[[str], None]]:
     name = settings.bucket
 
     def put(arn: str) -> None:
-        url = f"s3://{settings.bucket}/Approved/model.tar.gz"
-        aws("s3").put_object(Bucket=settings.bucket, Key=url.split("/", 3)[3], Body=packed_model("right"))
+        aws("s3").put_object(Bucket=settings.bucket, Key="Approved/model.tar.gz", Body=packed_model("right"))
         sagemaker.create_model(ModelName=name, PrimaryContainer={"ModelPackageName": arn}, ExecutionRoleArn=ROLE)
         variant = {"VariantName": "A", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
         sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])

@@ -15,9 +15,8 @@ from stack.layout import Stack, StackError
 def test_a_part_that_has_ended_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:
     stack = Stack(home=tmp_path, localaws_port=1, airflow_port=2)
     stack.logs.mkdir(parents=True)
-    names = ["localaws", *services.AIRFLOW]
     try:
-        for name in names:
+        for name in services.PARTS:
             processes.start(
                 stack, name, [sys.executable, "-c", "import time; time.sleep(60)"], {"STACK_MARK": str(tmp_path)}
             )
@@ -27,4 +26,4 @@ def test_a_part_that_has_ended_is_named_with_the_end_of_its_log(tmp_path: Path) 
         with pytest.raises(StackError, match=r"airflow-scheduler has ended[^`]*the database is locked[^`]*`make up`"):
             _check_alive(stack)
     finally:
-        processes.stop(stack, names)
+        processes.stop(stack, services.PARTS)
