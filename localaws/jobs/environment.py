@@ -10,9 +10,10 @@ from pathlib import Path
 _KEPT = ("HOME", "USER", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH", "LOCALAWS_SANDBOX")
 _KEPT_PREFIXES = ("LC_", "OMP_", "OPENBLAS_", "MKL_", "KMP_", "GOTO_", "BLIS_", "NVPL_", "VECLIB_", "CUDA_", "NVIDIA_")
 
-# glibc's malloc keeps what a step of training frees, and asks for it in pages of 2 MiB: a training in fp32 ran at 17.5
-# examples/s so, and at 13.7 without (benchmarks/results/train.md). Another libc ignores them.
-_MEMORY = {
+#: for jobs: glibc's malloc keeps what a step of training frees, and asks for it in pages of 2 MiB. Training in fp32 is
+#: a tenth faster so (benchmarks/results/train_settings.md). Model servers go without: they would hold 160 MB more, for
+#: nothing. Another libc ignores these.
+MALLOC = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(4 * 1000**3),
@@ -37,7 +38,6 @@ def child(home: Path, url: str, region: str) -> dict[str, str]:
         "LOCALAWS_HOME": str(home),
         # Threads that wait must not spin here: beside Airflow a training ran at 33 examples/s so, and at 24 without.
         "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
-        **_MEMORY,
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONIOENCODING": "utf-8",
