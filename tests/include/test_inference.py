@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -17,9 +18,9 @@ LINES, JSON, CSV = "application/jsonlines", "application/json", "text/csv"
 
 
 @pytest.fixture(scope="module")
-def serving(trained: Path) -> Iterator[ModuleType]:
-    """The script as an endpoint gets it: out of the model's own ``code/``."""
-    with job_folder(trained / "model" / "code"):
+def serving(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+    """The script as an endpoint gets it: out of the model's own ``code/``, where other tests find no bytecode of it."""
+    with job_folder(Path(shutil.copytree(trained / "model" / "code", tmp_path_factory.mktemp("serving") / "code"))):
         yield __import__("inference")
 
 
