@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Mapping
 from math import comb
 from typing import Any
 
-from include.registry import APPROVED
+from include.registry import APPROVED, learnt_from_synthetic
 from include.settings import settings
 
 #: review_id -> whether the model was right.
@@ -20,25 +21,31 @@ def has_champion(known: Mapping[str, Any]) -> bool:
     return known["champion"] is not None
 
 
-def judge(challenger: str, champion: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def judge(
+    challenger: str, champion: str, champion_synthetic: str = "", params: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """
     Whether the challenger is to be deployed: it reaches ``min_accuracy`` and, where there is a champion, is better.
 
     Better means: by more than ``margin`` in accuracy on the same reviews, and so that McNemar's exact test gives a
-    difference of this size a probability of at most ``max_p_value`` for two models that are equally good. ``force``
-    makes up for both.
+    difference of this size a probability of at most ``max_p_value`` for two models that are equally good. But who
+    learnt from SYNTHETIC reviews never takes the place of who learnt from real ones, and always makes way for them.
+    ``force`` makes up for all of this.
 
-    Returns ``{"replace", "reason", "accuracy", "champion_accuracy", "only_challenger", "only_champion", "p_value"}``:
-    reviews that only one of them got right, and None where there is no champion.
+    Returns ``{"replace", "reason", "accuracy", "champion_accuracy", "only_challenger", "only_champion", "p_value",
+    "synthetic", "champion_synthetic"}``: ``only_`` are reviews that only one of them got right; None where there is no
+    champion.
 
     :param challenger: S3 prefix of its evaluation's report.
-    :param champion: that of the champion's; "" where there is none.
+    :param champion: that of the champion's, on the same reviews; "" where there is none.
+    :param champion_synthetic: "True" where it learnt from SYNTHETIC reviews.
     :param params: of the run, which Airflow gives.
     :raises ValueError: the two were not judged on the same reviews.
     """
     mine = answers(f"{challenger}predictions.csv")
     accuracy = sum(mine.values()) / len(mine)
-    verdict: dict[str, Any] = {"accuracy": accuracy, "champion_accuracy": None}
+    verdict: dict[str, Any] = {"accuracy": accuracy, "champion_accuracy": None, "synthetic": is_synthetic(challenger)}
+    verdict["champion_synthetic"] = champion_synthetic == "True"
     verdict |= {"only_challenger": None, "only_champion": None, "p_value": None}
     if champion:
         theirs = answers(f"{champion}predictions.csv")
@@ -85,7 +92,8 @@ def replace_champion(
     if champion in (judged_with, version["arn"]):
         return {"champion": judged_with}
     print(f"The latest approved version is {champion or 'none'} and no longer {judged_with or 'none'}: judging again")
-    again = judge(challenger, _report(newest) if newest else "", params)
+    report, synthetic = (_report(newest), str(learnt_from_synthetic(newest))) if newest else ("", "")
+    again = judge(challenger, report, synthetic, params)
     if again["replace"]:
         return {"champion": champion}
     rejected = {"ModelApprovalStatus": "Rejected", "ApprovalDescription": again["reason"]}
@@ -114,11 +122,27 @@ def _decision(verdict: Mapping[str, Any], params: Mapping[str, Any]) -> tuple[bo
     )
     if params["force"]:
         return True, f"forced; {figures}"
+    if verdict["synthetic"] != verdict["champion_synthetic"]:
+        return _by_origin(verdict["synthetic"], figures)
     if accuracy - champion <= params["margin"]:
         return False, f"not better by more than {params['margin']}: {figures}"
     if p_value > params["max_p_value"]:
         return False, f"better, but it may be chance (p above {params['max_p_value']}): {figures}"
     return True, f"better: {figures}"
+
+
+def _by_origin(synthetic: bool, figures: str) -> tuple[bool, str]:
+    """What made-up reviews say of a model counts for nothing beside real ones."""
+    if synthetic:
+        return False, f"it learnt from SYNTHETIC reviews and the champion from real ones: {figures}"
+    return True, f"it learnt from real reviews and the champion from SYNTHETIC ones: {figures}"
+
+
+def is_synthetic(report: str) -> bool:
+    """Whether the evaluation under the S3 prefix ``report`` was on made-up reviews."""
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    return bool(json.loads(S3Hook().read_key(f"{report}evaluation.json"))["synthetic"])
 
 
 def mcnemar(gained: int, lost: int) -> float:

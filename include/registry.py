@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,11 @@ REQUIRE_APPROVAL = Param(
     title="Ask a person",
     description="On: the version is deployed only after somebody has approved it, under Required Actions.",
 )
+
+
+def learnt_from_synthetic(package: Mapping[str, Any]) -> bool:
+    """Whether a version says of itself that it learnt from made-up reviews."""
+    return str(package.get("CustomerMetadataProperties", {}).get("synthetic")).lower() == "true"
 
 
 def approval(version: Any, body: str, instead_of: str | None = None) -> tuple[Any, ApproveModelOperator]:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.raw import version
-from include.registry import APPROVED
+from include.registry import APPROVED, learnt_from_synthetic
 from include.settings import settings
+from include.tasks import SYNTHETIC
 
 #: what a training follows from, a digest each.
 INPUTS = ("inputs-data", "inputs-labels", "inputs-code", "inputs-settings")
@@ -33,9 +34,9 @@ def look(params: Mapping[str, Any] | None = None) -> dict[str, Any]:
     What this training would be made from, what has changed since the last one, and who the champion is.
 
     Returns ``{"inputs": {"inputs-data": digest, ...}, "changed": names | None where nothing was trained before,
-    "last": {"version", "status"} | None, "champion": {"arn", "version", "model_data", "served"} | None}``. The last
-    training is the newest version of the group, whatever came of it; the champion is the newest approved one, and
-    served where the endpoint has it.
+    "last": {"version", "status"} | None, "champion": {"arn", "version", "model_data", "synthetic", "served"} | None}``. The
+    last training is the newest version of the group, whatever came of it; the champion is the newest approved one,
+    synthetic where it learnt from made-up reviews, and served where the endpoint has it.
 
     :param params: of the run, which Airflow gives; those that the model depends on count.
     """
@@ -66,6 +67,7 @@ def look(params: Mapping[str, Any] | None = None) -> dict[str, Any]:
             "arn": champion["ModelPackageArn"],
             "version": champion["ModelPackageVersion"],
             "model_data": champion["InferenceSpecification"]["Containers"][0]["ModelDataUrl"],
+            "synthetic": learnt_from_synthetic(champion),
             "served": hook.serves(settings.endpoint_name, champion["ModelPackageArn"]),
         },
     }
@@ -104,7 +106,7 @@ def properties() -> dict[str, str]:
     """What a version tells about its training, for the next :func:`look`; templates."""
     known, verdict = "ti.xcom_pull(task_ids='look')", "ti.xcom_pull(task_ids='judge')"
     inputs = {name: f"{{{{ {known}['inputs']['{name}'] }}}}" for name in INPUTS}
-    return {**inputs, "accuracy": f"{{{{ {verdict}['accuracy'] }}}}"}
+    return {**inputs, "synthetic": SYNTHETIC, "accuracy": f"{{{{ {verdict}['accuracy'] }}}}"}
 
 
 def _digest(content: Any) -> str:

@@ -19,7 +19,7 @@ TINY = {"max_epoch_rows": 128, "learning_rate": 2e-4, "min_accuracy": 0.1}
 #: a base model whose tokenizer is there, so that features can be made and the training fails.
 WITHOUT_WEIGHTS = f"s3://{BUCKET}/base_models/without_weights/"
 #: seconds that a person takes to answer.
-THINKING = 6.0
+THINKING = 3.0
 #: another setting than the demo's: there is something to learn.
 STORED = {"features_from": "feature_store"}
 #: three intervals at the same time, each with a model that does not reach the gate.

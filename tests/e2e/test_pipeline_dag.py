@@ -43,6 +43,8 @@ def test_the_approved_version_is_deployed_and_its_endpoint_goes(
     assert approved["arn"] == ran["steps"]["RegisterModel"]["arn"]
     package = sagemaker.describe_model_package(ModelPackageName=approved["arn"])
     assert package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("/report/evaluation.json")
+    origin = api.xcom(DAG, "first", "find_reviews")
+    assert package["CustomerMetadataProperties"]["synthetic"] == str(origin["synthetic"])
     smoke = api.xcom(DAG, "first", "smoke")
     assert [prediction["predicted_label"] in (-1, 0, 1) for prediction in smoke["predictions"]] == [True] * 3
     model = api.xcom(DAG, "first", "model", "model_name")

@@ -58,6 +58,8 @@ def test_the_champion_is_judged_anew_and_does_as_well_as_when_it_was_the_challen
     for run_id in started.backfill:
         verdict = api.xcom(DAG, run_id, "judge")
         assert verdict["champion_accuracy"] == float(package["CustomerMetadataProperties"]["accuracy"])
+        assert verdict["synthetic"] == verdict["champion_synthetic"]
+        assert str(verdict["synthetic"]) == package["CustomerMetadataProperties"]["synthetic"]
 
 
 def test_a_training_that_fails_ends_the_run_and_leaves_no_version(

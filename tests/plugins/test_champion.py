@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -23,10 +24,12 @@ def test_mcnemar_is_the_exact_two_sided_binomial_test(gained: int, lost: int, p_
     assert champion.mcnemar(gained, lost) == pytest.approx(p_value, rel=1e-4)
 
 
-def predictions(aws: Any, name: str, right: set[int], reviews: int = 100) -> str:
+def predictions(aws: Any, name: str, right: set[int], reviews: int = 100, synthetic: bool = False) -> str:
     rows = [f"{n},1,{1 if n in right else 0},0.9" for n in range(reviews)]
     text = "\n".join(["review_id,sentiment,predicted_label,probability", *rows])
     aws("s3").put_object(Bucket=BUCKET, Key=f"{name}/predictions.csv", Body=text.encode())
+    told = json.dumps({"synthetic": synthetic})
+    aws("s3").put_object(Bucket=BUCKET, Key=f"{name}/evaluation.json", Body=told.encode())
     return f"s3://{BUCKET}/{name}/"
 
 
@@ -49,7 +52,7 @@ def test_the_champion_is_replaced_by_what_is_better_on_the_same_reviews(
 ) -> None:
     params = {**PARAMS, "min_accuracy": 0.65, **changed}
     other = "" if theirs is None else predictions(aws, "champion", set(theirs))
-    verdict = champion.judge(predictions(aws, "challenger", set(mine)), other, params)
+    verdict = champion.judge(predictions(aws, "challenger", set(mine)), other, "False", params)
     assert verdict["replace"] is replace
     assert reason in verdict["reason"]
     assert f"{'DEPLOYING' if replace else 'NOT DEPLOYED'}: {verdict['reason']}" in capsys.readouterr().out
@@ -58,7 +61,25 @@ def test_the_champion_is_replaced_by_what_is_better_on_the_same_reviews(
 def test_models_judged_on_different_reviews_are_not_compared(aws: Any) -> None:
     mine, theirs = predictions(aws, "challenger", set(range(90))), predictions(aws, "other", set(), reviews=99)
     with pytest.raises(ValueError, match="not of the same reviews"):
-        champion.judge(mine, theirs, PARAMS)
+        champion.judge(mine, theirs, "False", PARAMS)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "right", "changed", "replace", "reason"),
+    [
+        (True, False, 95, {}, False, "it learnt from SYNTHETIC reviews and the champion from real ones: test accuracy"),
+        (True, False, 95, {"force": True}, True, "forced"),
+        (False, True, 66, {}, True, "it learnt from real reviews and the champion from SYNTHETIC ones: test accuracy"),
+        (False, True, 60, {}, False, "below min_accuracy"),
+        (True, True, 95, {}, True, "better: test accuracy"),
+    ],
+)
+def test_made_up_reviews_never_beat_real_ones(
+    aws: Any, mine: bool, theirs: bool, right: int, changed: dict[str, Any], replace: bool, reason: str
+) -> None:
+    challenger = predictions(aws, "challenger", set(range(right)), synthetic=mine)
+    verdict = champion.judge(challenger, predictions(aws, "champion", set(range(70))), str(theirs), {**PARAMS, **changed})
+    assert verdict["replace"] is replace and reason in verdict["reason"]
 
 
 @pytest.fixture
@@ -69,7 +90,7 @@ def version(aws: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRe
     monkeypatch.setattr(champion, "settings", settings)
     aws("sagemaker").create_model_package_group(ModelPackageGroupName=group)
 
-    def register(report: str, status: str = "Approved") -> str:
+    def register(report: str, status: str = "Approved", **properties: str) -> str:
         quality = {"Statistics": {"ContentType": "application/json", "S3Uri": f"{report}evaluation.json"}}
         arn: str = aws("sagemaker").create_model_package(
             ModelPackageGroupName=group,
@@ -79,6 +100,7 @@ def version(aws: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRe
                 "SupportedResponseMIMETypes": ["application/jsonlines"],
             },
             ModelApprovalStatus=status,
+            **({"CustomerMetadataProperties": properties} if properties else {}),
             **({"ModelMetrics": {"ModelQuality": quality}} if report else {}),
         )["ModelPackageArn"]
         return arn
@@ -123,6 +145,14 @@ def test_a_version_that_was_approved_in_the_meantime_is_what_the_challenger_must
     package = aws("sagemaker").describe_model_package(ModelPackageName=challenger)
     assert package["ModelApprovalStatus"] == ("Rejected" if stays else "PendingManualApproval")
     assert not stays or "not better by more than 0.0" in package["ApprovalDescription"]
+
+
+def test_a_version_of_made_up_reviews_that_was_approved_in_the_meantime_makes_way(
+    aws: Any, version: Callable[..., str]
+) -> None:
+    other = version(predictions(aws, "made-up", set(range(95))), synthetic="True")
+    mine = predictions(aws, "of-real-reviews", set(range(80)))
+    assert going_on(mine, version(mine, "PendingManualApproval")) == {"champion": other}
 
 
 def test_a_champion_that_was_withdrawn_in_the_meantime_is_no_longer_in_the_way(

@@ -88,12 +88,13 @@ def test_new_data_and_other_settings_are_named_and_the_champion_is_the_latest_ap
     house: Any, aws: Any, capsys: Any
 ) -> None:
     inputs = retraining.look(PARAMS)["inputs"]
-    champion = house(inputs)
+    champion = house({**inputs, "synthetic": "True"})
     house(inputs, "Rejected")
     aws("s3").put_object(Bucket=retraining.settings.bucket, Key="data/raw/reviews.csv", Body=b"a,b\nc,d\n")
     known = retraining.look({**PARAMS, "epochs": PARAMS["epochs"] + 1})
     assert known["changed"] == ["data", "settings"] and known["last"]["version"] == 2
     assert known["champion"]["arn"] == champion and known["champion"]["model_data"].endswith("/Approved/model.tar.gz")
+    assert known["champion"]["synthetic"] is True
     assert retraining.next_step(known, PARAMS) == "features"
     assert "data, settings changed since version 2" in capsys.readouterr().out
 
