@@ -34,9 +34,9 @@ def look(params: Mapping[str, Any] | None = None) -> dict[str, Any]:
     What this training would be made from, what has changed since the last one, and who the champion is.
 
     Returns ``{"inputs": {"inputs-data": digest, ...}, "changed": names | None where nothing was trained before,
-    "last": {"version", "status"} | None, "champion": {"arn", "version", "model_data", "synthetic", "served"} | None}``. The
-    last training is the newest version of the group, whatever came of it; the champion is the newest approved one,
-    synthetic where it learnt from made-up reviews, and served where the endpoint has it.
+    "last": {"version", "status"} | None, "champion": {"arn", "version", "model_data", "synthetic", "served"} |
+    None}``. The last training is the newest version of the group, whatever came of it; the champion is the newest
+    approved one, synthetic where it learnt from made-up reviews, and served where the endpoint has it.
 
     :param params: of the run, which Airflow gives; those that the model depends on count.
     """

@@ -78,7 +78,8 @@ def test_made_up_reviews_never_beat_real_ones(
     aws: Any, mine: bool, theirs: bool, right: int, changed: dict[str, Any], replace: bool, reason: str
 ) -> None:
     challenger = predictions(aws, "challenger", set(range(right)), synthetic=mine)
-    verdict = champion.judge(challenger, predictions(aws, "champion", set(range(70))), str(theirs), {**PARAMS, **changed})
+    same_reviews = predictions(aws, "champion", set(range(70)), synthetic=mine)
+    verdict = champion.judge(challenger, same_reviews, str(theirs), {**PARAMS, **changed})
     assert verdict["replace"] is replace and reason in verdict["reason"]
 
 
