@@ -8,9 +8,9 @@ trained, unless `force` is on; an approved version that the endpoint lacks is de
 The features go into the Feature Store too, where Athena counts them, and training reads its splits from S3 or from
 there. The new model, the challenger, is judged on a test split that training never sees, and must reach `min_accuracy`.
 The champion, the latest approved version, is judged on the same reviews: it is replaced only by a challenger that is
-better by more than `margin`, and not by chance (McNemar's test); and never by one that learnt from SYNTHETIC reviews
-where it learnt from real ones. Every challenger becomes a version in the model
-registry; the run of a rejected one ends green, says why in `judge`, and leaves the endpoint as it was.
+better by more than `margin`, and not by chance (McNemar's test); and never, where it learnt from real reviews, by one
+that learnt from SYNTHETIC ones. Every challenger becomes a version in the model registry; the run of a rejected one
+ends green, says why in `judge`, and leaves the endpoint as it was.
 
 An approved version is put behind the `sentiment` endpoint and judged once more, through it: that is under
 `reports/models/fine-tuned/` and updates the Asset `evaluations`, which sets off `leader_board`. What made it, from raw

@@ -128,8 +128,8 @@ def _airflow_settings(stack: Stack) -> dict[str, str]:
             "execution_api_server_url": f"{stack.airflow_url}/execution/",
         },
         "database": {"sql_alchemy_conn": f"sqlite:///{stack.airflow_home / 'airflow.db'}"},
-        # A worker may miss the end of its task's process by a hair, and then waits for as long: by default 5 seconds, in
-        # which it does nothing else, and a trigger that fires meanwhile has the task tried again (Airflow 3.3.2).
+        # A worker may miss the end of its task's process by a hair, and then waits for so long: by default 5 seconds,
+        # in which it does nothing else, and a trigger that fires meanwhile has the task tried again (Airflow 3.3.2).
         "workers": {"min_heartbeat_interval": "1"},
         "scheduler": {"scheduler_idle_sleep_time": "0.5", "enable_health_check": "False"},
         "dag_processor": {
