@@ -123,7 +123,6 @@ class Contract(ABC):
         """
         variables = {
             **environment.child(self.home, self._job["Url"], self._job["Region"]),
-            **environment.MALLOC,
             **self._threads(),
             "MASTER_PORT": str(port),
             **self._temporary(host),

@@ -10,16 +10,6 @@ from pathlib import Path
 _KEPT = ("HOME", "USER", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH", "LOCALAWS_SANDBOX")
 _KEPT_PREFIXES = ("LC_", "OMP_", "OPENBLAS_", "MKL_", "KMP_", "GOTO_", "BLIS_", "NVPL_", "VECLIB_", "CUDA_", "NVIDIA_")
 
-#: for jobs: glibc's malloc keeps what a step of training frees, and asks for it in pages of 2 MiB. Training in fp32 is
-#: a tenth faster so (benchmarks/results/train_settings.md). Model servers go without: they would hold 160 MB more, for
-#: nothing. Another libc ignores these.
-MALLOC = {
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(4 * 1000**3),
-    "MALLOC_TOP_PAD_": str(64 * 1024**2),
-}
-
 
 def child(home: Path, url: str, region: str) -> dict[str, str]:
     """
