@@ -22,7 +22,7 @@ def has_champion(known: Mapping[str, Any]) -> bool:
 
 
 def judge(
-    challenger: str, champion: str, champion_synthetic: str = "", params: Mapping[str, Any] | None = None
+    challenger: str, champion: str, champion_synthetic: str, params: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """
     Whether the challenger is to be deployed: it reaches ``min_accuracy`` and, where there is a champion, is better.
