@@ -22,6 +22,8 @@ def main(argv: list[str] | None = None) -> int:
 
     :returns: the exit status: 0, or 1 where it could not be done (``status``: where nothing runs).
     """
+    # Secrets and other people's data: nobody else on this machine may look, whatever the caller's umask.
+    os.umask(0o077)
     arguments = _parser().parse_args(argv)
     home = Home(arguments.home.resolve())
     commands = {"serve": _serve, "stop": _stop, "status": _status, "reset": _reset}
@@ -60,15 +62,17 @@ def _port(text: str) -> int:
 
 def _serve(home: Home, arguments: argparse.Namespace) -> int:
     # Imported here: the other commands answer without loading botocore and moto.
+    from localaws.core import clock
     from localaws.moto_bridge import StateError
     from localaws.server import serve
     from localaws.serving import PortTaken
 
     try:
+        clock.factor()
         serve(home, arguments.port)
     except PortTaken as error:
         return _fail(f"{error}: choose another with --port, or end what uses it")
-    except StateError as error:
+    except (StateError, clock.ClockError) as error:
         return _fail(error)
     # All is closed and no thread is left. To take botocore's and moto's many objects apart one by one would only keep
     # whoever waits for the end of this process, for half a second.

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 import re
-import traceback
 import uuid
 from dataclasses import replace
-from urllib.parse import unquote_to_bytes
+from functools import partial
 
 from botocore.exceptions import UnknownServiceError
 
 from localaws import guard, object_key
+from localaws.cognito import discovery
 from localaws.context import Context
+from localaws.credentials import issued
 from localaws.errors import AwsError, NotImplementedByLocalAws
+from localaws.gateway import regions, s3_answers
+from localaws.gateway.admission import MAX_DOCUMENT, MAX_OBJECT, MAX_UNSIGNED, Admission
+from localaws.glue.catalog import Catalog
 from localaws.jobs.aws import DURABLE
-from localaws.moto_bridge import Moto, carries
-from localaws.router import Route, route
-from localaws.services.registry import LIVE, operation_model, service_model
-from localaws.wire import chunked, faults, sigv4
+from localaws.moto_bridge import Moto, carries, checks
+from localaws.router import Route, names_operation_in_body, route
+from localaws.services.registry import DOCUMENTS, ELSEWHERE, LIVE, operation_model, service_model
+from localaws.wire import faults, sigv4
 from localaws.wire.http import HttpRequest, HttpResponse
 from localaws.wire.parse import parse
 from localaws.wire.serialize import serialize, serialize_error
@@ -44,8 +48,16 @@ _UNSIGNED = frozenset(
         "UpdateUserAttributes",
     )
 )
+#: operations whose body is an object's content.
+_OBJECTS = frozenset({("s3", "PutObject"), ("s3", "UploadPart")})
+#: a path of this server's own, signed as S3's.
+_DURABLE = Route("s3", "WaitUntilDurable")
 #: the public keys of a user pool, for whoever checks its tokens.
+_PUBLIC_KEYS = Route("cognito-idp", "GetPublicKeys")
 _WELL_KNOWN = re.compile(r"/[\w-]+_\w+/\.well-known/(?:jwks\.json|openid-configuration)")
+#: what operations answer URLs of, beside those of S3.
+_DOCUMENT = "GetDocument"
+_DOCUMENT_PATH = re.compile(r"/_localaws/([a-z0-9-]+)/([\w-]+)")
 
 
 class Application:
@@ -56,71 +68,120 @@ class Application:
         self._moto = moto
         self._id = uuid.uuid4().hex
 
-    def handle(self, request: HttpRequest) -> HttpResponse:
-        """The answer to one request; never raises."""
-        signing_name = ""
+    def admit(self, request: HttpRequest) -> Admission:
+        """
+        Let a request in by its head: its signature, and that what it asks for is done here at all.
+
+        :raises Refused: the signature is not good, or another service's or region's.
+        :raises AwsError: nobody does this, or not so.
+        """
+        proof = sigv4.authenticate(request, self._key)
+        if proof is not None:
+            regions.check(proof, self._context.region)
+        request = _with_bucket_in_path(request, proof)
+        where = self._head_route(request, proof)
+        if where is None:
+            return Admission(request, proof, None, MAX_DOCUMENT)
+        _check_let_in(where, request, proof)
+        if where.service == "s3":
+            object_key.check(request, where.uri.get("Key", ""))
+        if (where.service, where.operation) in _OBJECTS:
+            return Admission(request, proof, where, MAX_OBJECT, is_object=True)
+        return Admission(request, proof, where, MAX_DOCUMENT if proof else MAX_UNSIGNED)
+
+    def handle(self, admission: Admission) -> HttpResponse:
+        """The answer to a request whose body is there; never raises."""
+        request = admission.request
         try:
-            signature = sigv4.verify(request, self._key)
-            signing_name = signature.service if signature else ""
-            request = _plain(request, signature)
-            return self._dispatch(request, signature)
-        except sigv4.Refused as refused:
-            return faults.refusal(refused, signing_name or sigv4.claimed_service(request), request)
-        except AwsError as error:
-            return faults.fault(error, signing_name or sigv4.claimed_service(request), request)
-        except Exception:
-            log.error(
-                "%s %s failed (%s):\n%s", request.method, request.path, request.request_id, traceback.format_exc()
-            )
-            return faults.fault(_internal_failure(), signing_name, request)
+            where = admission.where
+            if where is None:
+                where = route(request, admission.proof.service if admission.proof else "")
+                _check_let_in(where, request, admission.proof)
+            return self._dispatch(where, request, admission.proof.region if admission.proof else "")
+        except Exception as error:
+            return self.fault(error, request)
+
+    def fault(self, error: Exception, request: HttpRequest) -> HttpResponse:
+        """The answer to a request that was not let in, or whose body was not as it should be."""
+        service = sigv4.claimed_service(request)
+        if isinstance(error, sigv4.Refused):
+            return faults.refusal(error, service, request)
+        if isinstance(error, AwsError):
+            return faults.fault(error, service, request)
+        log.error("%s %s failed (%s)", request.method, request.path, request.request_id, exc_info=error)
+        return faults.fault(_internal_failure(), service, request)
 
     def _key(self, access_key: str) -> sigv4.Key | None:
         root = self._context.credentials
         if access_key == root.access_key:
             return sigv4.Key(root.secret_key)
-        return self._moto.key(access_key)
+        secret = issued(self._context.home, access_key)
+        return sigv4.Key(secret) if secret else self._moto.key(access_key)
 
-    def _dispatch(self, request: HttpRequest, signature: sigv4.Signature | None) -> HttpResponse:
+    @staticmethod
+    def _head_route(request: HttpRequest, proof: sigv4.Proof | None) -> Route | None:
+        """What the request asks for; ``None`` where its body tells."""
         if request.path == DURABLE:
-            return self._durable(request, signature)
-        if signature is None and _WELL_KNOWN.fullmatch(request.path) and request.method == "GET":
-            return self._moto.handle("cognito-idp", "GetSigningCertificate", request)
-        where = route(request, signature.service if signature else "")
-        _check_signed(where, signature)
-        if "smithy-protocol" in request.headers:
-            protocol = request.headers.get("smithy-protocol")
-            raise NotImplementedByLocalAws(f"localaws does not implement the protocol {protocol}.")
-        if (where.service, where.operation) in LIVE:
-            return self._ours(where, request)
-        if carries(where.service, where.operation):
-            return self._theirs(where, request)
-        raise _not_implemented(where, request)
+            return _DURABLE
+        if proof is None and _WELL_KNOWN.fullmatch(request.path) and request.method == "GET":
+            return _PUBLIC_KEYS
+        document = _DOCUMENT_PATH.fullmatch(request.path)
+        if proof is not None and document and document[1] in DOCUMENTS and request.method == "GET":
+            return Route("sagemaker", _DOCUMENT, {"kind": document[1], "name": document[2]})
+        service = proof.service if proof else ""
+        return None if names_operation_in_body(request, service) else route(request, service)
 
-    def _durable(self, request: HttpRequest, signature: sigv4.Signature | None) -> HttpResponse:
-        """This server's id; to a POST once all that it has acknowledged is on disk. For the supervisors of jobs."""
-        _check_signed(Route("s3", ""), signature)
-        if request.method == "POST":
-            self._moto.state.write()
+    def _dispatch(self, where: Route, request: HttpRequest, region: str) -> HttpResponse:
+        if where == _DURABLE:
+            return self._durable(request)
+        if where == _PUBLIC_KEYS:
+            return discovery.answer(self._context, request.path)
+        if where.operation == _DOCUMENT:
+            return self._document(where)
+        if (where.service, where.operation) in LIVE:
+            return self._ours(where, request, region)
+        return self._theirs(where, request)
+
+    def _durable(self, request: HttpRequest) -> HttpResponse:
+        """
+        Name this server, for the supervisors of jobs.
+
+        What it has acknowledged is on disk in any case; supervisors that an older version began ask for it by a POST.
+        """
         return HttpResponse(200, [("Content-Type", "text/plain")], self._id.encode())
 
-    def _ours(self, where: Route, request: HttpRequest) -> HttpResponse:
+    def _document(self, where: Route) -> HttpResponse:
+        body = DOCUMENTS[where.uri["kind"]](where.uri["name"], self._context)
+        if body is None:
+            return HttpResponse(404, [("Content-Type", "text/plain")], b"There is no such document any more.")
+        # Never as a page of this address: what is in it came from outside.
+        return HttpResponse(200, [("Content-Type", "text/plain; charset=utf-8")], body)
+
+    def _ours(self, where: Route, request: HttpRequest, region: str) -> HttpResponse:
         operation = operation_model(where.service, where.operation)
         try:
             parameters = parse(operation, request, where.uri)
             validate(operation, parameters)
-            answer = LIVE[where.service, where.operation](parameters, self._context)
+            served = self._context.region
+            if region not in ("", served) and where.service in ELSEWHERE:
+                answer = ELSEWHERE[where.service](where.operation, parameters, region, served)
+            else:
+                answer = LIVE[where.service, where.operation](parameters, self._context)
             return serialize(operation, answer or {}, request.request_id)
         except AwsError as error:
             return serialize_error(operation, error, request.request_id)
         except Exception:
-            names = (where.service, where.operation, request.request_id)
-            log.error("%s %s failed (%s):\n%s", *names, traceback.format_exc())
+            log.exception("%s %s failed (%s)", where.service, where.operation, request.request_id)
             return serialize_error(operation, _internal_failure(), request.request_id)
 
     def _theirs(self, where: Route, request: HttpRequest) -> HttpResponse:
-        if where.service == "s3":
-            object_key.check(request, where.uri.get("Key", ""))
+        request = checks.check(where, request)
         try:
+            if where.service == "glue":
+                return Catalog(self._moto.handle, request).handle(where.operation)
+            if where.service == "s3":
+                ask = partial(self._moto.handle, "s3", where.operation)
+                return s3_answers.answered(where.operation, request, ask)
             return self._moto.handle(where.service, where.operation, request)
         except NotImplementedError as error:
             raise _not_implemented(where, request) from error
@@ -135,13 +196,25 @@ def _not_implemented(where: Route, request: HttpRequest) -> AwsError:
     return NotImplementedByLocalAws(f"localaws does not implement {where.service} {name}.")
 
 
-def _check_signed(where: Route, signature: sigv4.Signature | None) -> None:
-    if signature is None:
-        if (where.service, where.operation) not in _UNSIGNED:
+def _check_let_in(where: Route, request: HttpRequest, proof: sigv4.Proof | None) -> None:
+    """Refuse what is not signed as its service wants it, and what nobody does here."""
+    _check_signed(where, proof)
+    if "smithy-protocol" in request.headers:
+        protocol = request.headers.get("smithy-protocol")
+        raise NotImplementedByLocalAws(f"localaws does not implement the protocol {protocol}.")
+    ours = where in (_DURABLE, _PUBLIC_KEYS) or where.operation == _DOCUMENT
+    known = ours or (where.service, where.operation) in LIVE
+    if not known and not carries(where.service, where.operation):
+        raise _not_implemented(where, request)
+
+
+def _check_signed(where: Route, proof: sigv4.Proof | None) -> None:
+    if proof is None:
+        if where != _PUBLIC_KEYS and (where.service, where.operation) not in _UNSIGNED:
             raise sigv4.Refused("unsigned")
         return
     expected = _signing_name(where.service)
-    if expected and signature.service != expected:
+    if expected and proof.service != expected:
         raise sigv4.Refused("wrong_service", expected)
 
 
@@ -152,15 +225,8 @@ def _signing_name(service: str) -> str | None:
         return None
 
 
-def _plain(request: HttpRequest, signature: sigv4.Signature | None) -> HttpRequest:
-    """The request as the services want it: no S3 chunk framing, the bucket in the path."""
-    if signature is not None and chunked.is_chunked(request):
-        request = chunked.plain(request, signature)
+def _with_bucket_in_path(request: HttpRequest, proof: sigv4.Proof | None) -> HttpRequest:
     bucket = guard.bucket_of_host(request)
-    if bucket is None or (signature is not None and signature.service != "s3"):
+    if bucket is None or (proof is not None and proof.service != "s3"):
         return request
-    path = f"/{bucket}{request.path}"
-    target = f"{path}?{request.query_string}" if request.query_string else path
-    decoded = unquote_to_bytes(path).decode("latin-1")
-    environ = {**request.environ, "PATH_INFO": decoded, "RAW_URI": target, "REQUEST_URI": target}
-    return replace(request, path=path, environ=environ)
+    return replace(request, path=f"/{bucket}{request.path}")

@@ -38,14 +38,15 @@ class Context:
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str = "") -> Any:
         """A boto3 client of this very server, signed with the root keys: how our services reach S3, Glue and Logs."""
+        place = f"{service} {region or self.region}"
         with self._lock:
-            if service not in self._clients:
-                self._clients[service] = boto3.client(
+            if place not in self._clients:
+                self._clients[place] = boto3.client(
                     service,
                     endpoint_url=self.endpoint_url,
-                    region_name=self.region,
+                    region_name=region or self.region,
                     aws_access_key_id=self.credentials.access_key,
                     aws_secret_access_key=self.credentials.secret_key,
                     config=Config(
@@ -54,10 +55,12 @@ class Context:
                         retries={"total_max_attempts": 3, "mode": "standard"},
                     ),
                 )
-            return self._clients[service]
+            return self._clients[place]
 
     def arn(self, service: str, resource: str) -> str:
-        """``arn:aws:{service}:{region}:{account}:{resource}``."""
+        """``arn:aws:{service}:{region}:{account}:{resource}``; SageMaker's names are in lower case there."""
+        if service == "sagemaker":
+            resource = resource.lower()
         return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
 
     @staticmethod

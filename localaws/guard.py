@@ -1,19 +1,15 @@
-"""What is refused before anything looks at it: a foreign Host, moto's own controls, bodies beyond reason."""
+"""What is refused before anything looks at it: a foreign Host, a target that is not a path."""
 
 from __future__ import annotations
 
 import re
 
 from localaws.errors import AwsError
-from localaws.wire import sigv4
 from localaws.wire.http import HttpRequest
 
 #: A page on the web that has a name of its own resolve to 127.0.0.1 must not reach this server: only names that no
 #: resolver gives to anybody else are answered to.
 _HOST = re.compile(r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]*)\.)?(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?", re.I)
-#: S3 takes 5 GiB in one PUT; every other operation's body is small.
-MAX_OBJECT = 5 * 1024**3
-MAX_DOCUMENT = 32 * 1024**2
 
 
 class Forbidden(AwsError):
@@ -23,18 +19,11 @@ class Forbidden(AwsError):
     status = 403
 
 
-class TooLarge(AwsError):
-    """The body is larger than any that the operation could want."""
-
-    code = "EntityTooLarge"
-    status = 413
-
-
 def check(request: HttpRequest) -> None:
     """
     Let only requests in that were meant for this server.
 
-    :raises Forbidden: a foreign Host, or one of moto's own pages.
+    :raises Forbidden: a foreign Host, or a target that is not a path.
     """
     hosts = request.headers.all("host")
     if len(hosts) != 1 or _HOST.fullmatch(hosts[0]) is None:
@@ -47,9 +36,3 @@ def bucket_of_host(request: HttpRequest) -> str | None:
     """The bucket in ``<bucket>.localhost``, which clients make of ``http://localhost`` (virtual-host style)."""
     found = _HOST.fullmatch(request.headers.get("host"))
     return found["bucket"] if found else None
-
-
-def limit(request: HttpRequest) -> int:
-    """The most bytes that the request's body may have: known before it is read, so that nobody unknown fills memory."""
-    is_signed_object = sigv4.claimed_service(request) == "s3" or "Signature=" in request.query_string
-    return MAX_OBJECT if is_signed_object and "x-amz-target" not in request.headers else MAX_DOCUMENT

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote
 
 from botocore.model import OperationModel
 
+from localaws.core.once import once
 from localaws.services.registry import service_model
 from localaws.wire.http import HttpRequest
 
@@ -74,6 +75,16 @@ def route(request: HttpRequest, signing_name: str) -> Route:
     return Route(name, "")
 
 
+def prepare(service: str) -> None:
+    """Read the bindings of a REST service's operations, so that its first request need not."""
+    _templates(service)
+
+
+def names_operation_in_body(request: HttpRequest, signing_name: str) -> bool:
+    """Whether only the body, a form, tells which operation is asked for."""
+    return "x-amz-target" not in request.headers and (signing_name or "s3") not in _REST_SERVICES
+
+
 @cache
 def _by_target() -> dict[str, str]:
     return {service_model(service).metadata["targetPrefix"]: service for service in _TARGET_SERVICES}
@@ -121,11 +132,12 @@ def match(service: str, request: HttpRequest) -> Route | None:
     return None
 
 
-@cache
+@once
 def _templates(service: str) -> tuple[_Template, ...]:
     model = service_model(service)
-    templates = [_template(model.operation_model(name)) for name in model.operation_names]
-    return tuple(sorted(templates, key=lambda template: template.weight, reverse=True))
+    # Of two names for one route, such as S3's PutBucketLifecycle and PutBucketLifecycleConfiguration, the present one.
+    operations = sorted(map(model.operation_model, model.operation_names), key=lambda operation: operation.deprecated)
+    return tuple(sorted(map(_template, operations), key=lambda template: template.weight, reverse=True))
 
 
 def _template(operation: OperationModel) -> _Template:

@@ -9,17 +9,16 @@ import logging.handlers
 import os
 import signal
 import socket
-import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-from localaws import lifecycle, services
+from localaws import lifecycle, router, services
 from localaws.application import Application
 from localaws.context import Context
 from localaws.credentials import load_or_create
+from localaws.gateway.log_lines import LineFormatter
 from localaws.lifecycle import Home
 from localaws.moto_bridge import Moto
 from localaws.services.registry import ON_START, ON_STOP, Hook
@@ -91,21 +90,21 @@ def _answering(home: Home, port: int) -> Iterator[Context]:
     """Everything is open, and requests are answered, until this ends."""
     store = Store(home.state / "state.db")
     moto = Moto(home.state / "moto")
-    with Server(port) as server:
+    with Server(port, home.state / "spool") as server:
         url = f"http://{HOST}:{server.port}"
         region = os.environ.get("AWS_DEFAULT_REGION", "us-east-1")
         context = Context(home.state, url, region, store, load_or_create(home.path / "credentials"))
         services.load_all()
         moto.state.restore()
-        moto.state.start()
+        # Every job and every client asks S3 first, often several at a time.
+        router.prepare("s3")
+        moto.prepare("s3")
         server.responder = Application(context, moto)
-        # It looks that often whether it is to end: a stop waits for it.
-        threading.Thread(target=server.serve_forever, args=(0.1,), name="accept", daemon=True).start()
+        server.start()
         try:
             yield context
         finally:
-            server.shutdown()
-            if not server.busy.wait(_GRACE_SECONDS):
+            if not server.stop(_GRACE_SECONDS):
                 log.warning("requests in progress were cut off")
             moto.state.stop()
             store.close()
@@ -124,7 +123,7 @@ def _telling_stacks(home: Home) -> Iterator[None]:
 
 def _log_to_file(home: Home) -> None:
     handler = logging.handlers.RotatingFileHandler(home.state / "server.log", maxBytes=_LOG_BYTES, backupCount=2)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     for noisy in ("botocore", "boto3", "urllib3", "werkzeug"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -138,7 +137,7 @@ def _run(hooks: list[Hook], context: Context) -> None:
             hook(context)
         except Exception:
             # One service's failing hook must not keep the others from theirs.
-            log.error("%s failed:\n%s", name, traceback.format_exc())
+            log.exception("%s failed", name)
         seconds = time.monotonic() - started
         if seconds > _SLOW_HOOK_SECONDS:
             log.warning("%s took %.1f s", name, seconds)

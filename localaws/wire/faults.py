@@ -6,6 +6,7 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from localaws.errors import AwsError
+from localaws.wire import query_answer
 from localaws.wire.http import HttpRequest, HttpResponse
 from localaws.wire.serialize import error_response
 from localaws.wire.sigv4 import Refused
@@ -111,6 +112,16 @@ REFUSALS: dict[str, _Refusal] = {
         _Words("SignatureDoesNotMatch", 403, "The header {detail} must be signed."),
     ),
     "no_hash": _same("InvalidRequest", 400, "Missing required header for this request: x-amz-content-sha256"),
+    "no_such_hash": _Refusal(
+        _Words(
+            "InvalidArgument",
+            400,
+            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER,"
+            " STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.",
+        ),
+        _Words("InvalidSignatureException", 403, _BAD_SIGNATURE),
+        _Words("SignatureDoesNotMatch", 403, _BAD_SIGNATURE),
+    ),
     "bad_hash": _Refusal(
         _Words(
             "XAmzContentSHA256Mismatch",
@@ -119,6 +130,16 @@ REFUSALS: dict[str, _Refusal] = {
         ),
         _Words("InvalidSignatureException", 403, _BAD_SIGNATURE),
         _Words("SignatureDoesNotMatch", 403, _BAD_SIGNATURE),
+    ),
+    "wrong_region": _Refusal(
+        _Words("AuthorizationHeaderMalformed", 400, "The authorization header is malformed; {detail}"),
+        _Words("InvalidSignatureException", 403, "{detail}"),
+        _Words("SignatureDoesNotMatch", 403, "{detail}"),
+    ),
+    "bad_trailer": _same(
+        "MalformedTrailerError",
+        400,
+        "The request contained trailing data that was not well-formed or did not conform to our published schema.",
     ),
     "incomplete_body": _same(
         "IncompleteBody", 400, "The request body terminated unexpectedly or is not what was announced: {detail}"
@@ -141,21 +162,14 @@ def fault(error: AwsError, signing_name: str, request: HttpRequest) -> HttpRespo
     if family == "json":
         content_type = "application/x-amz-json-1.1" if "x-amz-target" in request.headers else "application/json"
         return error_response(error, content_type=content_type, request_id=request.request_id)
-    text = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
     if family == "query":
-        kind = "Receiver" if error.status >= 500 else "Sender"
-        body = (
-            f"<ErrorResponse><Error><Type>{kind}</Type>{text}</Error>"
-            f"<RequestId>{request.request_id}</RequestId></ErrorResponse>"
-        )
-        headers = [("Content-Type", "text/xml"), ("x-amzn-RequestId", request.request_id)]
-    else:
-        text += "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in error.members.items())
-        body = (
-            f"<Error>{text}<Resource>{escape(request.path)}</Resource>"
-            f"<RequestId>{request.request_id}</RequestId></Error>"
-        )
-        headers = [("Content-Type", "application/xml"), ("x-amz-request-id", request.request_id)]
+        return query_answer.serialize_error(error, request.request_id)
+    text = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
+    text += "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in error.members.items())
+    body = (
+        f"<Error>{text}<Resource>{escape(request.path)}</Resource><RequestId>{request.request_id}</RequestId></Error>"
+    )
+    headers = [("Content-Type", "application/xml"), ("x-amz-request-id", request.request_id)]
     return HttpResponse(error.status, headers, f'<?xml version="1.0" encoding="UTF-8"?>\n{body}'.encode())
 
 

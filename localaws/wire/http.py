@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 
@@ -26,6 +27,10 @@ class Headers:
         """Every field of that (lower-case) name, as sent."""
         return [value for key, value in self.items if key.lower() == name]
 
+    def without(self, *names: str) -> Headers:
+        """All but the fields of these (lower-case) names."""
+        return Headers([(name, value) for name, value in self.items if name.lower() not in names])
+
     def __contains__(self, name: str) -> bool:
         return name in self._first
 
@@ -33,14 +38,30 @@ class Headers:
         return iter(self.items)
 
 
+@dataclass(frozen=True)
+class Upload:
+    """
+    The body of an object upload, already on disk and checked against its signature.
+
+    :param path: a file in the spool directory, on the same filesystem as the objects. Whoever renames it owns it;
+        what is still there after the answer is removed.
+    :param size: bytes of the plain body, chunk framing removed.
+    :param md5: the digest of the plain body.
+    """
+
+    path: Path
+    size: int
+    md5: bytes
+
+
 @dataclass
 class HttpRequest:
     """
-    One HTTP request, read whole.
+    One HTTP request.
 
     :param path: the path as it stood on the request line, still percent-encoded.
     :param query_string: what followed the ``?``, still percent-encoded.
-    :param environ: the WSGI environment, for handing the request on to moto.
+    :param upload: the body of a PutObject or UploadPart over 64 KiB, on disk; ``body`` is empty then.
     """
 
     method: str
@@ -48,8 +69,8 @@ class HttpRequest:
     query_string: str
     headers: Headers
     body: bytes
-    environ: dict[str, Any] = field(default_factory=dict, repr=False)
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    upload: Upload | None = None
 
     @property
     def query(self) -> list[tuple[str, str]]:
@@ -58,24 +79,39 @@ class HttpRequest:
         return [(unquote_plus(name), unquote_plus(value)) for name, _, value in pairs]
 
 
+class Segment(NamedTuple):
+    """A stretch of a file."""
+
+    path: Path
+    start: int
+    size: int
+
+
 class FileBody:
     """
-    A stretch of an open file as the body of an answer: a large object goes from disk to socket, never through memory.
+    Stretches of files as the body of an answer: a large object goes from disk to socket, never through memory.
 
-    A slice of it is another stretch of the same file; iterating gives it itself, as the one part that it consists of.
+    A slice of it is another such body; iterating gives it itself, as the one part that it consists of.
+
+    :param hold: an object that keeps the files from being removed for as long as it exists.
     """
 
-    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
-        self.file = file
-        self.start = start
-        self._size = size
+    def __init__(self, segments: list[Segment], hold: object = None) -> None:
+        self.segments = segments
+        self._hold = hold
 
     def __len__(self) -> int:
-        return self._size
+        return sum(segment.size for segment in self.segments)
 
     def __getitem__(self, part: slice) -> FileBody:
-        start, stop, _ = part.indices(self._size)
-        return FileBody(self.file, self.start + start, max(0, stop - start))
+        start, stop, _ = part.indices(len(self))
+        found, at = [], 0
+        for path, offset, size in self.segments:
+            first, last = max(start, at), min(stop, at + size)
+            if first < last:
+                found.append(Segment(path, offset + first - at, last - first))
+            at += size
+        return FileBody(found, self._hold)
 
     def __iter__(self) -> Iterator[FileBody]:
         yield self

@@ -1,21 +1,25 @@
-"""From an HTTP request to the operation's input in boto3's shape, for the json and rest-json protocols."""
+"""From an HTTP request to the operation's input in boto3's shape, for the json, rest-json and rest-xml protocols."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
+import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
 from localaws.errors import AwsError
-from localaws.wire import timestamps
+from localaws.wire import query, scalars, timestamps, xml
 from localaws.wire.http import HttpRequest
 
 _INTEGERS = {"integer": "Integer", "long": "Long"}
 _FRACTIONS = {"float": "Float", "double": "Double"}
+#: no model's input nests this deep, and a recursive one must not exhaust the stack.
+_DEEPEST = 100
 
 
 class SerializationException(AwsError):
@@ -37,20 +41,27 @@ def parse(operation: OperationModel, http: HttpRequest, uri: Mapping[str, str] |
     shape = operation.input_shape
     if shape is None:
         return {}
+    if operation.service_model.resolved_protocol == "query":
+        return query.parse(operation, http)
     if operation.service_model.resolved_protocol == "json":
         return _structure(shape, _document(http.body))
-    return _rest(shape, http, uri or {})
+    return _rest(operation, shape, http, uri or {})
 
 
 def _document(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
     try:
-        document = json.loads(body, parse_constant=_refuse_constant)
+        document = json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_finite)
+        # Half of a surrogate pair is no character: nothing that it went into could be written down.
+        if b"\\u" in body:
+            json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise SerializationException(f"Could not parse the request body as JSON: {error}") from error
     if not isinstance(document, dict):
         raise SerializationException("Start of structure or map found where not expected.")
+    if body.count(b"{") + body.count(b"[") > _DEEPEST and _depth(document) > _DEEPEST:
+        raise SerializationException("The document nests too deep.")
     return document
 
 
@@ -58,8 +69,30 @@ def _refuse_constant(text: str) -> float:
     raise ValueError(f"{text} is not JSON")
 
 
-def _rest(shape: StructureShape, http: HttpRequest, uri: Mapping[str, str]) -> dict[str, Any]:
-    result = _rest_body(shape, http.body)
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:40]} is out of range")
+    return number
+
+
+def _depth(document: Any) -> int:
+    depth, level = 0, [document]
+    while level:
+        depth += 1
+        level = [
+            inner
+            for value in level
+            for inner in (value.values() if isinstance(value, dict) else value)
+            if isinstance(inner, dict | list)
+        ]
+    return depth
+
+
+def _rest(
+    operation: OperationModel, shape: StructureShape, http: HttpRequest, uri: Mapping[str, str]
+) -> dict[str, Any]:
+    result = _rest_body(shape, http.body, as_xml=operation.service_model.resolved_protocol == "rest-xml")
     query = _grouped(http.query)
     for name, member in shape.members.items():
         value = _located(member, member.serialization.get("name", name), http, uri, query)
@@ -68,9 +101,12 @@ def _rest(shape: StructureShape, http: HttpRequest, uri: Mapping[str, str]) -> d
     return result
 
 
-def _rest_body(shape: StructureShape, body: bytes) -> dict[str, Any]:
+def _rest_body(shape: StructureShape, body: bytes, *, as_xml: bool) -> dict[str, Any]:
     payload = shape.serialization.get("payload")
     if payload is None:
+        # Of S3's operations with a document each names it as its payload.
+        if as_xml:
+            return {}
         names = {name for name, member in shape.members.items() if "location" not in member.serialization}
         return _structure(shape, _document(body), only=names) if names else {}
     if not body and payload not in shape.required_members:
@@ -83,6 +119,8 @@ def _rest_body(shape: StructureShape, body: bytes) -> dict[str, Any]:
             return {payload: body.decode()}
         except UnicodeDecodeError as error:
             raise SerializationException("The body is not UTF-8") from error
+    if as_xml:
+        return {payload: xml.parse(member, member.serialization.get("name", payload), body)}
     return {payload: _structure(member, _document(body))}
 
 
@@ -136,23 +174,10 @@ def _header_value(member: Shape, http: HttpRequest, wire_name: str) -> Any:
 
 def _text(shape: Shape, text: str) -> Any:
     """A value of a URI label, query parameter or header, by its shape."""
-    kind = shape.type_name
     try:
-        if kind in _INTEGERS:
-            return int(text)
-        if kind in _FRACTIONS:
-            return float(text)
-        if kind == "timestamp":
-            return timestamps.parse(text)
-        if kind == "blob":
-            return base64.b64decode(text, validate=True)
+        return scalars.parse(shape, text)
     except ValueError as error:
-        raise SerializationException(f"{text!r} can not be converted to {_article(kind)}") from error
-    if kind == "boolean":
-        if text.lower() not in ("true", "false"):
-            raise SerializationException(f"{text!r} can not be converted to a Boolean")
-        return text.lower() == "true"
-    return text
+        raise SerializationException(f"{text!r} can not be converted to {_article(shape.type_name)}") from error
 
 
 def _article(kind: str) -> str:
@@ -220,16 +245,18 @@ def _expect(value: Any, python_type: type, name: str) -> Any:
 
 
 def _integer(value: Any, kind: str) -> int:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return int(_expect(value, int, _article(kind)))
+    number = int(value) if isinstance(value, float) and value.is_integer() else value
+    try:
+        return scalars.bounded(kind, _expect(number, int, _article(kind)))
+    except ValueError as error:
+        raise SerializationException(f"{_token(value)} can not be converted to {_article(kind)}") from error
 
 
 def _fraction(value: Any, kind: str) -> float:
     # AWS's JSON writes the three non-numbers as strings.
     if value in ("NaN", "Infinity", "-Infinity"):
         return float(value)
-    if not isinstance(value, int | float):
+    if not isinstance(value, int | float) or abs(value) > sys.float_info.max:
         raise SerializationException(f"{_token(value)} can not be converted to {_article(kind)}")
     return value
 
@@ -238,7 +265,7 @@ def _timestamp(value: Any) -> Any:
     if isinstance(value, str | int | float):
         try:
             return timestamps.parse(value)
-        except (ValueError, OverflowError, OSError) as error:
+        except ValueError as error:
             raise SerializationException(f"{value!r} can not be converted to a Timestamp") from error
     raise SerializationException(f"{_token(value)} can not be converted to a Timestamp")
 

@@ -1,4 +1,4 @@
-"""From a handler's answer, or error, to an HTTP response, for the json and rest-json protocols."""
+"""From a handler's answer, or error, to an HTTP response, for the json, rest-json and query protocols."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
 from localaws.errors import AwsError
-from localaws.wire import timestamps
+from localaws.wire import query_answer, timestamps
 from localaws.wire.http import HttpResponse
 
 
@@ -21,6 +21,8 @@ def serialize(operation: OperationModel, answer: dict[str, Any], request_id: str
 
     :raises TypeError: a member's value does not fit the model: a fault of the handler.
     """
+    if operation.service_model.resolved_protocol == "query":
+        return query_answer.serialize(operation, answer, request_id)
     shape = operation.output_shape
     if operation.service_model.resolved_protocol == "json":
         document = _structure(shape, answer) if shape else {}
@@ -31,6 +33,8 @@ def serialize(operation: OperationModel, answer: dict[str, Any], request_id: str
 
 def serialize_error(operation: OperationModel, error: AwsError, request_id: str) -> HttpResponse:
     """The response for an error; members of its modelled shape go where the model puts them."""
+    if operation.service_model.resolved_protocol == "query":
+        return query_answer.serialize_error(error, request_id)
     shape = _error_shape(operation, error.code)
     message_name = "message"
     if shape is not None:

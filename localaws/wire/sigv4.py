@@ -28,6 +28,7 @@ MAX_SKEW = timedelta(minutes=15)
 _MAX_EXPIRES = 604_800
 _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 _CLAIM = re.compile(r"Credential=[^,&]+?(?:/|%2F)([a-z0-9-]+)(?:/|%2F)aws4_request")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 UNSIGNED = "UNSIGNED-PAYLOAD"
 STREAMING_UNSIGNED = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 STREAMING_SIGNED = ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")
@@ -94,9 +95,34 @@ class _Claim:
         return f"{self.date}/{self.region}/{self.service}/aws4_request"
 
 
-def verify(request: HttpRequest, keys: KeyRing, now: datetime | None = None) -> Signature | None:
+@dataclass(frozen=True)
+class Proof:
     """
-    Check the signature and the body's hash.
+    A signature that holds, but for the hash of a body that was not read yet.
+
+    :param payload: the ``x-amz-content-sha256`` that was signed: a hash, or one of S3's words for a body that none is
+        given of. ``""`` where the body's hash was signed and not sent: then only :meth:`complete` tells.
+    """
+
+    access_key: str
+    region: str
+    service: str
+    payload: str
+    _complete: Callable[[str], Signature] = field(repr=False)
+
+    def complete(self, digest: str = "") -> Signature:
+        """
+        Return the signature.
+
+        :param digest: the body's SHA-256 in hexadecimal, where ``payload`` is ``""``.
+        :raises Refused: another body was signed.
+        """
+        return self._complete(digest)
+
+
+def authenticate(request: HttpRequest, keys: KeyRing, now: datetime | None = None) -> Proof | None:
+    """
+    Check the signature by the request's head alone.
 
     :returns: ``None`` for a request that carries no signature at all.
     :raises Refused: it carries one that is not good.
@@ -114,22 +140,24 @@ def verify(request: HttpRequest, keys: KeyRing, now: datetime | None = None) -> 
 
 
 def claimed_service(request: HttpRequest) -> str:
-    """The service that a signature claims, good or not: it decides limits and the protocol of a refusal, no more."""
+    """The service that a signature claims, good or not: it decides the protocol of a refusal, no more."""
     found = _CLAIM.search(f"{request.headers.get('authorization')} {request.query_string}")
-    return found[1] if found else ""
+    if found:
+        return found[1]
+    return "s3" if "AWSAccessKeyId=" in request.query_string else ""
 
 
-def _verify_header(request: HttpRequest, authorization: str, keys: KeyRing, now: datetime) -> Signature:
+def _verify_header(request: HttpRequest, authorization: str, keys: KeyRing, now: datetime) -> Proof:
     claim = _claim_of_header(request, authorization)
     moment = _moment(claim)
     if abs(now - moment) > MAX_SKEW:
         raise Refused("skewed", f"{claim.timestamp}, and the server's time is {now.strftime(_TIME_FORMAT)}")
-    payload = _payload_hash(request, claim.service)
+    payload = _stated_hash(request, claim.service)
     _check_headers_signed(request, claim)
-    return _check(request, claim, _key(keys, claim.access_key, claim.token, now), payload, request.query_string)
+    return _proof(request, claim, _key(keys, claim.access_key, claim.token, now), payload, request.query_string)
 
 
-def _verify_query(request: HttpRequest, query: dict[str, str], keys: KeyRing, now: datetime) -> Signature:
+def _verify_query(request: HttpRequest, query: dict[str, str], keys: KeyRing, now: datetime) -> Proof:
     claim = _claim_of_query(query)
     moment = _moment(claim)
     try:
@@ -144,11 +172,11 @@ def _verify_query(request: HttpRequest, query: dict[str, str], keys: KeyRing, no
         raise Refused("expired", "Request has expired")
     _check_headers_signed(request, claim)
     unsigned = "&".join(part for part in request.query_string.split("&") if not part.startswith("X-Amz-Signature="))
-    payload = UNSIGNED if claim.service == "s3" else hashlib.sha256(request.body).hexdigest()
-    return _check(request, claim, _key(keys, claim.access_key, claim.token, now), payload, unsigned)
+    payload = UNSIGNED if claim.service == "s3" else ""
+    return _proof(request, claim, _key(keys, claim.access_key, claim.token, now), payload, unsigned)
 
 
-def _verify_version_2(request: HttpRequest, query: dict[str, str], keys: KeyRing, now: datetime) -> Signature:
+def _verify_version_2(request: HttpRequest, query: dict[str, str], keys: KeyRing, now: datetime) -> Proof:
     access_key = query["AWSAccessKeyId"]
     key = _key(keys, access_key, query.get("x-amz-security-token", ""), now)
     if not query.get("Expires", "").isdecimal():
@@ -158,7 +186,7 @@ def _verify_version_2(request: HttpRequest, query: dict[str, str], keys: KeyRing
     expected = presigned.signature(request, key.secret)
     if not hmac.compare_digest(expected.encode(), query["Signature"].encode()):
         raise Refused("bad_signature")
-    return Signature(access_key, "s3")
+    return Proof(access_key, "", "s3", UNSIGNED, lambda _: Signature(access_key, "s3"))
 
 
 def _claim_of_header(request: HttpRequest, authorization: str) -> _Claim:
@@ -233,18 +261,17 @@ def _key(keys: KeyRing, access_key: str, token: str, now: datetime) -> Key:
     return key
 
 
-def _payload_hash(request: HttpRequest, service: str) -> str:
-    """The hash that stands in the canonical request, once it is known to be the body's."""
+def _stated_hash(request: HttpRequest, service: str) -> str:
+    """The hash that stands in the canonical request, ``""`` where it was not sent."""
     stated = request.headers.get("x-amz-content-sha256")
     if service == "s3":
         if not stated:
             raise Refused("no_hash")
         if stated in (UNSIGNED, STREAMING_UNSIGNED, *STREAMING_SIGNED):
             return stated
-    computed = hashlib.sha256(request.body).hexdigest()
-    if stated and not hmac.compare_digest(stated.encode(), computed.encode()):
-        raise Refused("bad_hash")
-    return computed
+    if stated and not _SHA256.fullmatch(stated):
+        raise Refused("no_such_hash")
+    return stated
 
 
 def _check_headers_signed(request: HttpRequest, claim: _Claim) -> None:
@@ -254,8 +281,26 @@ def _check_headers_signed(request: HttpRequest, claim: _Claim) -> None:
             raise Refused("unsigned_header", name.lower())
 
 
-def _check(request: HttpRequest, claim: _Claim, key: Key, payload: str, query_string: str) -> Signature:
-    canonical = "\n".join(
+def _proof(request: HttpRequest, claim: _Claim, key: Key, payload: str, query_string: str) -> Proof:
+    signing_key = _signing_key(key.secret, claim.date, claim.region, claim.service)
+
+    def complete(digest: str) -> Signature:
+        hashed = hashlib.sha256(f"{canonical}\n{payload or digest}".encode("utf-8", "surrogateescape")).hexdigest()
+        expected = sign(signing_key, "\n".join([ALGORITHM, claim.timestamp, claim.scope, hashed]))
+        if not hmac.compare_digest(expected.encode(), claim.signature.encode()):
+            raise Refused("bad_signature")
+        return Signature(claim.access_key, claim.service, expected, signing_key, claim.timestamp, claim.scope)
+
+    canonical = _canonical_head(request, claim, query_string)
+    if payload:
+        signature = complete("")
+        return Proof(claim.access_key, claim.region, claim.service, payload, lambda _: signature)
+    return Proof(claim.access_key, claim.region, claim.service, "", complete)
+
+
+def _canonical_head(request: HttpRequest, claim: _Claim, query_string: str) -> str:
+    """The canonical request without its last line, the hash of the body."""
+    return "\n".join(
         [
             request.method,
             _canonical_path(request.path, claim.service),
@@ -263,16 +308,8 @@ def _check(request: HttpRequest, claim: _Claim, key: Key, payload: str, query_st
             *(f"{name}:{_canonical_value(request.headers.all(name))}" for name in claim.signed_headers),
             "",
             ";".join(claim.signed_headers),
-            payload,
         ]
     )
-    hashed = hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
-    signing_key = _signing_key(key.secret, claim.date, claim.region, claim.service)
-    text = "\n".join([ALGORITHM, claim.timestamp, claim.scope, hashed])
-    expected = sign(signing_key, text)
-    if not hmac.compare_digest(expected.encode(), claim.signature.encode()):
-        raise Refused("bad_signature")
-    return Signature(claim.access_key, claim.service, expected, signing_key, claim.timestamp, claim.scope)
 
 
 def sign(signing_key: bytes, text: str) -> str:
@@ -311,5 +348,6 @@ def _encoded(text: str) -> str:
 
 
 def _canonical_value(values: Iterable[str]) -> str:
-    # http.client reads headers as latin-1; what was signed is the text as sent, in UTF-8.
-    return ",".join(" ".join(value.split()) for value in values).encode("latin-1", "replace").decode("utf-8", "replace")
+    # Headers are read as latin-1; what was signed is the text as sent, in UTF-8. Its single bytes may look like blanks.
+    texts = (value.encode("latin-1", "replace").decode("utf-8", "replace") for value in values)
+    return ",".join(" ".join(text.split()) for text in texts)

@@ -11,16 +11,24 @@ from botocore.utils import parse_timestamp
 
 #: a timestamp's format where its shape names none, by where it stands.
 _DEFAULT_FORMAT = {"header": "rfc822", "querystring": "iso8601", "uri": "iso8601", "body": "unixTimestamp"}
+#: characters of a time, in whatever format.
+_LONGEST = 100
 
 
 def parse(value: str | int | float) -> datetime:
     """
     An aware datetime from any of AWS's formats.
 
-    :raises ValueError: it is none of them.
+    :raises ValueError: it is none of them, or lies outside the years 1 to 9999.
     """
-    moment: datetime = parse_timestamp(value)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    # The parser's numbers are any script's digits, of any length, and end at NUL.
+    if isinstance(value, str) and not (value.isascii() and value.isprintable() and len(value) <= _LONGEST):
+        raise ValueError(f"{value[:_LONGEST]!r} is no time")
+    try:
+        moment: datetime = parse_timestamp(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ArithmeticError, RuntimeError, TypeError) as error:
+        raise ValueError(f"{value!r} is no time") from error
 
 
 def encode(shape: Shape, value: datetime, place: str = "body") -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import regex
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
@@ -17,27 +17,50 @@ _LONGEST_SHOWN = 1000
 _SIZED = ("string", "blob", "list", "map")
 
 
+class Failure(NamedTuple):
+    """
+    A member that breaks a constraint.
+
+    :param at: the member's path, such as ``tags.1.member.key``.
+    :param missing: whether it is a required member that is not there.
+    :param text: the sentence that AWS has for it.
+    """
+
+    at: str
+    missing: bool
+    text: str
+
+
 def validate(operation: OperationModel, request: dict[str, Any]) -> None:
     """
     Check required members, lengths, ranges, patterns and enums of a parsed request.
 
     :raises ValidationException: "N validation errors detected: ...", naming every member that fails.
     """
-    if operation.input_shape is None:
-        return
-    failures = list(_structure(operation.input_shape, request, ""))
-    if failures:
-        noun = "error" if len(failures) == 1 else "errors"
-        # SageMaker's runtimes have a name of their own for it.
-        code = "ValidationError" if "ValidationError" in _error_names(operation) else None
-        raise ValidationException(f"{len(failures)} validation {noun} detected: {'; '.join(failures)}", code=code)
+    found = failures(operation, request)
+    if found:
+        # SageMaker's runtimes have a name of their own for it, and so have the services of the query protocol.
+        named = "ValidationError" in _error_names(operation)
+        code = "ValidationError" if named or operation.service_model.resolved_protocol == "query" else None
+        raise ValidationException(summary(found), code=code)
+
+
+def failures(operation: OperationModel, request: dict[str, Any]) -> list[Failure]:
+    """Every member of a parsed request that breaks a constraint of the model."""
+    return list(_structure(operation.input_shape, request, "")) if operation.input_shape else []
+
+
+def summary(found: list[Failure]) -> str:
+    """AWS's one message for all failures."""
+    noun = "error" if len(found) == 1 else "errors"
+    return f"{len(found)} validation {noun} detected: {'; '.join(failure.text for failure in found)}"
 
 
 def _error_names(operation: OperationModel) -> set[str]:
     return {shape.name for shape in operation.error_shapes}
 
 
-def _structure(shape: StructureShape, value: dict[str, Any], path: str) -> Iterator[str]:
+def _structure(shape: StructureShape, value: dict[str, Any], path: str) -> Iterator[Failure]:
     required = set(shape.required_members)
     for name, member in shape.members.items():
         at = f"{path}{name[0].lower()}{name[1:]}"
@@ -47,7 +70,7 @@ def _structure(shape: StructureShape, value: dict[str, Any], path: str) -> Itera
             yield _failure(None, at, "Member must not be null")
 
 
-def _member(shape: Shape, value: Any, at: str) -> Iterator[str]:
+def _member(shape: Shape, value: Any, at: str) -> Iterator[Failure]:
     for constraint in _constraints(shape, value):
         yield _failure(value, at, constraint, sensitive=bool(shape.metadata.get("sensitive")))
     if isinstance(shape, StructureShape):
@@ -59,7 +82,7 @@ def _member(shape: Shape, value: Any, at: str) -> Iterator[str]:
         yield from _map(shape, value, at)
 
 
-def _list(shape: ListShape, value: list[Any], at: str) -> Iterator[str]:
+def _list(shape: ListShape, value: list[Any], at: str) -> Iterator[Failure]:
     member = shape.member
     if isinstance(member, StructureShape | ListShape | MapShape):
         for number, item in enumerate(value, 1):
@@ -74,7 +97,7 @@ def _list(shape: ListShape, value: list[Any], at: str) -> Iterator[str]:
         yield _failure(value, at, f"Member must satisfy constraint: [{', '.join(wrong)}]")
 
 
-def _map(shape: MapShape, value: dict[str, Any], at: str) -> Iterator[str]:
+def _map(shape: MapShape, value: dict[str, Any], at: str) -> Iterator[Failure]:
     wrong = _first_wrong(shape.key, value)
     if wrong:
         yield _failure(value, at, f"Map keys must satisfy constraint: [{', '.join(wrong)}]")
@@ -148,14 +171,14 @@ def _matches(pattern: str, value: str) -> bool:
     return _compiled(pattern).fullmatch(value) is not None
 
 
-def _failure(value: Any, at: str, constraint: str, *, sensitive: bool = False) -> str:
+def _failure(value: Any, at: str, constraint: str, *, sensitive: bool = False) -> Failure:
     if value is None:
         shown = "Value null"
     elif sensitive:
         shown = "Value"
     else:
         shown = f"Value '{_shown(value)}'"
-    return f"{shown} at '{at}' failed to satisfy constraint: {constraint}"
+    return Failure(at, value is None, f"{shown} at '{at}' failed to satisfy constraint: {constraint}")
 
 
 def _shown(value: Any) -> str:

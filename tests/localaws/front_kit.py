@@ -14,6 +14,16 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from localaws_kit import LocalAws
 
+#: a role's trust policy that lets anybody of the account assume it.
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
+
 
 def credentials(server: LocalAws) -> Credentials:
     """The root keys of a server."""

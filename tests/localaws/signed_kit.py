@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from localaws.wire import sigv4
 from localaws.wire.http import Headers, HttpRequest
-from localaws.wire.sigv4 import Key
+from localaws.wire.sigv4 import Key, KeyRing, Refused, Signature
 
 HOST = "127.0.0.1:4566"
 ACCESS_KEY = "LKIAEXAMPLEEXAMPLE00"
@@ -47,3 +50,15 @@ def changed(request: HttpRequest, **fields: Any) -> HttpRequest:
     kept = [(name, value) for name, value in request.headers if name.lower() not in names]
     added = [(name, value) for name, value in names.items() if value is not None]
     return HttpRequest(request.method, request.path, request.query_string, Headers([*kept, *added]), request.body)
+
+
+def verify(request: HttpRequest, ring: KeyRing, now: datetime | None = None) -> Signature | None:
+    """The signature of a request whose body is in it, checked as the front does it: by the head, then by the hash."""
+    proof = sigv4.authenticate(request, ring, now)
+    if proof is None:
+        return None
+    digest = hashlib.sha256(request.body).hexdigest()
+    signature = proof.complete(digest)
+    if len(proof.payload) == len(digest) and proof.payload != digest:
+        raise Refused("bad_hash")
+    return signature

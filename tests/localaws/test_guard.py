@@ -56,14 +56,3 @@ def test_a_bucket_in_the_host_is_found() -> None:
     assert guard.bucket_of_host(request("my.bucket-1.localhost:4566")) == "my.bucket-1"
     assert guard.bucket_of_host(request("localhost:4566")) is None
     assert guard.bucket_of_host(request("127.0.0.1:4566")) is None
-
-
-def test_only_signed_objects_may_be_large() -> None:
-    credential = "AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/{}/aws4_request, SignedHeaders=host"
-    assert guard.limit(request("localhost", authorization=credential.format("s3"))) == guard.MAX_OBJECT
-    assert guard.limit(request("localhost", authorization=credential.format("sagemaker"))) == guard.MAX_DOCUMENT
-    assert guard.limit(request("localhost")) == guard.MAX_DOCUMENT
-    assert guard.limit(request("localhost", x_amz_target="SageMaker.AddTags")) == guard.MAX_DOCUMENT
-    for query in ("X-Amz-Credential=k%2F20260101%2Fus-east-1%2Fs3%2Faws4_request", "AWSAccessKeyId=k&Signature=x"):
-        presigned = HttpRequest("PUT", "/b/k", query, Headers([("Host", "localhost")]), b"")
-        assert guard.limit(presigned) == guard.MAX_OBJECT

@@ -192,5 +192,5 @@ def test_no_secret_is_in_the_log(own_localaws: LocalAws) -> None:
 
 def test_a_server_tells_what_its_threads_are_at_and_goes_on(own_localaws: LocalAws) -> None:
     told = own_localaws.stacks()
-    assert "serve_forever" in told and "_keep_writing" in told
+    assert "_accept" in told and "_checkpoints" in told
     assert client("s3").list_buckets()["Buckets"] == []

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
-from signed_kit import ACCESS_KEY, SECRET, changed, keys, signed
+from signed_kit import ACCESS_KEY, SECRET, changed, keys, signed, verify
 
-from localaws.wire import chunked, sigv4
+from localaws.gateway.admission import Admission
+from localaws.gateway.framing import SizedBody
+from localaws.gateway.payload import check_length, received
+from localaws.gateway.reader import Reader
+from localaws.gateway.spool import Spool
+from localaws.wire import sigv4
 from localaws.wire.http import Headers, HttpRequest
-from localaws.wire.sigv4 import Key, Refused, verify
+from localaws.wire.sigv4 import Key, Refused
 
 PATHS = [
     "/bucket/key",
@@ -92,7 +100,7 @@ def test_only_s3_may_leave_its_body_unsigned() -> None:
         if let_in:
             assert verify(replace(request, body=b"anything"), keys)
         else:
-            assert reason(request) == "bad_hash"
+            assert reason(request) == "no_such_hash"
 
 
 def _unsigned_payload(signer: Any) -> Any:
@@ -188,6 +196,8 @@ def chunks(parts: list[bytes], trailer: dict[str, str], *, kind: str) -> HttpReq
 
     length = sum(map(len, parts))
     headers = {"x-amz-decoded-content-length": str(length), "content-encoding": "aws-chunked,gzip"}
+    if trailer:
+        headers["x-amz-trailer"] = ",".join(trailer)
     request = signed(Streaming, "PUT", "/bucket/key", headers=headers)
     seed = verify(request, keys)
     assert seed is not None
@@ -216,9 +226,11 @@ def chunks(parts: list[bytes], trailer: dict[str, str], *, kind: str) -> HttpReq
 
 
 def decoded(request: HttpRequest) -> HttpRequest:
-    signature = verify(request, keys)
-    assert signature is not None
-    return chunked.plain(request, signature)
+    body = SizedBody(Reader(io.BytesIO(request.body).readinto), len(request.body))
+    admission = Admission(replace(request, body=b""), sigv4.authenticate(request, keys), None, 10**6)
+    check_length(admission, body)
+    with tempfile.TemporaryDirectory() as folder, received(admission, body, Spool(Path(folder) / "spool")) as complete:
+        return complete.request
 
 
 @pytest.mark.parametrize("kind", [sigv4.STREAMING_UNSIGNED, *sigv4.STREAMING_SIGNED])

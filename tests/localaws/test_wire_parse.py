@@ -69,6 +69,12 @@ def test_a_value_of_another_type_is_named_by_its_token(body: dict[str, Any], mes
         read("sagemaker", "ListTrainingJobs", body)
 
 
+@pytest.mark.parametrize("text", ["9" * 5000, "1\0", "\u0662\u0660\u0662\u0666"], ids=ascii)
+def test_texts_that_are_no_time_are_refused(text: str) -> None:
+    with pytest.raises(SerializationException, match="can not be converted to a Timestamp"):
+        read("sagemaker", "ListTrainingJobs", {"CreationTimeAfter": text})
+
+
 def test_a_wrong_structure_list_or_map_is_refused() -> None:
     for body in ({"Tags": {}}, {"Tags": ["x"]}):
         with pytest.raises(SerializationException):
