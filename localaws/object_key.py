@@ -37,11 +37,21 @@ def check(request: HttpRequest, key: str) -> None:
     named, _, _ = request.headers.get("x-amz-copy-source").encode("latin-1", "replace").partition(b"?versionId=")
     source = unquote(named).removeprefix("/")
     for each in (key, source.partition("/")[2]):
-        if _climbs(each):
-            raise InvalidURI("Couldn't parse the specified URI.")
-        size = len(each.encode("utf-8", "surrogatepass"))
-        if size > LONGEST:
-            raise KeyTooLongError("Your key is too long", Size=size, MaxSizeAllowed=LONGEST)
+        check_name(each)
+
+
+def check_name(key: str) -> None:
+    """
+    Let only a key pass that S3 takes.
+
+    :raises InvalidURI: read from left to right, ``..`` leads further up than the segments before it lead down.
+    :raises KeyTooLongError: over 1,024 bytes.
+    """
+    if _climbs(key):
+        raise InvalidURI("Couldn't parse the specified URI.")
+    size = len(key.encode("utf-8", "surrogatepass"))
+    if size > LONGEST:
+        raise KeyTooLongError("Your key is too long", Size=size, MaxSizeAllowed=LONGEST)
 
 
 def _climbs(key: str) -> bool:

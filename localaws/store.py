@@ -87,6 +87,12 @@ class Store:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Read from tables of a slice's own; nobody has to wait for a writer of another process."""
+        with self._lock:
+            yield self._connection
+
     def insert(self, kind: str, name: str, body: Body) -> bool:
         """Store a new resource; ``False``, and nothing changed, where the name is taken."""
         with self.transaction() as connection:
@@ -111,6 +117,21 @@ class Store:
                 "SELECT body FROM resource WHERE kind = ? AND name = ?", (kind, name)
             ).fetchone()
         return None if row is None else loads(row[0])
+
+    def find(self, kind: str, name: str) -> Body | None:
+        """The resource by its name in any case; one spelt so goes before the others."""
+        spelling = self.spelling(kind, name)
+        return None if spelling is None else self.get(kind, spelling)
+
+    def spelling(self, kind: str, name: str) -> str | None:
+        """The name, given in any case, as the resource has it; ``None`` where there is no such resource."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT name FROM resource WHERE kind = ?1 AND name = ?2 UNION ALL"
+                " SELECT name FROM resource WHERE kind = ?1 AND name = ?2 COLLATE NOCASE LIMIT 1",
+                (kind, name),
+            ).fetchone()
+        return None if row is None else str(row[0])
 
     def update(self, kind: str, name: str, change: Callable[[Body], None]) -> Body | None:
         """Let ``change`` alter the resource in place, in one transaction; the result, or ``None`` if there is none."""

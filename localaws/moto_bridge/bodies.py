@@ -1,205 +1,222 @@
-"""The contents of S3 objects as files, in place of moto's buffers in memory and unnamed temporary files."""
+"""The contents of S3 objects: small ones in their row, others in files, in place of moto's buffers in memory."""
 
 from __future__ import annotations
 
-import copyreg
-import threading
-import uuid
-from collections import deque
-from pathlib import Path
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
-from moto.core.common_models import BaseModel
-from moto.s3 import models as s3_models
-from moto.s3.responses import S3Response
-from moto.s3.utils import _VersionedKeyStore
+from moto.core.compat import HAS_CRT
+from moto.s3 import utils
 
-from localaws.wire.http import FileBody
+from localaws.moto_bridge import unit
+from localaws.moto_bridge.files import Files
+from localaws.wire.http import FileBody, Segment, Upload
 
-
-class Bodies:
-    """
-    The folder of the files, and which of them nobody needs any more.
-
-    A body that moto closes is only noted. Its file goes when a snapshot that does not know it is on disk: until then a
-    ``kill -9`` would leave the older snapshot as the truth, and that one still refers to it.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        # No lock: moto's keys close their bodies when they are freed, which the garbage collector may do at any line
-        # of any thread, of one that holds such a lock too.
-        self._dead: deque[str] = deque()
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def discard(self, name: str) -> None:
-        """Note that a body is not needed any more."""
-        self._dead.append(name)
-
-    def take_dead(self) -> list[str]:
-        """What was noted since the last call."""
-        return [self._dead.popleft() for _ in range(len(self._dead))]
-
-    def take_back(self, names: list[str]) -> None:
-        """Note again what was taken and not removed."""
-        self._dead.extend(names)
-
-    def remove(self, names: list[str]) -> None:
-        """Delete the files of dead bodies."""
-        for name in names:
-            (self.folder / name).unlink(missing_ok=True)
-
-    def sweep(self, alive: set[str]) -> None:
-        """Delete every file that is not one of ``alive``: what a killed server left behind."""
-        self.remove([path.name for path in self.folder.iterdir() if path.name not in alive])
+#: contents of up to this many bytes are kept in the row of their object.
+INLINE = 4096
+_BLOCK = 1 << 20
 
 
 class Body:
     """
-    The part of a temporary file's interface that moto's S3 keys use, on a file that outlives the process.
+    What an object consists of: bytes, or one file after another.
 
-    No file is held open: a bucket may hold more objects than a process may open files.
+    It has the part of a temporary file's interface that moto's S3 keys use. It never changes once it is written; what
+    replaces it is another one.
     """
 
-    #: where all bodies of this process are.
-    bodies: ClassVar[Bodies]
-    #: names that were met while unpickling: the bodies that the restored state refers to.
-    restored: ClassVar[set[str]] = set()
+    #: where all files of this process are.
+    files: ClassVar[Files]
 
     def __init__(self, max_size: int = 0) -> None:
+        self.data = b""
+        self.pieces: list[tuple[str, int]] = []
+        #: the digest, where it is known without reading.
+        self.md5: str | None = None
         self._position = 0
-        self._name = ""
-        self._owned = True
+
+    @classmethod
+    def of(cls, data: bytes) -> Body:
+        """Keep these bytes."""
+        made = cls()
+        if len(data) <= INLINE:
+            made.data = bytes(data)
+        else:
+            made.pieces = [(_noted(cls.files.write(data)), len(data))]
+        return made
+
+    @classmethod
+    def taken(cls, upload: Upload) -> Body:
+        """Keep a file that is on disk already."""
+        made = cls()
+        made.pieces = [(_noted(cls.files.take(upload.path)), upload.size)]
+        made.md5 = upload.md5.hex()
+        return made
+
+    @classmethod
+    def joined(cls, bodies: list[Body]) -> Body:
+        """One after the other, without a copy: the files are those of the parts."""
+        made = cls()
+        if all(not body.pieces for body in bodies):
+            return cls.of(b"".join(body.data for body in bodies))
+        for body in bodies:
+            made.pieces += body.pieces or ([(_noted(cls.files.write(body.data)), len(body.data))] if body.data else [])
+        return made
+
+    def __len__(self) -> int:
+        return sum(size for _, size in self.pieces) if self.pieces else len(self.data)
+
+    @property
+    def names(self) -> list[str]:
+        """The files that it needs."""
+        return [name for name, _ in self.pieces]
+
+    def opened(self) -> FileBody:
+        """All of it, to be read later: the files stay for as long as the answer needs them."""
+        segments = [Segment(self.files.path(name), 0, size) for name, size in self.pieces]
+        return FileBody(segments, self.files.hold())
+
+    def blocks(self) -> Iterator[bytes]:
+        """All of it, block by block."""
+        if not self.pieces:
+            yield self.data
+        for name, _ in self.pieces:
+            with open(self.files.path(name), "rb") as file:
+                while block := file.read(_BLOCK):
+                    yield block
+
+    def digest(self) -> str:
+        """The MD5 of all of it."""
+        if self.md5 is None:
+            hashed = hashlib.md5(usedforsecurity=False)
+            for block in self.blocks():
+                hashed.update(block)
+            self.md5 = hashed.hexdigest()
+        return self.md5
+
+    # --- as moto uses it -------------------------------------------------------------------------------------
 
     def seek(self, position: int) -> int:
-        """Move; only from the start."""
+        """Go back to the start."""
         self._position = position
         return position
 
     def read(self, size: int = -1) -> bytes:
-        """Bytes from the present position on."""
-        if not self._name:
+        """All bytes, once: moto reads until nothing comes."""
+        if self._position:
             return b""
-        with open(self.bodies.folder / self._name, "rb") as file:
-            file.seek(self._position)
-            data = file.read(size)
-        self._position += len(data)
-        return data
-
-    @property
-    def size(self) -> int:
-        """Its length."""
-        return (self.bodies.folder / self._name).stat().st_size if self._name else 0
-
-    def opened(self) -> FileBody:
-        """All of it, to be read later: the open file stays readable when the body is replaced or removed meanwhile."""
-        size = self.size
-        return FileBody(open(self.bodies.folder / self._name, "rb"), 0, size)
-
-    def truncate(self) -> None:
-        """
-        Start anew, whatever the position: moto only ever empties a buffer to write it whole.
-
-        The bytes that follow go to another file, because the last snapshot may refer to this one.
-        """
-        self.close()
-        self._name, self._owned = "", True
-
-    def write(self, data: bytes) -> int:
-        """Append."""
-        if not self._name:
-            self._name = uuid.uuid4().hex
-        with open(self.bodies.folder / self._name, "ab") as file:
-            return file.write(data)
+        self._position = 1
+        return self.data if not self.pieces else b"".join(self.blocks())
 
     def close(self) -> None:
-        """Not needed any more."""
-        if self._name and self._owned:
-            self.bodies.discard(self._name)
-            self._owned = False
+        """Keep the files: the transaction that forgets them removes them."""
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Body:
-        # moto copies whole keys to list their versions: such a copy reads the same file and never removes it.
-        twin = Body()
-        twin._name, twin._owned = self._name, False
-        return twin
+    def __getstate__(self) -> tuple[bytes, list[tuple[str, int]]]:
+        return self.data, self.pieces
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"name": self._name, "owned": self._owned}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: tuple[bytes, list[tuple[str, int]]]) -> None:
+        self.data, self.pieces = state
+        self.md5 = None
         self._position = 0
-        self._name, self._owned = state["name"], state["owned"]
-        if self._name:
-            self.restored.add(self._name)
 
 
-class _TemporaryFiles:
-    """Stands in moto's S3 module where the standard library's ``tempfile`` was."""
+class Borrowed:
+    """
+    A stretch of another object, as the value of a copy of it: nothing is read.
 
-    SpooledTemporaryFile = Body
+    :param etag: of the object, where the stretch is all of it.
+    """
 
+    def __init__(self, body: Body, start: int, size: int, etag: str = "") -> None:
+        self.body, self._start, self._size, self._etag = body, start, size, etag
 
-def install(bodies: Bodies) -> None:
-    """Have moto keep S3's contents in ``bodies``, and pickle its keys without them."""
-    Body.bodies = bodies
-    copyreg.pickle(_VersionedKeyStore, _reduce_versions)  # type: ignore[arg-type]
-    # moto keeps every object that it ever made in a list, for its dashboard: deleted ones would never be freed.
-    for owner, name, value in (
-        (s3_models, "tempfile", _TemporaryFiles),
-        (s3_models.FakeKey, "__getstate__", _key_state),
-        (s3_models.FakeKey, "__setstate__", _restore_key),
-        (s3_models.FakeKey, "value", property(_value, _fset)),
-        (S3Response, "get_object", _get_object),
-        (BaseModel, "__new__", _untracked),
-    ):
-        setattr(owner, name, value)
+    def __len__(self) -> int:
+        return self._size
 
+    def __getitem__(self, part: slice) -> Borrowed:
+        start, stop, _ = part.indices(self._size)
+        return Borrowed(self.body, self._start + start, max(0, stop - start))
 
-#: moto's own, before they are replaced.
-_original_get_object = S3Response.get_object
-_fset = vars(s3_models.FakeKey)["value"].fset
-#: whether the thread answers a GetObject, and so wants a large body as a file and not in memory.
-_answering = threading.local()
-_SMALL = 1024**2
+    def blocks(self) -> Iterator[bytes]:
+        """All of the object that it is a stretch of."""
+        return self.body.blocks()
 
-
-def _get_object(response: S3Response) -> Any:
-    _answering.get_object = True
-    try:
-        return _original_get_object(response)
-    finally:
-        _answering.get_object = False
-
-
-def _value(key: Any) -> bytes | FileBody:
-    with key.lock:
-        body: Body = key._value_buffer
-        if getattr(_answering, "get_object", False) and body.size > _SMALL:
-            return body.opened()
-        body.seek(0)
-        return body.read()
+    def copied(self) -> Body:
+        """A body of its own, of links to the same files where they are wanted whole."""
+        if not self.body.pieces:
+            return Body.of(self.body.data[self._start : self._start + self._size])
+        made = Body()
+        at = 0
+        for name, size in self.body.pieces:
+            start, stop = max(self._start, at), min(self._start + self._size, at + size)
+            if (start, stop) == (at, at + size):
+                made.pieces.append((_noted(Body.files.link(name)), size))
+            elif start < stop:
+                made.pieces.append((_noted(Body.files.cut(name, start - at, stop - start)), stop - start))
+            at += size
+        if self._etag and "-" not in self._etag:
+            made.md5 = self._etag
+        return made
 
 
-def _untracked(cls: type, *_: Any, **__: Any) -> Any:
-    return object.__new__(cls)
+def spooled() -> Body | None:
+    """The body of the present request, if it is on disk already; its file becomes one of ours."""
+    request = unit.current()
+    if request.upload and request.body is None:
+        request.body = Body.taken(request.upload)
+    body: Body | None = request.body
+    return body
 
 
-def _reduce_versions(store: _VersionedKeyStore) -> tuple[Any, tuple[Any]]:
-    # Its items() gives the latest version of each key only: a plain pickle would lose all the others.
-    return _restore_versions, (dict(dict.items(store)),)
+def _noted(name: str) -> str:
+    # Where the request fails nothing will refer to the file.
+    unit.current().made.add(name)
+    return name
 
 
-def _restore_versions(versions: dict[str, list[Any]]) -> _VersionedKeyStore:
-    store = _VersionedKeyStore()
-    dict.update(store, versions)
-    return store
+def body_of(value: Any) -> Body:
+    """What moto gives a key as its value, as a body."""
+    if isinstance(value, Body):
+        return value
+    if isinstance(value, Borrowed):
+        return value.copied()
+    return Body.of(value.encode() if isinstance(value, str) else value)
 
 
-def _key_state(key: Any) -> dict[str, Any]:
-    return {name: value for name, value in key.__dict__.items() if name != "lock"}
+def compute_checksum(body: Any, algorithm: str, encode_base64: bool = True) -> bytes:
+    """moto's function of that name, which reads a body block by block."""
+    if isinstance(body, bytes | bytearray):
+        return bytes(utils.compute_checksum(bytes(body), algorithm, encode_base64))
+    digest = _digest(body.blocks(), algorithm)
+    return base64.b64encode(digest) if encode_base64 else digest
 
 
-def _restore_key(key: Any, state: dict[str, Any]) -> None:
-    key.__dict__.update(state)
-    key.lock = threading.Lock()
+def _digest(blocks: Iterator[bytes], algorithm: str) -> bytes:
+    if algorithm in ("SHA1", "SHA256"):
+        hashed = hashlib.new(algorithm, usedforsecurity=False)
+        for block in blocks:
+            hashed.update(block)
+        return hashed.digest()
+    update, size = _running(algorithm)
+    value = 0
+    for block in blocks:
+        value = update(block, value)
+    return value.to_bytes(size, "big")
+
+
+def _running(algorithm: str) -> tuple[Callable[[bytes, int], int], int]:
+    """A checksum that goes on from its last value, and its length. Without the module for one moto takes CRC32."""
+    if algorithm == "CRC64NVME" and HAS_CRT:
+        from awscrt import checksums
+
+        return checksums.crc64nvme, 8
+    if algorithm == "CRC32C":
+        try:
+            import crc32c
+        except ImportError:
+            return binascii.crc32, 4
+        return crc32c.crc32c, 4
+    return binascii.crc32, 4

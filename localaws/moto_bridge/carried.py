@@ -1,8 +1,6 @@
-"""Operation by operation, what is handed to moto. What moto only pretends to do is not here."""
+"""Operation by operation, what is handed to moto, and what of moto is refused because it only pretends to do it."""
 
 from __future__ import annotations
-
-#: operation by operation, what is handed to moto. What moto only pretends to do is not here.
 
 
 def _names(text: str) -> frozenset[str]:
@@ -13,66 +11,166 @@ CARRIED: dict[str, frozenset[str]] = {
     "s3": _names(
         """
         AbortMultipartUpload CompleteMultipartUpload CopyObject CreateBucket CreateMultipartUpload DeleteBucket
-        DeleteBucketEncryption DeleteBucketPolicy DeleteBucketTagging DeleteObject DeleteObjectTagging DeleteObjects
-        DeletePublicAccessBlock GetBucketAcl GetBucketEncryption GetBucketLocation GetBucketOwnershipControls
-        GetBucketPolicy GetBucketTagging GetBucketVersioning GetObject GetObjectAcl GetObjectAttributes
-        GetObjectTagging GetPublicAccessBlock HeadBucket HeadObject ListBuckets ListMultipartUploads
-        ListObjectVersions ListObjects ListObjectsV2 ListParts PutBucketEncryption PutBucketOwnershipControls
-        PutBucketPolicy PutBucketTagging PutBucketVersioning PutObject PutObjectTagging PutPublicAccessBlock UploadPart
-        UploadPartCopy
+        DeleteBucketCors DeleteBucketEncryption DeleteBucketLifecycle DeleteBucketOwnershipControls DeleteBucketPolicy
+        DeleteBucketReplication DeleteBucketTagging DeleteBucketWebsite DeleteObject DeleteObjectTagging DeleteObjects
+        DeletePublicAccessBlock GetBucketAccelerateConfiguration GetBucketAcl GetBucketCors GetBucketEncryption
+        GetBucketLifecycle GetBucketLifecycleConfiguration GetBucketLocation GetBucketLogging GetBucketNotification
+        GetBucketNotificationConfiguration GetBucketOwnershipControls GetBucketPolicy GetBucketPolicyStatus
+        GetBucketReplication GetBucketTagging GetBucketVersioning GetBucketWebsite GetObject GetObjectAcl
+        GetObjectAttributes GetObjectLegalHold GetObjectLockConfiguration GetObjectRetention GetObjectTagging
+        GetPublicAccessBlock HeadBucket HeadObject ListBucketInventoryConfigurations ListBuckets ListMultipartUploads
+        ListObjectVersions ListObjects ListObjectsV2 ListParts PutBucketAcl PutBucketEncryption
+        PutBucketOwnershipControls PutBucketPolicy PutBucketTagging PutBucketVersioning PutObject PutObjectAcl
+        PutObjectLegalHold PutObjectLockConfiguration PutObjectRetention PutObjectTagging PutPublicAccessBlock
+        RestoreObject UploadPart UploadPartCopy
         """
     ),
     "iam": _names(
         """
         AddRoleToInstanceProfile AddUserToGroup AttachGroupPolicy AttachRolePolicy AttachUserPolicy CreateAccessKey
-        CreateGroup CreateInstanceProfile CreatePolicy CreatePolicyVersion CreateRole CreateServiceLinkedRole CreateUser
-        DeleteAccessKey DeleteGroup DeleteGroupPolicy DeleteInstanceProfile DeletePolicy DeletePolicyVersion DeleteRole
-        DeleteRolePolicy DeleteServiceLinkedRole DeleteUser DeleteUserPolicy DetachGroupPolicy DetachRolePolicy
-        DetachUserPolicy GetGroup GetGroupPolicy GetInstanceProfile GetPolicy GetPolicyVersion GetRole GetRolePolicy
-        GetUser GetUserPolicy ListAccessKeys ListAttachedGroupPolicies ListAttachedRolePolicies
-        ListAttachedUserPolicies ListGroupPolicies ListGroups ListGroupsForUser ListInstanceProfiles
-        ListInstanceProfilesForRole ListPolicies ListPolicyVersions ListRolePolicies ListRoleTags ListRoles
-        ListUserPolicies ListUserTags ListUsers PutGroupPolicy PutRolePolicy PutUserPolicy
-        RemoveRoleFromInstanceProfile RemoveUserFromGroup TagPolicy TagRole TagUser UntagPolicy UntagRole UntagUser
-        UpdateAccessKey UpdateAssumeRolePolicy UpdateRole UpdateRoleDescription UpdateUser
+        CreateAccountAlias CreateGroup CreateInstanceProfile CreateLoginProfile CreateOpenIDConnectProvider CreatePolicy
+        CreatePolicyVersion CreateRole CreateSAMLProvider CreateServiceLinkedRole CreateUser CreateVirtualMFADevice
+        DeleteAccessKey DeleteAccountAlias DeleteAccountPasswordPolicy DeleteGroup DeleteGroupPolicy
+        DeleteInstanceProfile DeleteLoginProfile DeleteOpenIDConnectProvider DeletePolicy DeletePolicyVersion DeleteRole
+        DeleteRolePermissionsBoundary DeleteRolePolicy DeleteSAMLProvider DeleteSSHPublicKey DeleteServerCertificate
+        DeleteServiceLinkedRole DeleteSigningCertificate DeleteUser DeleteUserPolicy DeleteVirtualMFADevice
+        DetachGroupPolicy DetachRolePolicy DetachUserPolicy GenerateCredentialReport GetAccessKeyLastUsed
+        GetAccountAuthorizationDetails GetAccountPasswordPolicy GetAccountSummary GetCredentialReport GetGroup
+        GetGroupPolicy GetInstanceProfile GetLoginProfile GetOpenIDConnectProvider GetPolicy GetPolicyVersion GetRole
+        GetRolePolicy GetSAMLProvider GetSSHPublicKey GetServerCertificate GetServiceLinkedRoleDeletionStatus GetUser
+        GetUserPolicy ListAccessKeys ListAccountAliases ListAttachedGroupPolicies ListAttachedRolePolicies
+        ListAttachedUserPolicies ListEntitiesForPolicy ListGroupPolicies ListGroups ListGroupsForUser
+        ListInstanceProfiles ListInstanceProfilesForRole ListMFADevices ListOpenIDConnectProviderTags
+        ListOpenIDConnectProviders ListPolicies ListPolicyTags ListPolicyVersions ListRolePolicies ListRoleTags
+        ListRoles ListSAMLProviders ListSSHPublicKeys ListServerCertificates ListSigningCertificates ListUserPolicies
+        ListUserTags ListUsers ListVirtualMFADevices PutGroupPolicy PutRolePermissionsBoundary PutRolePolicy
+        PutUserPolicy RemoveRoleFromInstanceProfile RemoveUserFromGroup SetDefaultPolicyVersion TagInstanceProfile
+        TagOpenIDConnectProvider TagPolicy TagRole TagUser UntagInstanceProfile UntagOpenIDConnectProvider UntagPolicy
+        UntagRole UntagUser UpdateAccessKey UpdateAccountPasswordPolicy UpdateAssumeRolePolicy UpdateGroup
+        UpdateLoginProfile UpdateOpenIDConnectProviderThumbprint UpdateRole UpdateRoleDescription UpdateSAMLProvider
+        UpdateSSHPublicKey UpdateSigningCertificate UpdateUser UploadSSHPublicKey UploadServerCertificate
+        UploadSigningCertificate
         """
     ),
-    "sts": frozenset({"AssumeRole", "GetCallerIdentity"}),
+    "sts": _names("AssumeRole GetAccessKeyInfo GetCallerIdentity"),
     "glue": _names(
         """
-        BatchCreatePartition BatchDeletePartition BatchDeleteTable BatchGetPartition BatchUpdatePartition CreateDatabase
-        CreatePartition CreateTable DeleteDatabase DeletePartition DeleteTable DeleteTableVersion GetDatabase
-        GetDatabases GetPartition GetPartitions GetTable GetTableVersion GetTableVersions GetTables GetTags TagResource
-        UntagResource UpdateDatabase UpdatePartition UpdateTable
+        BatchCreatePartition BatchDeletePartition BatchDeleteTable BatchGetPartition BatchUpdatePartition
+        CreateConnection CreateDatabase CreatePartition CreateRegistry CreateSchema CreateTable DeleteDatabase
+        DeletePartition DeleteRegistry DeleteResourcePolicy DeleteSchema DeleteTable DeleteTableVersion GetConnection
+        GetConnections GetDataCatalogEncryptionSettings GetDatabase GetDatabases GetPartition GetPartitionIndexes
+        GetPartitions GetRegistry GetResourcePolicy GetSchema GetSchemaByDefinition GetSchemaVersion GetTable
+        GetTableVersion GetTableVersions GetTables GetTags ListRegistries PutResourcePolicy PutSchemaVersionMetadata
+        RegisterSchemaVersion TagResource UntagResource UpdateDatabase UpdatePartition UpdateSchema UpdateTable
         """
     ),
     "cognito-idp": _names(
         """
-        AdminAddUserToGroup AdminConfirmSignUp AdminCreateUser AdminDeleteUser AdminDeleteUserAttributes
-        AdminDisableUser AdminEnableUser AdminGetUser AdminInitiateAuth AdminListGroupsForUser
-        AdminRemoveUserFromGroup AdminResetUserPassword AdminRespondToAuthChallenge AdminSetUserPassword
-        AdminUpdateUserAttributes AdminUserGlobalSignOut ChangePassword ConfirmSignUp CreateGroup CreateUserPool
-        CreateUserPoolClient CreateUserPoolDomain DeleteGroup DeleteUserPool DeleteUserPoolClient DeleteUserPoolDomain
-        DescribeUserPool DescribeUserPoolClient DescribeUserPoolDomain GetGroup GetUser GlobalSignOut InitiateAuth
-        ListGroups ListUserPoolClients ListUserPools ListUsers ListUsersInGroup RespondToAuthChallenge SignUp
-        UpdateGroup UpdateUserAttributes UpdateUserPool UpdateUserPoolClient
+        AddCustomAttributes AdminAddUserToGroup AdminConfirmSignUp AdminCreateUser AdminDeleteUser
+        AdminDeleteUserAttributes AdminDisableUser AdminEnableUser AdminGetUser AdminInitiateAuth
+        AdminListGroupsForUser AdminRemoveUserFromGroup AdminResetUserPassword AdminRespondToAuthChallenge
+        AdminSetUserPassword AdminUpdateUserAttributes AdminUserGlobalSignOut ChangePassword ConfirmSignUp CreateGroup
+        CreateIdentityProvider CreateResourceServer CreateUserPool CreateUserPoolClient CreateUserPoolDomain DeleteGroup
+        DeleteIdentityProvider DeleteUserPool DeleteUserPoolClient DeleteUserPoolDomain DescribeIdentityProvider
+        DescribeResourceServer DescribeUserPool DescribeUserPoolClient DescribeUserPoolDomain GetGroup GetUser
+        GetUserPoolMfaConfig GlobalSignOut InitiateAuth ListGroups ListIdentityProviders ListResourceServers
+        ListUserPoolClients ListUserPools ListUsers ListUsersInGroup RespondToAuthChallenge SignUp UpdateGroup
+        UpdateIdentityProvider UpdateUserAttributes UpdateUserPool UpdateUserPoolClient UpdateUserPoolDomain
         """
     ),
-    "cloudwatch": _names("GetMetricData GetMetricStatistics ListMetrics PutMetricData"),
+    "cloudwatch": _names(
+        """
+        DeleteDashboards GetDashboard GetMetricData GetMetricStatistics ListDashboards ListMetrics PutDashboard
+        PutMetricData
+        """
+    ),
     "logs": _names(
         """
-        CreateLogGroup CreateLogStream DeleteLogGroup DeleteLogStream DeleteRetentionPolicy DescribeLogGroups
-        DescribeLogStreams FilterLogEvents GetLogEvents ListTagsForResource ListTagsLogGroup PutLogEvents
-        PutRetentionPolicy TagLogGroup TagResource UntagLogGroup UntagResource
+        CreateExportTask CreateLogGroup CreateLogStream DeleteLogGroup DeleteLogStream DeleteResourcePolicy
+        DeleteRetentionPolicy DescribeExportTasks DescribeLogGroups DescribeLogStreams DescribeQueries
+        DescribeResourcePolicies FilterLogEvents GetLogEvents GetQueryResults ListTagsForResource ListTagsLogGroup
+        PutLogEvents PutResourcePolicy PutRetentionPolicy StartQuery TagLogGroup TagResource UntagLogGroup UntagResource
         """
     ),
-    "application-autoscaling": _names("DeregisterScalableTarget DescribeScalableTargets RegisterScalableTarget"),
     "secretsmanager": _names(
         """
-        CreateSecret DeleteSecret DescribeSecret GetRandomPassword GetSecretValue ListSecretVersionIds ListSecrets
-        PutSecretValue RestoreSecret TagResource UntagResource UpdateSecret UpdateSecretVersionStage
+        BatchGetSecretValue CreateSecret DeleteResourcePolicy DeleteSecret DescribeSecret GetRandomPassword
+        GetResourcePolicy GetSecretValue ListSecretVersionIds ListSecrets PutResourcePolicy PutSecretValue
+        RemoveRegionsFromReplication ReplicateSecretToRegions RestoreSecret TagResource UntagResource UpdateSecret
+        UpdateSecretVersionStage
         """
     ),
+}
+
+#: what moto answers and does not do, by the reason for which it is refused. An operation that is neither here nor
+#: carried is one that moto does not have.
+PRETENDED: dict[str, dict[str, frozenset[str]]] = {
+    "s3": {
+        "objects would not expire, move, be copied or be listed": _names(
+            "PutBucketLifecycle PutBucketLifecycleConfiguration PutBucketReplication PutBucketInventoryConfiguration"
+            " DeleteBucketInventoryConfiguration GetBucketInventoryConfiguration"
+        ),
+        "nobody would be notified": _names("PutBucketNotification PutBucketNotificationConfiguration"),
+        "a read would write the log's object": _names("PutBucketLogging"),
+        "there is no such endpoint": _names("PutBucketWebsite PutBucketAccelerateConfiguration"),
+        "a browser's preflight request is unsigned, and refused": _names("PutBucketCors"),
+        "only a part of its SQL, and only JSON as output": _names("SelectObjectContent"),
+    },
+    "iam": {
+        "any code is taken": _names("EnableMFADevice DeactivateMFADevice"),
+    },
+    "sts": {
+        "no assertion and no token is verified": _names("AssumeRoleWithSAML AssumeRoleWithWebIdentity"),
+        "the keys open nothing": _names("GetFederationToken GetSessionToken"),
+    },
+    "glue": {
+        "nothing would run": _names(
+            """
+            BatchGetJobs BatchGetTriggers BatchGetWorkflows CreateDevEndpoint CreateJob CreateMLTransform CreateSession
+            CreateTrigger CreateWorkflow DeleteDevEndpoint DeleteJob DeleteMLTransform DeleteSession DeleteTrigger
+            DeleteWorkflow GetDevEndpoint GetDevEndpoints GetJob GetJobRun GetJobRuns GetJobs GetMLTransform
+            GetMLTransforms GetSession GetTrigger GetTriggers GetWorkflow GetWorkflowRun GetWorkflowRunProperties
+            GetWorkflowRuns ListJobs ListSessions ListTriggers ListWorkflows PutWorkflowRunProperties StartJobRun
+            StartTrigger StartWorkflowRun StopSession StopTrigger StopWorkflowRun UpdateWorkflow
+            """
+        ),
+        "nothing would be encrypted": _names(
+            """
+            CreateSecurityConfiguration DeleteSecurityConfiguration GetSecurityConfiguration GetSecurityConfigurations
+            PutDataCatalogEncryptionSettings
+            """
+        ),
+    },
+    "cognito-idp": {
+        "one secret for all, and any code is taken": _names(
+            """
+            AdminSetUserMFAPreference AssociateSoftwareToken SetUserMFAPreference SetUserPoolMfaConfig
+            VerifySoftwareToken
+            """
+        ),
+        "no code is sent, and any is taken": _names("ConfirmForgotPassword ForgotPassword"),
+    },
+    "cloudwatch": {
+        "no rule is evaluated": _names(
+            "DeleteInsightRules DescribeInsightRules DisableInsightRules EnableInsightRules PutInsightRule"
+        ),
+    },
+    "logs": {
+        "no event is counted, forwarded or delivered": _names(
+            """
+            CreateDelivery DeleteDelivery DeleteDeliveryDestination DeleteDeliveryDestinationPolicy DeleteDeliverySource
+            DeleteDestination DeleteMetricFilter DeleteSubscriptionFilter DescribeDeliveries
+            DescribeDeliveryDestinations DescribeDeliverySources DescribeDestinations DescribeMetricFilters
+            DescribeSubscriptionFilters GetDelivery GetDeliveryDestination GetDeliveryDestinationPolicy
+            GetDeliverySource PutDeliveryDestination PutDeliveryDestinationPolicy PutDeliverySource PutDestination
+            PutDestinationPolicy PutMetricFilter PutSubscriptionFilter StartLiveTail
+            """
+        ),
+        "a task is done before it could be cancelled": _names("CancelExportTask"),
+    },
+    "secretsmanager": {
+        "there is no function to rotate by": _names("CancelRotateSecret RotateSecret"),
+    },
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import functools
 import threading
 from collections.abc import Iterable
 from datetime import UTC
@@ -14,10 +14,26 @@ from moto.moto_server import werkzeug_app
 from moto.moto_server.utilities import RegexConverter
 from moto.sts.models import sts_backends
 
+from localaws.cognito import keys
 from localaws.context import ACCOUNT_ID
-from localaws.moto_bridge import series
-from localaws.moto_bridge.bodies import Bodies, install
+from localaws.moto_bridge import (
+    glue_pages,
+    iam_pages,
+    log_export,
+    mended,
+    metrics,
+    object_store,
+    percentiles,
+    pool_rules,
+    pool_sign_in,
+    preconditions,
+    quick_answers,
+    secret_store,
+    series,
+    upload_lists,
+)
 from localaws.moto_bridge.state import State
+from localaws.moto_bridge.wsgi import environ
 from localaws.wire.http import FileBody, HttpRequest, HttpResponse
 from localaws.wire.sigv4 import Key
 
@@ -30,15 +46,8 @@ _BACKENDS = {
     "cognito-idp": "cognitoidp",
     "cloudwatch": "cloudwatch",
     "logs": "logs",
-    "application-autoscaling": "applicationautoscaling",
     "secretsmanager": "secretsmanager",
 }
-
-
-#: an operation that begins with none of these may have changed something.
-_READING = ("BatchGet", "Describe", "Filter", "Get", "Head", "List")
-#: backends that a change in one service changes too: STS registers the keys that it issues in IAM.
-_CHANGES = {"sts": ("sts", "iam")}
 
 
 class _AnyText(RegexConverter):
@@ -53,31 +62,27 @@ class Moto:
     """
     moto, mounted: one Flask application a service, made when first needed.
 
-    :param folder: where its state is kept.
+    :param folder: where its state is kept, in a home's folder of localaws.
     """
 
     def __init__(self, folder: Path) -> None:
         self._apps: dict[str, Any] = {}
         self._lock = threading.Lock()
-        bodies = Bodies(folder / "s3")
-        install(bodies)
-        series.install()
-        werkzeug_app.RegexConverter = _AnyText  # type: ignore[misc,attr-defined]
-        self.state = State(folder, sorted(_BACKENDS.values()), bodies)
+        _install()
+        pool_sign_in.install(keys.of_home(folder.parent))
+        self.state = State(folder, sorted(_BACKENDS.values()))
 
     def handle(self, service: str, operation: str, request: HttpRequest) -> HttpResponse:
         """
-        Let moto answer.
+        Let moto answer; what it has changed is on disk when this returns.
 
         :raises NotImplementedError: moto does not do what the request asks for.
         """
-        with self.state.lock.shared():
-            try:
-                return self._call(self._app(service), request)
-            finally:
-                if not operation.startswith(_READING):
-                    backend = _BACKENDS[service]
-                    self.state.changed(*_CHANGES.get(backend, (backend,)))
+        return self.state.answer(service, operation, request, lambda: self._call(self._app(service), request))
+
+    def prepare(self, service: str) -> None:
+        """Make the application of a service, so that its first request need not."""
+        self._app(service)
 
     @staticmethod
     def _call(app: Any, request: HttpRequest) -> HttpResponse:
@@ -88,7 +93,7 @@ class Moto:
                 raise exc_info[1]
             started[:] = [int(status.split(None, 1)[0]), headers]
 
-        body = _join(app(_environ(request), start_response))
+        body = _join(app(environ(request), start_response))
         status, headers = started
         if status >= 400 and isinstance(body, bytes) and body[:9].lower() == b"<!doctype":
             # No AWS error is a page: this one says that moto has no route for the request.
@@ -111,13 +116,23 @@ class Moto:
             return self._apps[service]
 
 
-def _environ(request: HttpRequest) -> dict[str, Any]:
-    environ = dict(request.environ)
-    environ["wsgi.input"] = io.BytesIO(request.body)
-    environ["CONTENT_LENGTH"] = str(len(request.body))
-    environ.pop("HTTP_TRANSFER_ENCODING", None)
-    environ.pop("wsgi.input_terminated", None)
-    return environ
+@functools.cache
+def _install() -> None:
+    """Change moto's code, once in a process."""
+    object_store.install()
+    series.install()
+    glue_pages.install()
+    iam_pages.install()
+    secret_store.install()
+    mended.install()
+    preconditions.install()
+    metrics.install()
+    percentiles.install()
+    pool_rules.install()
+    log_export.install()
+    quick_answers.install()
+    upload_lists.install()
+    werkzeug_app.RegexConverter = _AnyText  # type: ignore[misc,attr-defined]
 
 
 def _join(chunks: Iterable[bytes | FileBody]) -> bytes | FileBody:

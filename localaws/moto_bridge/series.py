@@ -1,43 +1,47 @@
-"""Lists of moto's that only grow, a log stream's events and CloudWatch's data: each piece is written down once."""
+"""Lists of moto's that only grow, a log stream's events and CloudWatch's data: what is new is stored, and no more."""
 
 from __future__ import annotations
 
 import logging
 import pickle
+import sqlite3
 import uuid
 from collections.abc import Iterable
-from typing import Any, SupportsIndex
+from typing import Any
 
 from moto.cloudwatch.models import CloudWatchBackend
-from moto.logs.models import LogStream
-
-from localaws.moto_bridge.bodies import Body
+from moto.logs.models import LogEvent, LogStream
 
 log = logging.getLogger("localaws.moto")
 
-#: items in a piece, a file of its own.
+#: items that go at once.
 PIECE = 1000
-#: items that are kept: of what is older, piece by piece, nothing is left, as if its retention were over.
+#: items that are kept: of what is older nothing is left, as if its retention were over.
 MOST = 200_000
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS series (
+    name TEXT NOT NULL,
+    start INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    items BLOB NOT NULL,
+    PRIMARY KEY (name, start)
+);
+"""
 
 
 class Series(list[Any]):
     """
-    A list that is only added to at its end, and pickled at the cost of what is new.
+    A list that is only added to at its end; each addition becomes a row.
 
-    Each full piece is a file beside the S3 bodies, written at the first pickling that meets it; the rest, fewer than
-    :data:`PIECE` items, is in the pickle, as bytes that are made again only when items came. The oldest pieces go
-    beyond :data:`MOST` items: the server would else grow for as long as it runs.
+    The oldest items go beyond :data:`MOST`: the server would else grow for as long as it runs.
     """
 
-    def __init__(self, items: Iterable[Any] = ()) -> None:
+    def __init__(self, items: Iterable[Any] = (), *, name: str = "", first: int = 0, written: int = 0) -> None:
         super().__init__(items)
-        self._name = uuid.uuid4().hex
-        #: pieces that were dropped, and pieces on disk, those that were dropped among them.
-        self._first = self._written = 0
-        #: the length that ``_rest`` was made at.
-        self._length = -1
-        self._rest = b""
+        self.name = name or uuid.uuid4().hex
+        #: the numbers, from the series' beginning on, of the first item that is left and of the first not stored.
+        self._first, self._written = first, written
 
     def append(self, item: Any) -> None:
         """Add one."""
@@ -58,33 +62,29 @@ class Series(list[Any]):
         if not pieces:
             return
         del self[: pieces * PIECE]
-        for index in range(self._first, min(self._first + pieces, self._written)):
-            Body.bodies.discard(self._file(index))
-        self._first += pieces
-        self._written = max(self._written, self._first)
-        self._length = -1
+        self._first += pieces * PIECE
         log.warning("the oldest %d of %d items of a log stream or of CloudWatch's are dropped", pieces * PIECE, MOST)
 
-    def _file(self, index: int) -> str:
-        return f"{self._name}-{index}"
+    @property
+    def grown(self) -> bool:
+        """Whether there is something new to store."""
+        return self._first + len(self) > self._written
 
-    def _write(self) -> int:
-        """Write the full pieces that are not on disk; the number of all, the dropped ones among them."""
-        full = self._first + len(self) // PIECE
-        for index in range(self._written, full):
-            start = (index - self._first) * PIECE
-            data = pickle.dumps(list(self[start : start + PIECE]), pickle.HIGHEST_PROTOCOL)
-            (Body.bodies.folder / self._file(index)).write_bytes(data)
-        self._written = full
-        return full
+    def write(self, connection: sqlite3.Connection) -> int:
+        """Store what is new, and forget what was dropped; give the result to :meth:`wrote` after the commit."""
+        start, end = max(self._written, self._first), self._first + len(self)
+        if end > self._written:
+            items = pickle.dumps(list(self[start - self._first :]), pickle.HIGHEST_PROTOCOL)
+            connection.execute("INSERT INTO series VALUES (?, ?, ?, ?)", (self.name, start, end - start, items))
+            connection.execute(
+                "DELETE FROM series WHERE name = ? AND start < ? AND start + count <= ?",
+                (self.name, self._first, self._first),
+            )
+        return end
 
-    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
-        full = self._write()
-        if self._length != len(self):
-            # Above the pickle's own protocol: what is pickled here does not know what the pickle around it holds.
-            rest = list(self[(full - self._first) * PIECE :])
-            self._length, self._rest = len(self), pickle.dumps(rest, pickle.HIGHEST_PROTOCOL)
-        return _restore, (self._name, self._first, full, self._rest)
+    def wrote(self, end: int) -> None:
+        """What :meth:`write` did is committed."""
+        self._written = end
 
     def __copy__(self) -> list[Any]:
         return list(self)
@@ -92,20 +92,22 @@ class Series(list[Any]):
     def __deepcopy__(self, memo: dict[int, Any]) -> list[Any]:
         return list(self)
 
-    def __del__(self) -> None:
-        # With the stream that it was of. At the server's end nothing is removed any more.
-        for index in range(self._first, self._written):
-            Body.bodies.discard(self._file(index))
+
+def remove(connection: sqlite3.Connection, names: Iterable[str]) -> None:
+    """Forget series."""
+    connection.executemany("DELETE FROM series WHERE name = ?", [(name,) for name in names])
 
 
-def _restore(name: str, first: int, full: int, rest: bytes) -> Series:
-    found = Series()
-    found._name, found._first, found._written = name, first, full
-    for index in range(first, full):
-        Body.restored.add(found._file(index))
-        found += pickle.loads((Body.bodies.folder / found._file(index)).read_bytes())  # noqa: S301 - our own file
-    found += pickle.loads(rest)  # noqa: S301 - likewise
-    return found
+def restore(connection: sqlite3.Connection, name: str) -> Series:
+    """The series of that name."""
+    query = "SELECT start, items FROM series WHERE name = ? ORDER BY start"
+    rows = connection.execute(query, (name,)).fetchall()
+    items = [item for _, kept in rows for item in pickle.loads(kept)]  # noqa: S301 - our own rows
+    first = rows[0][0] if rows else 0
+    newest = max((item.event_id for item in items if isinstance(item, LogEvent)), default=-1)
+    # moto numbers all events of a process.
+    LogEvent._event_id = max(LogEvent._event_id, newest + 1)
+    return Series(items, name=name, first=first, written=first + len(items))
 
 
 def install() -> None:
@@ -121,11 +123,4 @@ def _grow(owner: type, name: str) -> None:
         original(self, *given, **named)
         setattr(self, name, Series(getattr(self, name)))
 
-    def restore(self: Any, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        if not isinstance(state[name], Series):
-            # Written before there were any.
-            setattr(self, name, Series(state[name]))
-
     setattr(owner, "__init__", init)  # noqa: B010 - mypy refuses the plain assignment
-    setattr(owner, "__setstate__", restore)  # noqa: B010

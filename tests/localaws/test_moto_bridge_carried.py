@@ -10,7 +10,7 @@ from localaws_kit import ROOT
 from localaws import services
 from localaws.coverage import BEGIN, END, rewritten, table
 from localaws.moto_bridge import carries
-from localaws.moto_bridge.carried import CARRIED
+from localaws.moto_bridge.carried import CARRIED, PRETENDED
 from localaws.services.registry import LIVE, service_model
 
 RESPONSES = {
@@ -20,7 +20,6 @@ RESPONSES = {
     "cognito-idp": "cognitoidp.responses.CognitoIdpResponse",
     "cloudwatch": "cloudwatch.responses.CloudWatchResponse",
     "logs": "logs.responses.LogsResponse",
-    "application-autoscaling": "applicationautoscaling.responses.ApplicationAutoScalingResponse",
     "secretsmanager": "secretsmanager.responses.SecretsManagerResponse",
 }
 
@@ -30,6 +29,9 @@ def test_every_carried_operation_exists_on_aws_and_is_not_ours_too(service: str)
     services.load_all()
     assert set(CARRIED[service]) <= set(service_model(service).operation_names)
     assert not [operation for operation in CARRIED[service] if (service, operation) in LIVE]
+    pretended = {operation for operations in PRETENDED[service].values() for operation in operations}
+    assert pretended <= set(service_model(service).operation_names)
+    assert not pretended & CARRIED[service]
 
 
 @pytest.mark.parametrize("service", sorted(RESPONSES))
@@ -49,11 +51,11 @@ def test_sagemaker_and_athena_are_never_motos() -> None:
 
 
 def test_the_coverage_table_lists_what_is_live_and_replaces_only_its_own_place() -> None:
-    page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+    page = f"before\n{BEGIN}\nformer table\n{END}\nafter\n"
     fresh = rewritten(page)
     assert fresh.startswith("before\n")
     assert fresh.endswith("after\n")
-    assert "old" not in fresh
+    assert "former table" not in fresh
     assert rewritten(fresh) == fresh
     for _, operation in LIVE:
         assert operation in table()

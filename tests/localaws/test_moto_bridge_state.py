@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import moto
 import pytest
+from front_kit import TRUST
 from localaws_kit import LocalAws, start_process
 
-from localaws.moto_bridge import StateError, state
-from localaws.moto_bridge.bodies import Bodies, Body
-from localaws.moto_bridge.state import SharedLock, State
+from localaws.moto_bridge import StateError
+from localaws.moto_bridge.files import Files
+from localaws.moto_bridge.locks import SharedLock
+from localaws.moto_bridge.state import State
 
 
 def client(service: str) -> Any:
@@ -23,21 +26,10 @@ def client(service: str) -> Any:
     return boto3.Session().client(service)
 
 
-def settled(home: Path) -> None:
-    """Wait until nothing in moto's folder has changed for longer than the longest delay of a snapshot."""
-    folder = home / "localaws" / "moto"
-    last, since = None, time.monotonic()
-    while time.monotonic() - since < 1.3:
-        now = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.pickle")}
-        if now != last:
-            last, since = now, time.monotonic()
-        time.sleep(0.05)
-
-
 def test_everything_that_moto_carries_survives_a_kill(own_localaws: LocalAws) -> None:
     s3, glue, logs = client("s3"), client("glue"), client("logs")
     iam, secrets, cognito = client("iam"), client("secretsmanager"), client("cognito-idp")
-    cloudwatch, scaling = client("cloudwatch"), client("application-autoscaling")
+    cloudwatch = client("cloudwatch")
     s3.create_bucket(Bucket="bucket")
     s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(Bucket="bucket", Key="ü/a b", Body=b"one", Metadata={"my_key": "v"})
@@ -54,16 +46,9 @@ def test_everything_that_moto_carries_survives_a_kill(own_localaws: LocalAws) ->
     logs.create_log_stream(logGroupName="/g", logStreamName="s")
     line = {"timestamp": int(time.time() * 1000), "message": "hello"}
     logs.put_log_events(logGroupName="/g", logStreamName="s", logEvents=[line])
-    iam.create_role(RoleName="role", AssumeRolePolicyDocument="{}")
+    iam.create_role(RoleName="role", AssumeRolePolicyDocument=TRUST)
     secrets.create_secret(Name="secret", SecretString="x")
     cloudwatch.put_metric_data(Namespace="n", MetricData=[{"MetricName": "m", "Value": 4.0}])
-    scaling.register_scalable_target(
-        ServiceNamespace="sagemaker",
-        ResourceId="endpoint/e/variant/v",
-        ScalableDimension="sagemaker:variant:DesiredInstanceCount",
-        MinCapacity=1,
-        MaxCapacity=2,
-    )
     pool = cognito.create_user_pool(PoolName="pool")["UserPool"]["Id"]
     app = cognito.create_user_pool_client(
         UserPoolId=pool, ClientName="c", ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH"]
@@ -71,7 +56,6 @@ def test_everything_that_moto_carries_survives_a_kill(own_localaws: LocalAws) ->
     cognito.admin_create_user(UserPoolId=pool, Username="ann")
     cognito.admin_set_user_password(UserPoolId=pool, Username="ann", Password="Secret-1234", Permanent=True)
 
-    settled(own_localaws.home)
     own_localaws.kill()
     own_localaws.restart()
 
@@ -88,7 +72,6 @@ def test_everything_that_moto_carries_survives_a_kill(own_localaws: LocalAws) ->
     assert iam.get_role(RoleName="role")["Role"]["RoleName"] == "role"
     assert secrets.get_secret_value(SecretId="secret")["SecretString"] == "x"
     assert [metric["MetricName"] for metric in cloudwatch.list_metrics(Namespace="n")["Metrics"]] == ["m"]
-    assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"][0]["MaxCapacity"] == 2
     login = cognito.admin_initiate_auth(
         UserPoolId=pool,
         ClientId=app,
@@ -98,105 +81,51 @@ def test_everything_that_moto_carries_survives_a_kill(own_localaws: LocalAws) ->
     assert login["AuthenticationResult"]["IdToken"].count(".") == 2
 
 
-def test_a_kill_during_writing_leaves_a_state_in_which_every_object_is_whole(own_localaws: LocalAws) -> None:
-    s3 = client("s3")
-    s3.create_bucket(Bucket="bucket")
-    s3.put_object(Bucket="bucket", Key="settled", Body=b"0" * 1000)
-    settled(own_localaws.home)
-    # Overwriting and deleting replaces files: the snapshot on disk must not lose the ones that it refers to.
-    for round_number in range(40):
-        for key in range(5):
-            s3.put_object(Bucket="bucket", Key=f"key-{key}", Body=bytes([48 + round_number]) * 1000)
-        s3.delete_object(Bucket="bucket", Key=f"key-{round_number % 5}")
-    own_localaws.kill()
-    own_localaws.restart()
-    found = {item["Key"] for item in s3.list_objects_v2(Bucket="bucket")["Contents"]}
-    assert "settled" in found
-    for key in found:
-        body = s3.get_object(Bucket="bucket", Key=key)["Body"].read()
-        assert len(body) == 1000
-        assert len(set(body)) == 1
-
-
 def test_an_orderly_stop_loses_nothing_and_no_dead_file_stays(own_localaws: LocalAws) -> None:
     s3 = client("s3")
     s3.create_bucket(Bucket="bucket")
     for number in range(20):
-        s3.put_object(Bucket="bucket", Key="same", Body=str(number).encode())
-    s3.put_object(Bucket="bucket", Key="gone", Body=b"x")
+        s3.put_object(Bucket="bucket", Key="same", Body=str(number).encode() * 10_000)
+    s3.put_object(Bucket="bucket", Key="gone", Body=b"x" * 10_000)
     s3.delete_object(Bucket="bucket", Key="gone")
     own_localaws.stop()
     folder = own_localaws.home / "localaws" / "moto"
-    (folder / "s3.part").write_bytes(b"half a snapshot")
-    (folder / "s3" / "stray").write_bytes(b"a body that no snapshot knows")
-    own_localaws.restart()
-    assert s3.get_object(Bucket="bucket", Key="same")["Body"].read() == b"19"
     assert len(list((folder / "s3").iterdir())) == 1
-    assert not list(folder.glob("*.part"))
+    (folder / "s3" / "stray").write_bytes(b"a body that no row knows")
+    own_localaws.restart()
+    assert s3.get_object(Bucket="bucket", Key="same")["Body"].read() == b"19" * 10_000
+    deadline = time.monotonic() + 10
+    while len(list((folder / "s3").iterdir())) > 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(list((folder / "s3").iterdir())) == 1
 
 
-def test_another_version_of_moto_is_refused_with_the_remedy(own_localaws: LocalAws) -> None:
+@pytest.mark.parametrize("written", [{"format": 2, "moto": "4.0.0"}, {"format": 1, "moto": moto.__version__}])
+def test_another_version_of_moto_or_format_is_refused_with_the_remedy(
+    own_localaws: LocalAws, written: dict[str, Any]
+) -> None:
     own_localaws.stop()
     path = own_localaws.home / "localaws" / "moto" / "version.json"
-    path.write_text(json.dumps({"format": 1, "moto": "4.0.0"}))
-    with pytest.raises(RuntimeError, match=r"written by moto 4\.0\.0.*make reset"):
+    path.write_text(json.dumps(written))
+    with pytest.raises(RuntimeError, match=rf"written by moto {written['moto']}.*make reset"):
         start_process(own_localaws.home, own_localaws.port)
 
 
-def test_a_damaged_snapshot_is_refused_with_the_remedy(own_localaws: LocalAws) -> None:
+def test_a_damaged_database_is_refused_with_the_remedy(own_localaws: LocalAws) -> None:
     client("s3").create_bucket(Bucket="bucket")
     own_localaws.stop()
-    (own_localaws.home / "localaws" / "moto" / "s3.pickle").write_bytes(b"\x80\x05garbage")
-    with pytest.raises(RuntimeError, match=r"s3\.pickle cannot be read.*make reset"):
+    (own_localaws.home / "localaws" / "moto" / "moto.db").write_bytes(b"garbage" * 1000)
+    with pytest.raises(RuntimeError, match=r"moto\.db cannot be read.*make reset"):
         start_process(own_localaws.home, own_localaws.port)
 
 
-def test_a_failed_writing_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    attempts = []
-
-    def dump(service: str) -> bytes:
-        attempts.append(service)
-        if len(attempts) == 1:
-            raise OSError("disk full")
-        return b"good"
-
-    monkeypatch.setattr(state, "_dump", dump)
-    kept = State(tmp_path, ["s3"], Bodies(tmp_path / "s3"))
-    kept.restore()
-    kept.changed("s3")
-    with pytest.raises(OSError, match="disk full"):
-        kept.write()
-    kept.write()
-    assert (tmp_path / "s3.pickle").read_bytes() == b"good"
+def test_a_state_error_is_what_a_caller_can_catch(tmp_path: Path) -> None:
+    (tmp_path / "version.json").write_text('{"format": 0, "moto": "1"}')
+    with pytest.raises(StateError, match="format 0"):
+        State(tmp_path, []).restore()
 
 
-def test_a_service_that_cannot_be_written_keeps_no_other_from_it_and_loses_no_body(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    broken = ["glue"]
-
-    def dump(service: str) -> bytes:
-        if service in broken:
-            raise TypeError("cannot pickle")
-        return service.encode()
-
-    monkeypatch.setattr(state, "_dump", dump)
-    bodies = Bodies(tmp_path / "s3")
-    (tmp_path / "s3" / "old").write_bytes(b"what the snapshot on disk refers to")
-    kept = State(tmp_path, ["glue", "s3"], bodies)
-    bodies.discard("old")
-    kept.changed("glue", "s3")
-    with pytest.raises(TypeError, match="cannot pickle"):
-        kept.write()
-    assert (tmp_path / "s3.pickle").read_bytes() == b"s3"
-    assert (tmp_path / "s3" / "old").exists()
-    broken.clear()
-    kept.write()
-    assert (tmp_path / "glue.pickle").read_bytes() == b"glue"
-    assert not (tmp_path / "s3" / "old").exists()
-
-
-def test_the_writer_waits_for_requests_and_new_requests_wait_for_the_writer() -> None:
+def test_the_one_alone_waits_for_those_who_share_and_new_ones_wait_for_it() -> None:
     lock = SharedLock()
     events: list[str] = []
     inside, leave = threading.Event(), threading.Event()
@@ -207,15 +136,15 @@ def test_the_writer_waits_for_requests_and_new_requests_wait_for_the_writer() ->
             leave.wait(10)
             events.append("request ends")
 
-    def writer() -> None:
+    def alone() -> None:
         with lock.alone():
-            events.append("writer")
+            events.append("alone")
 
     def late_request() -> None:
         with lock.shared():
             events.append("late request")
 
-    first, second, third = (threading.Thread(target=work) for work in (request, writer, late_request))
+    first, second, third = (threading.Thread(target=work) for work in (request, alone, late_request))
     first.start()
     assert inside.wait(10)
     second.start()
@@ -225,31 +154,31 @@ def test_the_writer_waits_for_requests_and_new_requests_wait_for_the_writer() ->
     leave.set()
     for thread in (first, second, third):
         thread.join(10)
-    assert events == ["request ends", "writer", "late request"]
+    assert events == ["request ends", "alone", "late request"]
 
 
-def test_a_state_error_is_what_a_caller_can_catch(tmp_path: Path) -> None:
-    (tmp_path / "version.json").write_text('{"format": 0, "moto": "1"}')
-    with pytest.raises(StateError, match="format 0"):
-        State(tmp_path, [], Bodies(tmp_path / "s3")).restore()
+def test_a_file_goes_when_nobody_reads_it_any_more(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    name = files.write(b"content")
+    hold = files.hold()
+    files.discard([name])
+    late = files.hold()
+    time.sleep(0.5)
+    assert files.path(name).read_bytes() == b"content"
+    del hold
+    deadline = time.monotonic() + 5
+    while files.path(name).exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not files.path(name).exists(), "who came later does not need it"
+    del late
+    files.close()
 
 
-def test_a_body_is_a_file_of_its_own_until_a_snapshot_forgets_it(tmp_path: Path) -> None:
-    bodies = Bodies(tmp_path)
-    Body.bodies = bodies
-    body = Body()
-    assert body.read() == b""
-    body.write(b"first")
-    body.seek(1)
-    assert (body.read(2), body.read()) == (b"ir", b"st")
-    (old,) = tmp_path.iterdir()
-    body.seek(0)
-    body.truncate()
-    body.write(b"second")
-    body.seek(0)
-    assert body.read() == b"second"
-    assert old.read_bytes() == b"first", "the last snapshot may still refer to it"
-    assert bodies.take_dead() == [old.name]
-    body.close()
-    body.close()
-    assert len(bodies.take_dead()) == 1
+def test_a_stretch_of_a_file_is_cut_out_and_a_link_outlives_its_source(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    name = files.write(b"0123456789")
+    cut, link = files.cut(name, 3, 4), files.link(name)
+    files.discard([name])
+    files.close()
+    assert not files.path(name).exists()
+    assert (files.path(cut).read_bytes(), files.path(link).read_bytes()) == (b"3456", b"0123456789")
