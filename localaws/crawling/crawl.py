@@ -41,7 +41,7 @@ def crawl(
 
     :param changes: filled in as the catalog is written, so that a failed crawl tells what it did until then.
     :raises Cancelled: the event was set; tables that were written until then stay.
-    :raises CrawlFailed: no such database, bucket or classifier.
+    :raises CrawlFailed: no such bucket or classifier.
     """
     log("BENCHMARK", f"Running Start Crawl for Crawler {crawler['Name']}")
     catalog = _open_catalog(ctx, crawler, log, changes)
@@ -65,13 +65,21 @@ def crawl(
 
 def _open_catalog(ctx: Context, crawler: dict[str, Any], log: CrawlLog, changes: Changes) -> Catalog:
     policy = configuration.catalog_policy(crawler.get("Configuration"), crawler["SchemaChangePolicy"])
-    database = crawler["DatabaseName"]
+    glue, database = ctx.client("glue"), crawler["DatabaseName"]
+    if _create_database(glue, database):
+        log("INFO", f"Created database {database}")
+    return Catalog(glue, database, crawler.get("TablePrefix", ""), policy, log, changes)
+
+
+def _create_database(glue: Any, name: str) -> bool:
+    """Create the crawler's database unless it exists, as Glue does; whether this created it."""
     try:
-        return Catalog(ctx.client("glue"), database, crawler.get("TablePrefix", ""), policy, log, changes)
+        glue.create_database(DatabaseInput={"Name": name})
     except ClientError as error:
-        if error.response["Error"]["Code"] != "EntityNotFoundException":
+        if error.response["Error"]["Code"] != "AlreadyExistsException":
             raise
-        raise CrawlFailed(f"Database {database} not found.") from error
+        return False
+    return True
 
 
 def _classifiers(ctx: Context, crawler: dict[str, Any]) -> Sequence[Classifier]:

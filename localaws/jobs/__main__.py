@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from localaws.jobs.control import end_all
@@ -10,6 +11,7 @@ from localaws.jobs.control import end_all
 
 def main() -> None:
     """End all running jobs, and print their names."""
+    os.umask(0o077)
     parser = argparse.ArgumentParser(prog="localaws.jobs", description="The running jobs of a localaws.")
     commands = parser.add_subparsers(dest="command", required=True)
     end = commands.add_parser("end", help="stop all jobs, and wait for their end")

@@ -12,21 +12,26 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
 import re
+import secrets
 import threading
 import time
 import urllib.parse
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from localaws.credentials import Credentials, load_or_create
+from localaws.credentials import Credentials, load, load_or_create
 
 T = TypeVar("T")
+#: Opens a file, again for each attempt.
+Opener = Callable[[], BufferedReader]
 
-#: the server's own path; what it is for is said at :meth:`Aws.durable`.
+#: where supervisors of an older version ask whether what they uploaded is on disk; it always is.
 DURABLE = "/_localaws/durable"
 _BLOCK = 1 << 20
 _EMPTY = hashlib.sha256(b"").hexdigest()
@@ -61,7 +66,18 @@ class Aws:
         self.patience = patience
         self._home = home
         self._credentials: Credentials = load_or_create(home.parent / "credentials")
+        self._fixed_port: int | None = None
         self._local = threading.local()
+
+    @classmethod
+    def from_environment(cls) -> Aws:
+        """Return the client of a process in a sandbox: with its own key, and at the address that it was given."""
+        aws = cls.__new__(cls)
+        aws.region, aws.patience = os.environ["AWS_REGION"], 3600
+        aws._credentials = load(Path(os.environ["AWS_SHARED_CREDENTIALS_FILE"]))
+        aws._fixed_port = urllib.parse.urlsplit(os.environ["AWS_ENDPOINT_URL"]).port
+        aws._local = threading.local()
+        return aws
 
     # --- S3 ---------------------------------------------------------------------------------------------------
 
@@ -87,7 +103,8 @@ class Aws:
 
     def download(self, bucket: str, key: str, to: Path) -> None:
         """Write an object to a file, which appears whole or not at all."""
-        partial = to.with_name(to.name + ".part")
+        # Not after the object's name, by which another object may be called.
+        partial = to.with_name(f".{secrets.token_hex(8)}.part")
 
         def save(response: http.client.HTTPResponse) -> None:
             expected = int(response.headers.get("Content-Length", -1))
@@ -101,11 +118,15 @@ class Aws:
         self._send("s3", "GET", _object_path(bucket, key), save)
         partial.replace(to)
 
-    def upload(self, path: Path, bucket: str, key: str) -> None:
-        """Put a file as an object; the server checks its SHA-256."""
+    def upload(self, opened: Opener, bucket: str, key: str) -> None:
+        """
+        Put a file as an object; the server checks its SHA-256.
+
+        :param opened: opens the file, again for each attempt.
+        """
 
         def content() -> tuple[str, int, BinaryIO]:
-            file = open(path, "rb")  # noqa: SIM115 - _send_once closes it
+            file = opened()
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             size = file.tell()
             file.seek(0)
@@ -119,21 +140,6 @@ class Aws:
         """One operation of a service with the JSON protocol, such as ``Logs_20140328.PutLogEvents``."""
         headers = {"content-type": f"application/x-amz-json-{version}", "x-amz-target": target}
         self._request(service, "POST", "/", headers=headers, body=json.dumps(body).encode())
-
-    # --- the server itself ------------------------------------------------------------------------------------
-
-    def server(self) -> str:
-        """An id of the process that answers: another one after each restart."""
-        return self._request("s3", "GET", DURABLE).decode()
-
-    def durable(self) -> str:
-        """
-        Wait until all that this server has acknowledged is on disk; its id.
-
-        An upload is acknowledged up to a second before that. If the server is killed in between the object is gone, and
-        the one that answers here is another than before the upload.
-        """
-        return self._request("s3", "POST", DURABLE).decode()
 
     # --- how --------------------------------------------------------------------------------------------------
 
@@ -222,6 +228,8 @@ class Aws:
         return connection
 
     def _port(self) -> int:
+        if self._fixed_port is not None:
+            return self._fixed_port
         try:
             return int(json.loads((self._home / "server.json").read_text())["port"])
         except (FileNotFoundError, ValueError) as error:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ import localaws
 from localaws.images import Image
 from localaws.jobs import environment, sandbox
 from localaws.jobs.aws import Aws
+from localaws.jobs.beneath import Tree
 from localaws.jobs.failure import excerpt
 from localaws.jobs.folder import JobFolder
-from localaws.jobs.mirror import Mirror
+from localaws.jobs.mirror import Mirror, Mirroring
 from localaws.jobs.processes import MARK
 from localaws.jobs.progress import shorten
-from localaws.jobs.staging import Source
+from localaws.jobs.staging import Source, under
 
 #: the folder to import localaws from, for the modules that play an image.
 _ROOT = str(Path(localaws.__file__).parent.parent)
@@ -66,6 +68,11 @@ class Contract(ABC):
         self.request: dict[str, Any] = job["Request"]
         self._job = job
         self.hosts = [f"algo-{number + 1}" for number in range(self.resources["InstanceCount"])]
+
+    @property
+    def note(self) -> str:
+        """A line for the log, on what the job asks for in vain."""
+        return ""
 
     @property
     @abstractmethod
@@ -122,14 +129,25 @@ class Contract(ABC):
         :param port: a free port, the same for all hosts, for them to find each other.
         """
         variables = {
-            **environment.child(self.home, self._job["Url"], self._job["Region"]),
+            **environment.child(self.home, self._job["Url"], self._job["Region"], self.folder.credentials),
             **self._threads(),
             "MASTER_PORT": str(port),
-            **self._temporary(host),
         }
         # The request may override all but what we find the job's folder and processes by.
         ours = {"LOCALAWS_ML_ROOT": sandbox.ML_ROOT, MARK: str(self.folder.path)}
         return {**variables, **self.kind_environment(host), **self.request.get("Environment", {}), **ours}
+
+    def launch(self, command: list[str], host: str, port: int) -> sandbox.Launch:
+        """Return how a host's process is started, see :meth:`environment`."""
+        return sandbox.launch(
+            command,
+            self.environment(host, port),
+            ml_root=self.folder.ml(host),
+            hosts=self.hosts,
+            cwd=self.folder_to_start_in,
+            mounts=environment.mounts(self.home, self.folder.credentials, self.folder.tmp(host)),
+            hidden=environment.hidden(self.home),
+        )
 
     @abstractmethod
     def kind_environment(self, host: str) -> dict[str, str]:
@@ -146,6 +164,19 @@ class Contract(ABC):
 
         :raises DataError: it cannot be uploaded.
         """
+
+    def profile_mirrors(self, aws: Aws, settings: Mapping[str, Any]) -> list[Mirror]:
+        """
+        The system metrics, uploaded while the job runs.
+
+        :param settings: ``ProfilerConfig`` and its rules, as they are now.
+        """
+        return []
+
+    def profile(self, aws: Aws, profiling: Mirroring, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Upload the rest of the system metrics and the rules' reports; further members for the status."""
+        profiling.finish()
+        return {}
 
     def reason(self, host: str, exit_code: int, lines: Sequence[str]) -> str:
         """
@@ -178,20 +209,18 @@ class Contract(ABC):
         for path in paths:
             (self.folder.ml(host) / path).mkdir(parents=True, exist_ok=True)
 
+    def tree(self, host: str, path: str) -> Tree:
+        """
+        Return a folder under a host's ``/opt/ml``, which the job's processes have filled.
+
+        :param path: absolute as they see it, or relative to ``/opt/ml``.
+        """
+        ml = self.folder.ml(host)
+        return Tree(ml, str(under(ml, posixpath.join(sandbox.ML_ROOT, path)).relative_to(ml)), sandbox.ML_ROOT)
+
     def read(self, host: str, path: str) -> str | None:
         """What a process left in a small text file under ``/opt/ml``, shortened; ``None`` if it left none."""
-        target = self.folder.ml(host) / path
-        if not target.is_file():
-            return None
-        with open(target, encoding="utf-8", errors="replace") as file:
-            return file.read(16384).strip() or None
-
-    def _temporary(self, host: str) -> dict[str, str]:
-        """A folder that goes with the job; where paths are rewritten it would be too long for a socket's address."""
-        if not sandbox.isolated():
-            return {}
-        self.make_folders(host, "temporary")
-        return {"TMPDIR": f"{sandbox.ML_ROOT}/temporary"}
+        return (self.tree(host, path).read_text(16384) or "").strip() or None
 
     def _threads(self) -> dict[str, str]:
         """Several hosts share this machine's cores."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import localaws
-from localaws import steering
+from localaws import credentials, steering
 from localaws.context import Context
-from localaws.jobs import processes
+from localaws.jobs import beneath, processes, sandbox
 from localaws.jobs.folder import TERMINAL, JobFolder
 from localaws.jobs.progress import Progress, shorten
 
@@ -89,7 +88,7 @@ def forget(ctx: Context, job: Job) -> None:
     with _starting:
         if _is_known(ctx, job):
             # In this order: a folder without a record would speak for the next job of the name.
-            shutil.rmtree(JobFolder.of(ctx.home, job.kind, job.name).path, ignore_errors=True)
+            beneath.remove(JobFolder.of(ctx.home, job.kind, job.name).path)
             ctx.store.delete(job.kind, job.name)
 
 
@@ -132,7 +131,7 @@ def _start(ctx: Context, job: Job, folder: JobFolder) -> bool:
     if folder.job().get("Created") == job.created and (folder.path / "started").exists():
         return False
     # What a former job of this name may have left would speak for the new one.
-    shutil.rmtree(folder.path, ignore_errors=True)
+    beneath.remove(folder.path)
     folder.write_job(
         {
             "Kind": job.kind,
@@ -158,6 +157,7 @@ def _supervise(folder: JobFolder) -> None:
             process = subprocess.Popen(
                 [sys.executable, "-m", "localaws.jobs.supervisor", str(folder.path), str(lock)],
                 cwd=Path(localaws.__file__).parent.parent,
+                env={**os.environ, **sandbox.probed()},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -178,6 +178,7 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
 def _bury(folder: JobFolder, status: dict[str, Any] | None) -> dict[str, Any]:
     """Say in the status what became of a job whose supervisor is dead, after ending what it may have left."""
     processes.kill_marked(folder.path)
+    credentials.revoke(folder.path.parents[2], folder.credentials)
     log.error("the supervisor of %s is gone; see %s", folder.path.name, folder.supervisor_log)
     progress = Progress(folder, status)
     if folder.asked_to_stop():

@@ -25,6 +25,9 @@ class JobFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.supervisor_log = path / "supervisor.log"
+        #: system metrics, as they go to S3, and what UpdateTrainingJob has changed of their settings.
+        self.profile = path / "profile"
+        self.profiler_settings = path / "profiler.json"
         self._lock = path / "lock"
 
     @classmethod
@@ -39,6 +42,15 @@ class JobFolder:
     def ml(self, host: str) -> Path:
         """What a host sees as ``/opt/ml``."""
         return self.path / "ml" / host
+
+    def tmp(self, host: str) -> Path:
+        """What a host sees as ``/tmp``."""
+        return self.path / "tmp" / host
+
+    @property
+    def credentials(self) -> Path:
+        """The key of the job's processes."""
+        return self.path / "credentials"
 
     def write_job(self, job: dict[str, Any]) -> None:
         """Write down what to do."""

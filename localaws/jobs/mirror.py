@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from pathlib import Path
 
 from localaws.jobs.aws import Aws, AwsRequestError, ServerAway
-from localaws.jobs.staging import DataError, files_under, upload
+from localaws.jobs.beneath import Tree
+from localaws.jobs.staging import DataError, files_in, upload
 
 #: seconds between two looks at the folder.
 PERIOD_S = 2.0
@@ -19,19 +19,17 @@ class Mirror:
     """
     Uploads new and changed files of a folder to a prefix; what is deleted here stays there, as on AWS.
 
-    :param folder: the real folder.
+    :param tree: the folder, which the job's processes write to meanwhile.
     """
 
-    def __init__(self, aws: Aws, folder: Path, uri: str) -> None:
+    def __init__(self, aws: Aws, tree: Tree, uri: str) -> None:
         self._aws = aws
-        self._folder = folder
+        self._tree = tree
         self._uri = uri
-        self._seen: dict[Path, _Signature] = {}
-        self._uploaded: dict[Path, _Signature] = {}
+        self._seen: dict[str, _Signature] = {}
         self._lock = threading.Lock()
-        if folder.is_dir():
-            # What came from S3 before the start is there already.
-            self._uploaded = _signatures(folder)
+        # What came from S3 before the start is there already.
+        self._uploaded = _signatures(tree)
 
     def sweep(self, *, final: bool = False) -> None:
         """
@@ -41,26 +39,27 @@ class Mirror:
         :raises DataError: S3 refuses, or a link leads out of the folder.
         """
         with self._lock:
-            now = _signatures(self._folder) if self._folder.is_dir() else {}
-            due = [
-                path
-                for path, signature in now.items()
-                if self._uploaded.get(path) != signature and (final or self._seen.get(path) == signature)
-            ]
+            now = _signatures(self._tree)
+            due = {
+                name: signature
+                for name, signature in now.items()
+                if self._uploaded.get(name) != signature and (final or self._seen.get(name) == signature)
+            }
             self._seen = now
-            upload(self._aws, due, self._folder, self._uri)
-            self._uploaded.update((path, now[path]) for path in due)
+            if due:
+                upload(self._aws, self._tree, self._uri, only=due)
+                self._uploaded.update(due)
 
 
-def _signatures(folder: Path) -> dict[Path, _Signature]:
+def _signatures(tree: Tree) -> dict[str, _Signature]:
     found = {}
-    for path in files_under(folder):
+    for name, path in files_in(tree):
         try:
-            status = path.stat()
+            status = (tree.root / path).lstat()
         except FileNotFoundError:
             # The job deleted it this moment.
             continue
-        found[path] = status.st_size, status.st_mtime_ns
+        found[name] = status.st_size, status.st_mtime_ns
     return found
 
 
@@ -72,6 +71,11 @@ class Mirroring:
         self._stop = threading.Event()
         if mirrors:
             threading.Thread(target=self._run, daemon=True).start()
+
+    @property
+    def any(self) -> bool:
+        """Whether it has any mirror."""
+        return bool(self._mirrors)
 
     def _run(self) -> None:
         while not self._stop.wait(PERIOD_S):

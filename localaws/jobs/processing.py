@@ -9,7 +9,7 @@ from localaws.images import Image
 from localaws.jobs.aws import Aws
 from localaws.jobs.contract import Contract, Outcome
 from localaws.jobs.mirror import Mirror
-from localaws.jobs.staging import DataError, Source, files_under, under, upload
+from localaws.jobs.staging import DataError, Source, under, upload
 
 #: what ``processingjobconfig.json`` has of the Describe answer.
 _CONFIGURATION = (
@@ -106,7 +106,7 @@ class Processing(Contract):
     def mirrors(self, aws: Aws) -> Sequence[Mirror]:
         """The outputs in Continuous mode."""
         return [
-            Mirror(aws, under(self.folder.ml(host), output["LocalPath"]), output["S3Uri"])
+            Mirror(aws, self.tree(host, output["LocalPath"]), output["S3Uri"])
             for output in self._outputs()
             if output["S3UploadMode"] == "Continuous"
             for host in self.hosts
@@ -118,8 +118,7 @@ class Processing(Contract):
             for output in self._outputs():
                 if output["S3UploadMode"] == "EndOfJob":
                     for host in self.hosts:
-                        folder = under(self.folder.ml(host), output["LocalPath"])
-                        upload(aws, files_under(folder), folder, output["S3Uri"])
+                        upload(aws, self.tree(host, output["LocalPath"]), output["S3Uri"])
         return {"ExitMessage": self.read(self.hosts[0], "output/message")}
 
     def _outputs(self) -> list[dict[str, str]]:

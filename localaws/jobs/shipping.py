@@ -7,7 +7,9 @@ import sys
 import threading
 import time
 from collections import defaultdict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from localaws.jobs.aws import Aws, AwsRequestError, ServerAway
 from localaws.jobs.metrics import Metrics
@@ -47,6 +49,8 @@ class Shipper:
         self._metrics = metrics
         self._dimension = dimension
         self._streams: dict[str, _Stream] = defaultdict(_Stream)
+        # Bounded, as the metrics are.
+        self._measured: deque[dict[str, object]] = deque(maxlen=10_000)
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._closing = False
@@ -75,6 +79,10 @@ class Shipper:
             state.pending.append(event)
             if len(state.pending) >= _BATCH_EVENTS:
                 self._wake.set()
+
+    def measure(self, data: Iterable[dict[str, object]]) -> None:
+        """Take metric data with dimensions of their own; never waits."""
+        self._measured.extend(data)
 
     @staticmethod
     def _let_tail_go(state: _Stream) -> None:
@@ -122,6 +130,8 @@ class Shipper:
                 }
                 self._aws.call("logs", "Logs_20140328.PutLogEvents", body)
         while data := self._metrics.take(500):
+            self._deliver_metrics([self._datum(each) for each in data])
+        while data := [self._measured.popleft() for _ in range(min(500, len(self._measured)))]:
             self._deliver_metrics(data)
 
     def _batch(self, name: str) -> list[tuple[int, str]]:
@@ -146,20 +156,17 @@ class Shipper:
                 self._aws.call("logs", f"Logs_20140328.{operation}", body)
         state.created = True
 
-    def _deliver_metrics(self, data: list[dict[str, object]]) -> None:
+    def _datum(self, found: dict[str, Any]) -> dict[str, object]:
         name, value = self._dimension
-        body = {
-            "Namespace": self._group,
-            "MetricData": [
-                {
-                    "MetricName": datum["MetricName"],
-                    "Value": datum["Value"],
-                    "Timestamp": datum["Timestamp"].timestamp(),  # type: ignore[attr-defined]
-                    "Dimensions": [{"Name": name, "Value": value}],
-                }
-                for datum in data
-            ],
+        return {
+            "MetricName": found["MetricName"],
+            "Value": found["Value"],
+            "Timestamp": found["Timestamp"].timestamp(),
+            "Dimensions": [{"Name": name, "Value": value}],
         }
+
+    def _deliver_metrics(self, data: list[dict[str, object]]) -> None:
+        body = {"Namespace": self._group, "MetricData": data}
         self._aws.call("monitoring", "GraniteServiceVersion20100801.PutMetricData", body, version="1.0")
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from localaws.jobs.aws import Aws, AwsRequestError
+from localaws.jobs.aws import Aws, AwsRequestError, Opener
+from localaws.jobs.beneath import LeadsOut, Tree, open_file
 
 T = TypeVar("T")
 
@@ -141,20 +144,40 @@ def download(aws: Aws, source: Source, ml: Path, *, host: int, hosts: int) -> in
             ) from error
         except AwsRequestError as error:
             raise DataError(f"Cannot download s3://{bucket}/{key}: {error}") from error
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            raise DataError(
+                f"Cannot download s3://{bucket}/{key}: a part of it is too long for a file's name"
+            ) from error
 
     _each(fetch, mine)
     return len(mine)
 
 
-def upload(aws: Aws, files: Iterable[Path], folder: Path, uri: str) -> None:
+def upload(aws: Aws, tree: Tree, uri: str, only: Container[str] | None = None) -> None:
     """
-    Put files under a prefix, by their paths relative to ``folder``. They are there to stay when this returns.
+    Put the files of a folder under a prefix, by their paths in it. They are there to stay when this returns.
 
-    :raises DataError: S3 refuses.
+    :param only: those of them that are put; all unless given.
+    :raises DataError: S3 refuses, or a link leads out of the tree's root or nowhere.
     """
     bucket, prefix = split_uri(uri)
     stem = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
-    _send(aws, [(path, f"s3://{bucket}/{stem}{path.relative_to(folder).as_posix()}") for path in files])
+    files = [(name, path) for name, path in files_in(tree) if only is None or name in only]
+    _each(lambda file: _put(aws, partial(tree.open, file[1]), f"s3://{bucket}/{stem}{file[0]}"), files)
+
+
+def files_in(tree: Tree) -> list[tuple[str, str]]:
+    """
+    All files of a folder, see :meth:`Tree.files`; none where there is no such folder.
+
+    :raises DataError: a link leads out of the tree's root or nowhere.
+    """
+    try:
+        return tree.files() if tree.exists else []
+    except LeadsOut as error:
+        raise DataError(str(error)) from error
 
 
 def put(aws: Aws, path: Path, uri: str) -> None:
@@ -163,46 +186,15 @@ def put(aws: Aws, path: Path, uri: str) -> None:
 
     :raises DataError: S3 refuses.
     """
-    _send(aws, [(path, uri)])
+    _put(aws, partial(open_file, path.parent, path.name), uri)
 
 
-def _send(aws: Aws, files: list[tuple[Path, str]]) -> None:
-    """Put files until one and the same server has taken them all and has them on disk."""
-    if not files:
-        return
-    try:
-        server = aws.server()
-        while True:
-            _each(lambda file: _put(aws, *file), files)
-            before, server = server, aws.durable()
-            if server == before:
-                return
-    except AwsRequestError as error:
-        raise DataError(f"The upload to {files[0][1]} could not be brought to disk: {error}") from error
-
-
-def _put(aws: Aws, path: Path, uri: str) -> None:
+def _put(aws: Aws, opened: Opener, uri: str) -> None:
     bucket, key = split_uri(uri)
     try:
-        aws.upload(path, bucket, key)
-    except AwsRequestError as error:
+        aws.upload(opened, bucket, key)
+    except (AwsRequestError, LeadsOut) as error:
         raise DataError(f"Failed to upload to {uri}: {error}") from error
-
-
-def files_under(folder: Path) -> list[Path]:
-    """
-    All files below a folder, in order; a link counts as the file that it leads to.
-
-    :raises DataError: a link leads out of the folder or nowhere.
-    """
-    root = folder.resolve()
-    found = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() and not (path.exists() and path.resolve().is_relative_to(root)):
-            raise DataError(f"{path.relative_to(folder)} is a link that leads out of its folder: {path.readlink()}")
-        if path.is_file():
-            found.append(path)
-    return found
 
 
 def _each(function: Callable[[T], None], items: Iterable[T]) -> None:

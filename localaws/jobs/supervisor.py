@@ -8,7 +8,6 @@ is killed the kernel kills the job's processes with it and drops its lock, and t
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -19,8 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from localaws import credentials
 from localaws.images import Image, UnknownImage, hub, resolve
-from localaws.jobs import processes, sandbox
+from localaws.jobs import beneath, processes, sandbox
 from localaws.jobs.aws import Aws, ServerAway
 from localaws.jobs.contract import Contract, Outcome
 from localaws.jobs.folder import JobFolder
@@ -29,6 +29,7 @@ from localaws.jobs.logs import HostLog
 from localaws.jobs.metrics import Metrics
 from localaws.jobs.mirror import Mirroring
 from localaws.jobs.processing import Processing
+from localaws.jobs.profiler import Profiler, ProfilerSettings
 from localaws.jobs.progress import Progress, shorten
 from localaws.jobs.shipping import Shipper
 from localaws.jobs.staging import DataError, download
@@ -65,6 +66,8 @@ class Supervisor:
         self._metrics = Metrics(self._contract.metric_definitions)
         dimension = (self._contract.dimension, self._contract.name)
         self._shipper = Shipper(self._aws, self._contract.log_group, self._metrics, dimension)
+        self._settings = ProfilerSettings(self._contract.request, folder.profiler_settings)
+        self._profiler = Profiler(self._contract.name, folder.profile, self._settings, self._shipper)
         self._changed = threading.Event()
         self._instances: list[Instance] = []
 
@@ -93,12 +96,14 @@ class Supervisor:
         self._progress.enter(contract.running, "Training image download completed. Training in progress.")
         self._start(command, image)
         mirroring = Mirroring(mirrors)
+        profiling = Mirroring(contract.profile_mirrors(self._aws, self._settings.request()))
         outcome = self._await()
         self._settle()
         if outcome.status == "Failed" and outcome.reason is None:
             outcome = self._explain()
         self._progress.enter("Uploading", "Uploading generated training model")
-        self._finish(outcome, **self._upload(mirroring, outcome))
+        members = self._upload(mirroring, outcome)
+        self._finish(outcome, **members, **self._contract.profile(self._aws, profiling, self._settings.request()))
 
     def _stage(self) -> None:
         contract = self._contract
@@ -120,25 +125,22 @@ class Supervisor:
         contract = self._contract
         if not sandbox.has_process_namespace():
             processes.adopt_orphans()
-        note = _hub_note(contract.home)
+        notes = [note for note in (_hub_note(contract.home), contract.note) if note]
+        credentials.issue(contract.home, self._folder.credentials)
         port = _free_port()
         epoch = int(time.time())
         self._shipper.start()
         for host in contract.hosts:
             log = HostLog(self._folder.log(host), f"{contract.name}/{host}-{epoch}", self._shipper, self._metrics)
-            launch = sandbox.launch(
-                command,
-                contract.environment(host, port),
-                ml_root=self._folder.ml(host),
-                hosts=contract.hosts,
-                cwd=contract.folder_to_start_in,
-            )
-            if note:
+            launch = contract.launch(command, host, port)
+            for note in notes:
                 log.say(note)
             self._instances.append(Instance(host, launch, log, self._changed.set))
         for instance in self._instances:
             instance.start()
-        self._progress.note(Processes={instance.host: instance.pid for instance in self._instances})
+        pids = {instance.host: instance.pid for instance in self._instances if instance.pid}
+        self._profiler.start(pids)
+        self._progress.note(Processes=pids)
 
     def _await(self) -> Outcome:
         """Wait for the processes' end, a request to stop or the deadline; none runs afterwards."""
@@ -179,6 +181,7 @@ class Supervisor:
             processes.kill_descendants()
         for instance in self._instances:
             instance.log.finish(_DRAIN_S)
+        self._profiler.finish()
         self._progress.note(ExitCodes={instance.host: instance.exit_code for instance in self._instances}, Processes={})
 
     def _explain(self) -> Outcome:
@@ -218,8 +221,10 @@ class Supervisor:
             Metrics=self._metrics.final(),
             **members,
         )
-        # An instance's volume goes with it. Links inside are not followed.
-        shutil.rmtree(self._folder.path / "ml", ignore_errors=True)
+        credentials.revoke(self._contract.home, self._folder.credentials)
+        # An instance's volume goes with it.
+        for path in (self._folder.path / "ml", self._folder.path / "tmp", self._folder.profile):
+            beneath.remove(path)
 
 
 def _internal(detail: str) -> Outcome:
@@ -242,6 +247,7 @@ def _free_port() -> int:
 
 def main() -> None:
     """Run one job, unless another supervisor has it."""
+    os.umask(0o077)
     folder = JobFolder(Path(sys.argv[1]))
     if len(sys.argv) > 2:
         # Handed down by the server, so that there is no moment without it. The job's processes must not keep it.

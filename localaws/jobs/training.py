@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from localaws.images import Image
-from localaws.jobs.archive import ArchiveError, pack
+from localaws.jobs import profile_report, profiler
+from localaws.jobs.archive import ArchiveError
 from localaws.jobs.aws import Aws
+from localaws.jobs.beneath import LeadsOut, Tree
 from localaws.jobs.contract import Contract, Outcome
-from localaws.jobs.mirror import Mirror
-from localaws.jobs.staging import DataError, Source, files_under, put, under, upload
+from localaws.jobs.mirror import Mirror, Mirroring
+from localaws.jobs.packing import pack
+from localaws.jobs.progress import shorten
+from localaws.jobs.staging import DataError, Source, put, upload
 
 _DATA = "/opt/ml/input/data"
 
@@ -22,6 +29,11 @@ class Training(Contract):
     log_group = "/aws/sagemaker/TrainingJobs"
     dimension = "TrainingJobName"
     noun = "training job"
+
+    @property
+    def note(self) -> str:
+        """SDKs send a DebugHookConfig that nobody asked for: it is no fault."""
+        return "[localaws] DebugHookConfig: no tensors are saved" if "DebugHookConfig" in self.request else ""
 
     @property
     def resources(self) -> dict[str, Any]:
@@ -111,7 +123,7 @@ class Training(Contract):
         if board := self.request.get("TensorBoardOutputConfig"):
             local = board.get("LocalPath", "/opt/ml/output/tensorboard")
             found.append((local, f"{_as_prefix(board['S3OutputPath'])}{self.name}/tensorboard-output/"))
-        return [Mirror(aws, under(self.folder.ml(host), path), uri) for path, uri in found for host in self.hosts]
+        return [Mirror(aws, self.tree(host, path), uri) for path, uri in found for host in self.hosts]
 
     def deliver(self, aws: Aws, outcome: Outcome) -> dict[str, Any]:
         """
@@ -125,20 +137,55 @@ class Training(Contract):
             return {}
         if self.request["OutputDataConfig"].get("CompressionType") == "NONE":
             for host in reversed(self.hosts):
-                model = self.folder.ml(host) / "model"
-                upload(aws, files_under(model), model, f"{base}/model/")
+                upload(aws, self.tree(host, "model"), f"{base}/model/")
             return {"ModelArtifacts": f"{base}/model/"}
         self._archive(aws, "model", f"{base}/model.tar.gz")
         return {"ModelArtifacts": f"{base}/model.tar.gz"}
 
+    def profile_mirrors(self, aws: Aws, settings: Mapping[str, Any]) -> list[Mirror]:
+        """The profile of a job that is profiled."""
+        if not profiler.enabled(settings):
+            return []
+        return [Mirror(aws, Tree(self.folder.profile), profiler.output(settings))]
+
+    def profile(self, aws: Aws, profiling: Mirroring, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Upload the profile and the report of each rule, and tell how the rules were evaluated.
+
+        What S3 refuses is told as the rules' error: the job's own work is not lost by it.
+        """
+        rules = settings.get("ProfilerRuleConfigurations", [])
+        try:
+            profiling.finish()
+            if not profiling.any and self.folder.profile.is_dir():
+                # Profiling was turned on by an update.
+                upload(aws, Tree(self.folder.profile), profiler.output(settings))
+            for rule in rules:
+                self._report(aws, rule)
+            told = {"RuleEvaluationStatus": "NoIssuesFound"}
+        except DataError as error:
+            print(f"profiler: {error}", file=sys.stderr)
+            told = {"RuleEvaluationStatus": "Error", "StatusDetails": shorten(f"ClientError: {error}")}
+        now = datetime.now(UTC)
+        names = [{"RuleConfigurationName": rule["RuleConfigurationName"], "LastModifiedTime": now} for rule in rules]
+        return {"ProfilerRules": [{**name, **told} for name in names]} if rules else {}
+
+    def _report(self, aws: Aws, rule: Mapping[str, Any]) -> None:
+        place = rule.get("S3OutputPath") or self.request["OutputDataConfig"]["S3OutputPath"]
+        with tempfile.TemporaryDirectory(dir=self.folder.path) as made:
+            profile_report.write(profiler.read(self.folder.profile), Path(made), self.name)
+            name = rule["RuleConfigurationName"]
+            prefix = f"{_as_prefix(place)}{self.name}/rule-output/{name}/profiler-output/"
+            upload(aws, Tree(Path(made)), prefix)
+
     def _archive(self, aws: Aws, path: str, uri: str) -> None:
-        folders = [self.folder.ml(host) / path for host in self.hosts]
-        if not any(any(folder.iterdir()) for folder in folders if folder.is_dir()):
+        trees = [self.tree(host, path) for host in self.hosts]
+        if not any(any(tree.names()) for tree in trees if tree.exists):
             return
         archive: Path = self.folder.path / uri.rpartition("/")[2]
         try:
-            pack([folder for folder in folders if folder.is_dir()], archive)
-        except ArchiveError as error:
+            pack(trees, archive)
+        except (ArchiveError, LeadsOut) as error:
             raise DataError(f"/opt/ml/{path} cannot be packed: {error}") from error
         put(aws, archive, uri)
         archive.unlink()

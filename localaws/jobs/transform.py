@@ -13,7 +13,7 @@ from localaws.jobs.contract import Contract, Outcome
 from localaws.jobs.failure import excerpt
 from localaws.jobs.mirror import Mirror
 from localaws.jobs.progress import shorten
-from localaws.jobs.staging import DataError, Source, files_under, under, upload
+from localaws.jobs.staging import DataError, Source, under, upload
 
 _ROOT = "/opt/ml/transform"
 #: what is unpacked, and where from: the model, and its code where that is apart.
@@ -66,7 +66,7 @@ class Transform(Contract):
         """Unpack ``model.tar.gz`` and ``sourcedir.tar.gz``."""
         for part, uri in self._archives().items():
             packed = under(self.folder.ml(host), f"{_ROOT}/{part}")
-            for path in files_under(packed):
+            for path in sorted(packed.glob("*")):
                 try:
                     archive.extract(path, self.folder.ml(host) / part)
                 except archive.ArchiveError as error:
@@ -109,8 +109,7 @@ class Transform(Contract):
         """
         if outcome.status != "Stopped":
             for host in self.hosts:
-                folder = under(self.folder.ml(host), f"{_ROOT}/output")
-                upload(aws, files_under(folder), folder, self.request["TransformOutput"]["S3OutputPath"])
+                upload(aws, self.tree(host, f"{_ROOT}/output"), self.request["TransformOutput"]["S3OutputPath"])
         return {}
 
     def reason(self, host: str, exit_code: int, lines: Sequence[str]) -> str:

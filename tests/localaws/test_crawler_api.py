@@ -134,6 +134,34 @@ def test_invalid_input_is_refused(lake: Lake, settings: dict[str, Any], named: s
     assert named in code_and_message(error)[1]
 
 
+@pytest.mark.parametrize(
+    ("condition", "named"),
+    [
+        ({"FilterOperator": "EQ", "FieldValue": "FAILED"}, "FieldName"),
+        ({"FieldName": "STATE", "FieldValue": "FAILED"}, "FilterOperator"),
+        ({"FieldName": "STATE", "FilterOperator": "EQ"}, "FieldValue"),
+        ({"FieldName": "STATE", "FilterOperator": "EQ", "FieldValue": "SUCCEEDED"}, "SUCCEEDED"),
+        ({"FieldName": "STATE", "FilterOperator": "GT", "FieldValue": "FAILED"}, "GT"),
+        ({"FieldName": "CRAWL_ID", "FilterOperator": "EQ", "FieldValue": "1"}, "CRAWL_ID"),
+        ({"FieldName": "END_TIME", "FilterOperator": "LT", "FieldValue": "noon"}, "noon"),
+        ({"FieldName": "START_TIME", "FilterOperator": "LT", "FieldValue": str(10**30)}, "START_TIME"),
+        ({"FieldName": "DPU_HOUR", "FilterOperator": "LT", "FieldValue": "nan"}, "DPU_HOUR"),
+    ],
+)
+def test_invalid_filter_of_crawls_is_refused_before_any_crawl(
+    lake: Lake, condition: dict[str, Any], named: str
+) -> None:
+    name = lake.crawler("data/")
+    with pytest.raises(lake.glue.exceptions.InvalidInputException) as error:
+        lake.glue.list_crawls(CrawlerName=name, Filters=[condition])
+    assert named in code_and_message(error)[1]
+
+
+def test_foreign_page_token_of_crawls_is_refused(lake: Lake) -> None:
+    with pytest.raises(lake.glue.exceptions.InvalidInputException):
+        lake.glue.list_crawls(CrawlerName=lake.crawler("data/"), NextToken="elsewhere")
+
+
 def test_metrics_of_a_crawler_that_never_ran_are_zero(lake: Lake) -> None:
     name = lake.crawler("data/")
     (metrics,) = lake.glue.get_crawler_metrics(CrawlerNameList=[name])["CrawlerMetricsList"]

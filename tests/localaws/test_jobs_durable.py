@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +18,7 @@ from localaws.application import Application
 from localaws.context import Context
 from localaws.credentials import Credentials
 from localaws.jobs.aws import DURABLE, Aws, AwsRequestError
+from localaws.jobs.beneath import Tree
 from localaws.jobs.contract import Contract, Outcome
 from localaws.jobs.folder import JobFolder
 from localaws.jobs.mirror import Mirror
@@ -27,30 +27,20 @@ from localaws.jobs.staging import DataError, put, upload
 from localaws.jobs.training import Training
 from localaws.jobs.transform import Transform
 from localaws.store import Store
+from localaws.wire.sigv4 import Refused
 
 
-class Servers:
-    """Takes uploads; is another server from the ``deaths``-th question for its id on, for each of them."""
+class Server:
+    """Takes uploads, or refuses the first ones."""
 
-    def __init__(self, *deaths: int) -> None:
+    def __init__(self, refuses: int = 0) -> None:
         self.asked: list[str] = []
-        self._deaths = deaths
-        self._lock = threading.Lock()
+        self._refuses = refuses
 
-    def server(self) -> str:
-        return self._answer("server")
-
-    def durable(self) -> str:
-        return self._answer("durable")
-
-    def upload(self, _path: Path, _bucket: str, key: str) -> None:
-        with self._lock:
-            self.asked.append(key)
-
-    def _answer(self, what: str) -> str:
-        self.asked.append(what)
-        questions = len([each for each in self.asked if each in ("server", "durable")])
-        return str(len([death for death in self._deaths if questions >= death]))
+    def upload(self, _opened: object, _bucket: str, key: str) -> None:
+        self.asked.append(key)
+        if len(self.asked) <= self._refuses:
+            raise AwsRequestError("InternalFailure", "no space left on device", 500)
 
 
 @pytest.fixture
@@ -61,49 +51,24 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ("deaths", "times"),
-    [((), 1), ((2,), 2), ((2, 3), 3), ((2, 4), 2)],
-    ids=["none", "once", "again during the second try", "after the end"],
-)
-def test_an_upload_is_repeated_until_one_server_has_taken_it_and_has_it_on_disk(
-    file: Path, deaths: tuple[int, ...], times: int
-) -> None:
-    for send_it in (lambda aws: put(aws, file, "s3://b/file"), lambda aws: upload(aws, [file], file.parent, "s3://b")):
-        servers = Servers(*deaths)
-        send_it(servers)
-        assert servers.asked == ["server", *["file", "durable"] * times]
+def test_an_upload_is_sent_once(file: Path) -> None:
+    for send_it in (lambda aws: put(aws, file, "s3://b/file"), lambda aws: upload(aws, Tree(file.parent), "s3://b")):
+        server = Server()
+        send_it(server)
+        assert server.asked == ["file"]
 
 
-def test_where_there_is_nothing_to_upload_nobody_waits(tmp_path: Path) -> None:
-    servers = Servers()
-    upload(servers, [], tmp_path, "s3://b/c")  # type: ignore[arg-type]
-    assert servers.asked == []
-
-
-def test_an_upload_that_cannot_be_brought_to_disk_has_failed(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full() -> str:
-        raise AwsRequestError("InternalFailure", "no space left on device", 500)
-
-    servers = Servers()
-    monkeypatch.setattr(servers, "durable", full)
-    with pytest.raises(DataError, match="s3://b/file could not be brought to disk: InternalFailure: no space left"):
-        put(servers, file, "s3://b/file")  # type: ignore[arg-type]
-    checkpoints = Mirror(servers, file.parent, "s3://b")  # type: ignore[arg-type]
+def test_an_upload_that_is_refused_has_failed_and_a_checkpoint_is_sent_again(file: Path) -> None:
+    with pytest.raises(DataError, match="s3://b/file: InternalFailure: no space left"):
+        put(Server(refuses=1), file, "s3://b/file")  # type: ignore[arg-type]
+    server = Server(refuses=1)
+    checkpoints = Mirror(server, Tree(file.parent), "s3://b")  # type: ignore[arg-type]
     (file.parent / "new").write_text("new")
-    for _ in range(2):
-        with pytest.raises(DataError):
-            checkpoints.sweep(final=True)
-    assert servers.asked.count("new") == 2, "what is not known to be on disk is uploaded at the next sweep"
-
-
-def test_a_checkpoint_that_was_lost_with_the_server_is_uploaded_again(file: Path) -> None:
-    servers = Servers(2)
-    checkpoints = Mirror(servers, file.parent, "s3://b")  # type: ignore[arg-type]
-    (file.parent / "new").write_text("new")
+    with pytest.raises(DataError):
+        checkpoints.sweep(final=True)
     checkpoints.sweep(final=True)
     checkpoints.sweep(final=True)
-    assert servers.asked == ["server", "new", "durable", "new", "durable"]
+    assert server.asked == ["new", "new"]
 
 
 OUTPUT = {"S3Output": {"S3Uri": "s3://b/o", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}}
@@ -137,7 +102,7 @@ KINDS: list[tuple[Callable[..., Contract], dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "request_", "path", "key"), KINDS)
-def test_every_kind_of_job_waits_for_its_output_to_be_on_disk(
+def test_every_kind_of_job_uploads_its_output(
     tmp_path: Path, kind: Callable[..., Contract], request_: dict[str, Any], path: str, key: str
 ) -> None:
     folder = JobFolder(tmp_path / "name")
@@ -145,53 +110,52 @@ def test_every_kind_of_job_waits_for_its_output_to_be_on_disk(
     made.parent.mkdir(parents=True)
     made.write_text("content")
     contract = kind(folder, {"Name": "name", "Arn": "arn", "Request": request_})
-    servers = Servers(2)
-    contract.deliver(servers, Outcome("Completed", "Completed"))  # type: ignore[arg-type]
+    server = Server()
+    contract.deliver(server, Outcome("Completed", "Completed"))  # type: ignore[arg-type]
     whole = f"name/output/{key}" if kind is Training and key else key or "name/output/model.tar.gz"
-    assert servers.asked == ["server", whole, "durable", whole, "durable"]
+    assert server.asked == [whole]
 
 
 # --- the front --------------------------------------------------------------------------------------------------
 
 
 class Front:
-    """An application whose moto tells when it is told to write."""
+    """An application without moto."""
 
     def __init__(self, tmp_path: Path) -> None:
-        self.written = 0
         credentials = Credentials(ACCESS_KEY, SECRET)
         context = Context(tmp_path, "http://127.0.0.1:1", "us-east-1", Store(":memory:"), credentials)
-        moto: Any = SimpleNamespace(state=SimpleNamespace(write=self._write), key=lambda _: None)
+        moto: Any = SimpleNamespace(key=lambda _: None)
         self.application = Application(context, moto)
-
-    def _write(self) -> None:
-        self.written += 1
 
     def ask(
         self, method: str, signer: Any = S3SigV4Auth, service: str = "s3", secret: str = SECRET, **headers: Any
     ) -> tuple[int, bytes]:
-        request = signed(signer, method, DURABLE, secret=secret, arguments=(service, "us-east-1"))
-        response = self.application.handle(changed(request, **headers))
+        request = changed(signed(signer, method, DURABLE, secret=secret, arguments=(service, "us-east-1")), **headers)
+        try:
+            admission = self.application.admit(request)
+        except Refused as error:
+            response = self.application.fault(error, request)
+        else:
+            response = self.application.handle(admission)
         assert isinstance(response.body, bytes)
         return response.status, response.body
 
 
-def test_the_server_writes_before_it_answers_and_says_which_one_it_is(tmp_path: Path) -> None:
+def test_supervisors_of_an_older_version_learn_which_server_has_their_uploads(tmp_path: Path) -> None:
     first, second = Front(tmp_path), Front(tmp_path)
     status, body = first.ask("GET")
-    assert (status, first.written) == (200, 0)
+    assert status == 200
     assert first.ask("POST") == (200, body)
-    assert first.written == 1
     assert second.ask("POST")[1] != body
 
 
-def test_only_a_well_signed_request_of_s3_makes_the_server_write(tmp_path: Path) -> None:
+def test_only_a_well_signed_request_of_s3_learns_which_server_it_is(tmp_path: Path) -> None:
     front = Front(tmp_path)
     for method in ("GET", "POST"):
         assert front.ask(method, authorization=None)[0] == 403
         assert front.ask(method, secret="another")[0] == 403
         assert front.ask(method, SigV4Auth, "sagemaker")[0] == 403
-    assert front.written == 0
 
 
 def test_over_http_the_path_is_for_this_machine_and_its_keys_only(localaws: LocalAws) -> None:
@@ -210,23 +174,9 @@ def killed_and_restarted(server: LocalAws) -> None:
     server.restart()
 
 
-def test_an_object_that_was_answered_and_lost_is_uploaded_again(
-    own_localaws: LocalAws, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_object_is_there_though_the_server_is_killed_at_its_answer(own_localaws: LocalAws, file: Path) -> None:
     jobs = Jobs(own_localaws.home)
-    aws = Aws(jobs.home, "us-east-1")
-    aws.durable()
-    send_once, uploads = aws.upload, []
-
-    def upload_and_lose(path: Path, bucket: str, key: str) -> None:
-        send_once(path, bucket, key)
-        uploads.append(key)
-        if len(uploads) == 1:
-            killed_and_restarted(own_localaws)
-
-    monkeypatch.setattr(aws, "upload", upload_and_lose)
-    put(aws, file, f"s3://{BUCKET}/file")
-    assert uploads == ["file", "file"]
+    put(Aws(jobs.home, "us-east-1"), file, f"s3://{BUCKET}/file")
     killed_and_restarted(own_localaws)
     assert jobs.get(f"s3://{BUCKET}/file") == b"content"
 
@@ -260,19 +210,18 @@ def test_a_completed_training_job_has_all_it_made_though_the_server_is_killed(ow
 
 
 def test_what_is_mirrored_while_a_job_runs_survives_the_server_that_took_it(
-    own_localaws: LocalAws, tmp_path: Path
+    own_localaws: LocalAws,
 ) -> None:
     jobs = Jobs(own_localaws.home)
-    gate = tmp_path / "gate"
-    script = f"""
+    script = """
 import pathlib, time
 pathlib.Path("/opt/ml/processing/output/o/x").write_text("early")
-while not pathlib.Path({str(gate)!r}).exists():
+while not pathlib.Path("/opt/ml/processing/gate").exists():
     time.sleep(0.05)
 """
     jobs.processing("c", script, outputs={"o": {"S3UploadMode": "Continuous"}})
     until(lambda: jobs.keys("c-out/"), lambda keys: keys == ["c-out/o/x"])
     killed_and_restarted(own_localaws)
-    gate.touch()
+    (jobs.folder("processing-job", "c") / "ml" / "algo-1" / "processing" / "gate").touch()
     assert jobs.processed("c")["ProcessingJobStatus"] == "Completed"
     assert jobs.get(f"s3://{BUCKET}/c-out/o/x") == b"early"

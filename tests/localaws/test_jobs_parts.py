@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 from localaws.jobs import shipping
 from localaws.jobs.aws import Aws, AwsRequestError, ServerAway
+from localaws.jobs.beneath import Tree
 from localaws.jobs.failure import excerpt
 from localaws.jobs.logs import BoundedFile
 from localaws.jobs.metrics import Metrics
 from localaws.jobs.mirror import Mirror
 from localaws.jobs.progress import REASON_LIMIT, shorten
 from localaws.jobs.shipping import Shipper
-from localaws.jobs.staging import DataError, _relative, files_under, split_uri, under
+from localaws.jobs.staging import DataError, _relative, files_in, split_uri, under
 
 TORCHRUN = """\
 step 1
@@ -103,7 +105,7 @@ def test_an_output_with_a_link_out_of_its_folder_is_refused_by_name(tmp_path: Pa
     (tmp_path / "secret").write_text("x")
     (tmp_path / "out" / "link").symlink_to(tmp_path / "secret")
     with pytest.raises(DataError, match="link is a link that leads out of its folder"):
-        files_under(tmp_path / "out")
+        files_in(Tree(tmp_path / "out"))
 
 
 def test_metrics_keep_the_last_value_and_hand_out_each_once() -> None:
@@ -177,7 +179,7 @@ def test_a_server_that_is_away_is_waited_for_only_so_long_and_a_file_that_is_gon
     with pytest.raises(ServerAway, match=r"server\.json is not there"):
         aws.list_objects("bucket", "")
     with pytest.raises(FileNotFoundError):
-        aws.upload(tmp_path / "gone", "bucket", "key")
+        aws.upload(lambda: open(tmp_path / "gone", "rb"), "bucket", "key")  # noqa: SIM115 - it is not there
 
 
 def test_a_connection_that_breaks_is_made_again_and_a_refusal_is_final(tmp_path: Path) -> None:
@@ -210,13 +212,9 @@ class _Bucket:
     def __init__(self) -> None:
         self.uploads: list[tuple[str, bytes]] = []
 
-    def upload(self, path: Path, bucket: str, key: str) -> None:
-        self.uploads.append((f"{bucket}/{key}", path.read_bytes()))
-
-    def server(self) -> str:
-        return "the same"
-
-    durable = server
+    def upload(self, opened: Callable[[], BinaryIO], bucket: str, key: str) -> None:
+        with opened() as file:
+            self.uploads.append((f"{bucket}/{key}", file.read()))
 
 
 def test_a_mirror_uploads_what_has_come_to_rest_and_at_the_end_all_that_changed(tmp_path: Path) -> None:
@@ -224,7 +222,7 @@ def test_a_mirror_uploads_what_has_come_to_rest_and_at_the_end_all_that_changed(
     folder.mkdir()
     (folder / "old").write_text("from S3")
     bucket = _Bucket()
-    mirror = Mirror(bucket, folder, "s3://b/c")  # type: ignore[arg-type]
+    mirror = Mirror(bucket, Tree(folder), "s3://b/c")  # type: ignore[arg-type]
     (folder / "new").write_text("1")
     mirror.sweep()
     assert bucket.uploads == [], "a file that has just appeared may be in the making"

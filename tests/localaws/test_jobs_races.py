@@ -204,11 +204,11 @@ def test_a_look_in_the_middle_of_a_deletion_does_not_start_the_job_again(
     training.describe_training_job({"TrainingJobName": "going"}, ctx)
     supervisors.begun.clear()
     looking = threading.Event()
-    rmtree, supervised = control.shutil.rmtree, JobFolder.supervised
+    remove, supervised = control.beneath.remove, JobFolder.supervised
     looker = threading.Thread(target=training.JOBS.refresh, args=(stale, ctx))
 
-    def remove_and_be_looked_at(path: Path, **options: Any) -> None:
-        rmtree(path, **options)
+    def remove_and_be_looked_at(path: Path) -> None:
+        remove(path)
         if threading.current_thread() is threading.main_thread():
             looker.start()
             assert looking.wait(LIMIT_S)
@@ -218,7 +218,7 @@ def test_a_look_in_the_middle_of_a_deletion_does_not_start_the_job_again(
         return supervised(folder)
 
     monkeypatch.setattr(JobFolder, "supervised", look)
-    monkeypatch.setattr(control.shutil, "rmtree", remove_and_be_looked_at)
+    monkeypatch.setattr(control.beneath, "remove", remove_and_be_looked_at)
     training.delete_training_job({"TrainingJobName": "going"}, ctx)
     looker.join(LIMIT_S)
     assert not looker.is_alive()

@@ -16,9 +16,9 @@ from localaws_kit import LocalAws
 KIND = "training-job"
 # Ends when the test says so, by a file that the script polls for.
 WAITING = """
-import pathlib, sys, time
+import pathlib, time
 print("ready", flush=True)
-gate = pathlib.Path(sys.argv[2])
+gate = pathlib.Path("/opt/ml/checkpoints/gate")
 while not gate.exists():
     time.sleep(0.05)
 pathlib.Path("/opt/ml/model/done").write_text("done")
@@ -30,16 +30,20 @@ def jobs(own_localaws: LocalAws) -> Jobs:
     return Jobs(own_localaws.home)
 
 
+def _open(jobs: Jobs, name: str) -> None:
+    """Let a waiting job end."""
+    (jobs.folder(KIND, name) / "ml" / "algo-1" / "checkpoints" / "gate").touch()
+
+
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_a_job_goes_on_without_the_server_and_its_end_is_known_after_a_restart(
-    own_localaws: LocalAws, jobs: Jobs, tmp_path: Path, how: str
+    own_localaws: LocalAws, jobs: Jobs, how: str
 ) -> None:
-    gate = tmp_path / "gate"
-    jobs.training("survivor", WAITING, parameters={"gate": str(gate)})
+    jobs.training("survivor", WAITING)
     jobs.wait_for_line(KIND, "survivor", "ready")
     supervisor = jobs.status(KIND, "survivor")["Supervisor"]
     getattr(own_localaws, how)()
-    gate.touch()
+    _open(jobs, "survivor")
     until(lambda: jobs.status(KIND, "survivor")["SecondaryStatus"], lambda status: status == "Uploading")
     own_localaws.restart()
     job = jobs.trained("survivor")
@@ -49,9 +53,9 @@ def test_a_job_goes_on_without_the_server_and_its_end_is_known_after_a_restart(
 
 
 def test_a_job_that_is_still_running_is_in_progress_after_a_restart_and_can_be_stopped(
-    own_localaws: LocalAws, jobs: Jobs, tmp_path: Path
+    own_localaws: LocalAws, jobs: Jobs
 ) -> None:
-    jobs.training("running", WAITING, parameters={"gate": str(tmp_path / "never")})
+    jobs.training("running", WAITING)
     jobs.wait_for_line(KIND, "running", "ready")
     own_localaws.kill()
     own_localaws.restart()
@@ -62,9 +66,9 @@ def test_a_job_that_is_still_running_is_in_progress_after_a_restart_and_can_be_s
 
 
 def test_server_and_supervisor_both_killed_leave_a_failed_job_and_no_process(
-    own_localaws: LocalAws, jobs: Jobs, tmp_path: Path
+    own_localaws: LocalAws, jobs: Jobs
 ) -> None:
-    jobs.training("both", WAITING, parameters={"gate": str(tmp_path / "never")})
+    jobs.training("both", WAITING)
     jobs.wait_for_line(KIND, "both", "ready")
     own_localaws.kill()
     os.kill(jobs.status(KIND, "both")["Supervisor"], signal.SIGKILL)
@@ -75,6 +79,8 @@ def test_server_and_supervisor_both_killed_leave_a_failed_job_and_no_process(
 
 def test_a_job_that_was_recorded_and_not_started_is_started_after_a_restart(own_localaws: LocalAws, jobs: Jobs) -> None:
     jobs.train("template", "print(1)")
+    # The end is known before the supervisor has removed the instance's volume.
+    jobs.nothing_left(KIND, "template")
     own_localaws.kill()
     # What a server leaves that is killed between the record and the start of the supervisor.
     shutil.rmtree(jobs.folder(KIND, "template"))
@@ -133,9 +139,8 @@ def test_all_jobs_can_be_ended_without_the_server(own_localaws: LocalAws, jobs: 
     assert jobs.trained("first")["TrainingJobStatus"] == "Stopped"
 
 
-def test_a_second_supervisor_leaves_a_job_alone(own_localaws: LocalAws, jobs: Jobs, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    jobs.training("single", WAITING, parameters={"gate": str(gate)})
+def test_a_second_supervisor_leaves_a_job_alone(own_localaws: LocalAws, jobs: Jobs) -> None:
+    jobs.training("single", WAITING)
     jobs.wait_for_line(KIND, "single", "ready")
     second = subprocess.run(
         [sys.executable, "-m", "localaws.jobs.supervisor", str(jobs.folder(KIND, "single"))],
@@ -147,5 +152,5 @@ def test_a_second_supervisor_leaves_a_job_alone(own_localaws: LocalAws, jobs: Jo
     )
     assert second.returncode == 1
     assert "has a supervisor already" in second.stderr
-    gate.touch()
+    _open(jobs, "single")
     assert jobs.trained("single")["TrainingJobStatus"] == "Completed"

@@ -46,7 +46,9 @@ def test_two_processes_at_once_each_see_their_own_opt_ml(tmp_path: Path) -> None
         (tmp_path / name / "who").write_text(name)
     script = "sleep 0.2; cat /opt/ml/who; echo written > /opt/ml/out"
     launches = [sandbox.launch(["sh", "-c", script], {}, ml_root=tmp_path / name) for name in ("one", "two")]
-    running = [subprocess.Popen(launch.argv, stdout=subprocess.PIPE, text=True) for launch in launches]
+    running = [
+        subprocess.Popen(launch.argv, env=launch.environment, stdout=subprocess.PIPE, text=True) for launch in launches
+    ]
     assert [process.communicate(timeout=30)[0] for process in running] == ["one", "two"]
     assert (tmp_path / "one" / "out").read_text() == "written\n"
 
@@ -67,16 +69,16 @@ def test_host_names_resolve_to_this_machine(tmp_path: Path) -> None:
 @needs_namespaces
 def test_the_exit_code_is_the_process_s_own(tmp_path: Path) -> None:
     launch = sandbox.launch(["sh", "-c", "exit 7"], {}, ml_root=tmp_path)
-    assert subprocess.run(launch.argv, check=False).returncode == 7
+    assert subprocess.run(launch.argv, env=launch.environment, check=False).returncode == 7
     launch = sandbox.launch(["sh", "-c", "kill -9 $$"], {}, ml_root=tmp_path)
-    assert subprocess.run(launch.argv, check=False, stderr=subprocess.DEVNULL).returncode == 137
+    assert subprocess.run(launch.argv, env=launch.environment, check=False, stderr=subprocess.DEVNULL).returncode == 137
 
 
 @needs_namespaces
 def test_killing_it_kills_a_descendant_that_left_its_session(tmp_path: Path) -> None:
     mark = f"{time.time():.7f}"[-9:].replace(".", "1")
     launch = sandbox.launch(["sh", "-c", f"setsid sleep {mark} & wait"], {}, ml_root=tmp_path)
-    process = subprocess.Popen(launch.argv, start_new_session=True)
+    process = subprocess.Popen(launch.argv, env=launch.environment, start_new_session=True)
     deadline = time.monotonic() + 20
     while not _sleeping(mark):
         assert time.monotonic() < deadline
@@ -102,7 +104,7 @@ def _sleeping(mark: str) -> list[str]:
 @needs_namespaces
 def test_a_program_of_its_own_dies_of_sigterm(tmp_path: Path) -> None:
     launch = sandbox.launch(["sleep", "60"], {}, ml_root=tmp_path)
-    process = subprocess.Popen(launch.argv, start_new_session=True, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(launch.argv, env=launch.environment, start_new_session=True, stderr=subprocess.DEVNULL)
     time.sleep(0.3)
     os.killpg(process.pid, signal.SIGTERM)
     assert process.wait(10) == 143
@@ -115,7 +117,9 @@ def test_where_namespaces_are_refused_paths_are_rewritten_and_the_note_says_so(t
     launch = sandbox.launch(
         ["cat", "--", "/opt/ml/who"], {"SM_MODEL_DIR": "/opt/ml/model"}, ml_root=tmp_path, cwd="/opt/ml/processing"
     )
-    assert subprocess.run(launch.argv, capture_output=True, text=True, check=True).stdout == "me"
+    assert (
+        subprocess.run(launch.argv, env=launch.environment, capture_output=True, text=True, check=True).stdout == "me"
+    )
     assert launch.environment == {"SM_MODEL_DIR": f"{tmp_path}/model"}
     assert str(tmp_path) in launch.note
     assert "LOCALAWS_SANDBOX=rewrite" in launch.note

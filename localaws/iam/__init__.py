@@ -1,0 +1,1 @@
+"""The policy simulator of IAM: what identities may do, by the policies that moto keeps for them."""
