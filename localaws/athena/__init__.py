@@ -8,6 +8,7 @@ format as its SerDe does; ``engine`` is the DuckDB, which can reach nothing but 
 write what came out.
 
 Not done, and refused by name: Iceberg, ORC, Avro and other SerDes than OpenCSV, LazySimple, JSON and Parquet; UPDATE,
-DELETE and MERGE; buckets; federated catalogs; managed and encrypted results; work groups of other engines. Approximate
-aggregates are exact. EXPLAIN shows DuckDB's plan. A function that is not in ``sql/functions_*`` is not registered.
+DELETE and MERGE; INSERT into buckets; federated catalogs; managed and encrypted results; work groups of other engines.
+Approximate aggregates are exact. Buckets that another hash than Hive's first made are read whole. EXPLAIN shows
+DuckDB's plan. A function that is not in ``sql/functions_*`` is not registered.
 """

@@ -22,10 +22,9 @@ class Catalog:
         self._partitions: dict[tuple[str, str], list[dict[str, Any]]] = {}
 
     def database(self, name: str) -> dict[str, Any] | None:
-        """A database, or ``None``; ``default`` is always there."""
+        """Return a database, or ``None``."""
         if name not in self._databases:
-            found = _absent(lambda: self.glue.get_database(Name=name)["Database"])
-            self._databases[name] = found or ({"Name": name} if name == "default" else None)
+            self._databases[name] = _absent(lambda: self.glue.get_database(Name=name)["Database"])
         return self._databases[name]
 
     def has_database(self, name: str) -> bool:
@@ -41,8 +40,7 @@ class Catalog:
 
     def databases(self) -> list[str]:
         """The names of all databases, in order."""
-        names = {database["Name"] for database in self._pages("get_databases", "DatabaseList")}
-        return sorted(names | {"default"})
+        return sorted(database["Name"] for database in self._pages("get_databases", "DatabaseList"))
 
     def tables(self, database: str) -> list[dict[str, Any]]:
         """All tables of a database, by name."""

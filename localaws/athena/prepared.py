@@ -41,20 +41,33 @@ def all_of(ctx: Context, group: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda record: str(record["StatementName"]))
 
 
-def resolve(statement: nodes.Statement, ctx: Context, group: str) -> tuple[str, list[str]] | None:
+def resolve(
+    statement: nodes.Statement, given: list[str] | None, ctx: Context, group: str
+) -> tuple[str, list[str] | None] | None:
     """
-    The text and the parameters that an EXECUTE means; ``None`` for any other statement.
+    Return the text and the parameters that an EXECUTE means; ``None`` for any other statement.
 
-    :raises InvalidRequestException: there is no such prepared statement.
+    :param given: ExecutionParameters, which an EXECUTE without USING takes.
+    :raises InvalidRequestException: there is no such prepared statement, or there are parameters of both kinds.
     """
     from localaws.athena.ddl import nodes
 
     if not isinstance(statement, nodes.Execute):
         return None
-    found = get(ctx, group, statement.name)
+    found = _named(ctx, group, statement.name)
     if found is None:
         raise invalid(f"PreparedStatement {statement.name} was not found in workGroup {group}", "INVALID_INPUT")
-    return found["QueryStatement"], statement.parameters
+    if statement.parameters and given:
+        raise invalid("ExecutionParameters cannot be used with the USING clause of EXECUTE.")
+    return found["QueryStatement"], statement.parameters or given
+
+
+def _named(ctx: Context, group: str, name: str) -> dict[str, Any] | None:
+    """Return the statement that SQL, in which names have no case, means."""
+    found = get(ctx, group, name)
+    if found is not None:
+        return found
+    return next((each for each in all_of(ctx, group) if str(each["StatementName"]).lower() == name.lower()), None)
 
 
 def change(statement: nodes.Statement, ctx: Context, group: str) -> bool:
@@ -71,7 +84,8 @@ def change(statement: nodes.Statement, ctx: Context, group: str) -> bool:
         put(ctx, group, statement.name, statement.sql)
         return True
     if isinstance(statement, nodes.Deallocate):
-        if not delete(ctx, group, statement.name):
+        found = _named(ctx, group, statement.name)
+        if found is None or not delete(ctx, group, found["StatementName"]):
             raise QueryError("NOT_FOUND", f"Prepared statement not found: {statement.name}", (1, 1))
         return True
     return False

@@ -16,10 +16,12 @@ from localaws.athena.ddl import nodes, tables
 from localaws.athena.errors import QueryError
 from localaws.athena.job import Job, Outcome
 from localaws.athena.queries import Running, names_of, running
-from localaws.athena.sql import casts
+from localaws.athena.sql import casts, literals
 from localaws.athena.sql.scope import Value
 from localaws.athena.sql.tables import columns as table_columns
 from localaws.athena.sql.tables import refuse_iceberg
+from localaws.athena.tables import buckets
+from localaws.athena.tables.buckets import Buckets
 from localaws.athena.tables.cache import list_objects, split_location
 from localaws.athena.tables.partitions import NULL_PARTITION, escape, partition_keys
 from localaws.athena.types import Type, column_info
@@ -27,14 +29,16 @@ from localaws.athena.views import is_view
 
 #: as many partitions as Athena writes in one statement.
 MOST_PARTITIONS = 100
+#: the column of a row's bucket while it is written; a query's result has none of such a name.
+_BUCKET = "$bucket"
 _ROWS = [column_info("rows", types.BIGINT)]
 
 
 @dataclass(frozen=True)
 class Written:
-    """What was uploaded: for each partition (one without values where there are none) the URI of its file."""
+    """What was uploaded: the values of its partition (none where there are no partitions) and the URI of each file."""
 
-    uris: dict[tuple[str, ...], str]
+    files: list[tuple[tuple[str, ...], str]]
     rows: int
 
 
@@ -44,8 +48,6 @@ def create_table_as(statement: nodes.CreateTableAs, job: Job) -> Outcome:
     given = dict(statement.properties)
     if str(given.get("table_type", "HIVE")).upper() != "HIVE":
         raise QueryError("NOT_SUPPORTED", f"Table type {given['table_type']} is not supported by localaws")
-    if given.get("bucketed_by"):
-        raise QueryError("NOT_SUPPORTED", "bucketed_by is not supported by localaws")
     writer = files.writer(given)
     if job.catalog.table(database, name) is not None:
         if statement.exists_ok:
@@ -57,12 +59,17 @@ def create_table_as(statement: nodes.CreateTableAs, job: Job) -> Outcome:
     partitioned = [str(column).lower() for column in given.get("partitioned_by") or ()]
     with running(statement.sql, job) as query:
         columns = _target_columns(query, partitioned)
+        bucketed = _buckets(given, columns[: len(columns) - len(partitioned)])
         if statement.with_data:
-            written = _write(query, columns, len(partitioned), writer, location, job)
+            written = _write(query, columns, len(partitioned), writer, location, job, bucketed=bucketed)
         else:
-            written = Written({}, 0)
+            written = Written([], 0)
         scanned = query.scanned
     table = writer.table(name, columns[: len(columns) - len(partitioned)], location)
+    tables.set_comment(table, statement.comment)
+    if bucketed is not None:
+        names = [name for name, _ in bucketed.columns]
+        table["StorageDescriptor"].update(BucketColumns=names, NumberOfBuckets=bucketed.count)
     table["PartitionKeys"] = [{"Name": c, "Type": types.hive(k)} for c, k in columns[len(columns) - len(partitioned) :]]
     _create(database, name, table, job)
     _register(database, name, table["StorageDescriptor"], written, [c for c, _ in columns[-len(partitioned) :]], job)
@@ -81,7 +88,7 @@ def _create(database: str, name: str, table: dict[str, Any], job: Job) -> None:
 
 
 def _outcome(update: str, written: Written, scanned: int) -> Outcome:
-    manifest = list(written.uris.values())
+    manifest = [uri for _, uri in written.files]
     return Outcome(_ROWS, update_type=update, update_count=written.rows, manifest=manifest, scanned=scanned)
 
 
@@ -112,6 +119,29 @@ def _target_columns(query: Running, partitioned: list[str]) -> list[tuple[str, T
     return columns
 
 
+def _buckets(given: dict[str, Any], columns: list[tuple[str, Type]]) -> Buckets | None:
+    """
+    The buckets that a CTAS asks for; ``None``: it does not.
+
+    :raises QueryError: half a wish, a column that is not there, or one of a type that is not hashed here.
+    """
+    names, count = [str(name).lower() for name in given.get("bucketed_by") or ()], given.get("bucket_count")
+    if not names and count is None:
+        return None
+    if not names or not isinstance(count, int) or count < 1:
+        rule = "bucketed_by and bucket_count must be specified together, bucket_count greater than zero"
+        raise QueryError("INVALID_TABLE_PROPERTY", rule)
+    known = dict(columns)
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise QueryError("INVALID_TABLE_PROPERTY", f"Bucketing columns {missing} not present in schema")
+    foreign = [name for name in names if known[name].base not in buckets.HASHED]
+    if foreign:
+        message = f"Bucketing by the column {foreign[0]} of type {known[foreign[0]]} is not supported by localaws"
+        raise QueryError("NOT_SUPPORTED", message)
+    return Buckets(tuple((name, known[name]) for name in names), count)
+
+
 def stored_type(kind: Type) -> Type:
     """The type as a table keeps it: a varchar literal's length means nothing to the column."""
     return types.transform(kind, lambda part: types.VARCHAR if part.base == "varchar" else part)
@@ -138,18 +168,20 @@ def insert(statement: nodes.Insert, job: Job) -> Outcome:
     if is_view(table):
         raise QueryError("NOT_SUPPORTED", "Inserting into views is not supported", (1, 1))
     refuse_iceberg(table)
+    if table["StorageDescriptor"].get("BucketColumns"):
+        raise QueryError("NOT_SUPPORTED", f"Inserting into the bucketed table {database}.{name} is not supported")
     writer = files.writer_of(table)
     columns, keys = table_columns(table), partition_keys(table)
     named = statement.columns or [column for column, _ in columns]
     with running(statement.sql, job) as query:
-        texts = _as_columns(query, columns, named)
+        texts = _as_columns(query, columns, named, statement.sql)
         written = _write(query, columns, len(keys), writer, table["StorageDescriptor"]["Location"], job, texts)
         scanned = query.scanned
     _register(database, name, table["StorageDescriptor"], written, [key for key, _ in keys], job)
     return _outcome("INSERT", written, scanned)
 
 
-def _as_columns(query: Running, columns: list[tuple[str, Type]], named: list[str]) -> list[str]:
+def _as_columns(query: Running, columns: list[tuple[str, Type]], named: list[str], sql: str) -> list[str]:
     """
     SQL of each table column, out of the query's columns; what the statement does not name is NULL.
 
@@ -161,10 +193,9 @@ def _as_columns(query: Running, columns: list[tuple[str, Type]], named: list[str
         raise QueryError("COLUMN_NOT_FOUND", f"Insert column name does not exist in target table: {unknown[0]}", (1, 1))
     given = query.relation.types
     wanted = [known[name] for name in named]
-    fits = [
-        types.common(have, want) == want or (have.is_text and want.is_text)
-        for have, want in zip(given, wanted, strict=False)
-    ]
+    written = literals.decimal_columns(sql)
+    pairs = enumerate(zip(given, wanted, strict=False))
+    fits = [_fits(have, want, written.get(index)) for index, (have, want) in pairs]
     if len(given) != len(wanted) or not all(fits):
         shown = ", ".join(str(kind) for kind in wanted), ", ".join(str(kind) for kind in given)
         message = f"Insert query has mismatched column types: Table: [{shown[0]}], Query: [{shown[1]}]"
@@ -174,6 +205,13 @@ def _as_columns(query: Running, columns: list[tuple[str, Type]], named: list[str
         casts.coerce(Value(f"c{places[name]}", given[places[name]]), kind) if name in places else "NULL"
         for name, kind in columns
     ]
+
+
+def _fits(have: Type, want: Type, written: Type | None) -> bool:
+    """Whether a value goes into a column by itself; a number that is written out does where a decimal would."""
+    if types.common(have, want) == want or (have.is_text and want.is_text):
+        return True
+    return have == types.DOUBLE and written is not None and types.common(written, want) == want
 
 
 def unload(statement: nodes.Unload, job: Job) -> Outcome:
@@ -197,6 +235,7 @@ def _write(
     location: str,
     job: Job,
     texts: list[str] | None = None,
+    bucketed: Buckets | None = None,
 ) -> Written:
     """Files made locally, then uploaded; when one does not arrive, those that did are taken back."""
     texts = texts or [f"c{index}" for index in range(len(columns))]
@@ -209,7 +248,11 @@ def _write(
     data, keys = columns[: len(columns) - partitioned], columns[len(columns) - partitioned :]
     local: dict[tuple[str, ...], Path] = {}
     rows = 0
-    for values, condition in _partitions_of(query, keys):
+    split = keys
+    if bucketed is not None:
+        buckets.assign(bucketed, query.connection, _BUCKET)
+        split = [*keys, (_BUCKET, types.INTEGER)]
+    for values, condition in _partitions_of(query, split):
         job.control.check()
         path = job.folder / uuid.uuid4().hex
         count = writer.write(query.connection, data, condition, path)
@@ -242,13 +285,19 @@ def _partitions_of(query: Running, keys: list[tuple[str, Type]]) -> list[tuple[t
 
 def _upload(
     local: dict[tuple[str, ...], Path], keys: list[str], location: str, writer: files.Writer, job: Job
-) -> dict[tuple[str, ...], str]:
+) -> list[tuple[tuple[str, ...], str]]:
+    """
+    Upload files.
+
+    :param local: by the values of the partition, and the number of the bucket behind them where there are buckets.
+    """
     bucket, prefix = split_location(location)
     stamp = time.strftime("%Y%m%d_%H%M%S", time.gmtime())
     planned = {}
     for number, values in enumerate(local):
-        folders = "".join(f"{escape(key)}={escape(value)}/" for key, value in zip(keys, values, strict=True))
-        name = f"{stamp}_{number:05}_{job.id[:5]}_{uuid.uuid4()}{writer.suffix}"
+        folders = "".join(f"{escape(key)}={escape(value)}/" for key, value in zip(keys, values, strict=False))
+        own = f"bucket-{int(values[-1]):05}" if len(values) > len(keys) else str(uuid.uuid4())
+        name = f"{stamp}_{number:05}_{job.id[:5]}_{own}{writer.suffix}"
         planned[values] = f"s3://{bucket}/{prefix}{folders}{name}"
     job.plan(_planned=list(planned.values()))
     try:
@@ -258,7 +307,7 @@ def _upload(
     except BaseException:
         remove(job.s3, list(planned.values()))
         raise
-    return planned
+    return [(values[: len(keys)], uri) for values, uri in planned.items()]
 
 
 def remove(s3: Any, uris: list[str]) -> None:
@@ -272,11 +321,11 @@ def _register(
     database: str, name: str, descriptor: dict[str, Any], written: Written, keys: list[str], job: Job
 ) -> None:
     """Tell the catalog of the partitions that were written to and that it does not know."""
-    if not any(written.uris):
+    folders = {values: uri.rsplit("/", 1)[0] + "/" for values, uri in written.files if values}
+    if not folders:
         return
     job.catalog.forget()
     known = {tuple(partition["Values"]) for partition in job.catalog.partitions(database, name)}
-    for values, uri in written.uris.items():
+    for values, folder in folders.items():
         if values not in known:
-            folder = uri.rsplit("/", 1)[0] + "/"
             tables.create_partition(database, name, descriptor, list(values), folder, job)

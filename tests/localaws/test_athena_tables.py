@@ -283,7 +283,7 @@ def test_a_table_follows_its_objects(athena: Athena) -> None:
 def test_a_location_that_cannot_be_read_is_named(athena: Athena) -> None:
     athena.run("CREATE EXTERNAL TABLE nowhere (n int) LOCATION 's3://no-such-bucket-at-all/x/'")
     assert athena.reason("SELECT * FROM nowhere").startswith(
-        "HIVE_FILESYSTEM_ERROR: Failed to list directory: s3://no-such-bucket-at-all/x/"
+        "HIVE_FILESYSTEM_ERROR: Failed to list directory: s3://no-such-bucket-at-all/x:"
     )
 
 

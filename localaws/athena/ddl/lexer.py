@@ -138,10 +138,12 @@ class Cursor:
         raise self.unexpected("<identifier>")
 
     def qualified_name(self) -> list[str]:
-        """``a.b.c``."""
-        parts = [self.identifier()]
-        while self.take("."):
-            parts.append(self.identifier())
+        """Read ``a.b.c``; backquotes may be around the whole, as SHOW CREATE TABLE writes it."""
+        parts: list[str] = []
+        while not parts or self.take("."):
+            quoted = self.current.kind == "name"
+            name = self.identifier()
+            parts += name.split(".") if quoted else [name]
         return parts
 
     def string(self) -> str:

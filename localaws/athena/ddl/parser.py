@@ -220,14 +220,14 @@ def _explain(cursor: Cursor) -> nodes.Explain:
 
 def _prepare(cursor: Cursor) -> nodes.Prepare:
     cursor.expect("PREPARE")
-    name = cursor.identifier()
+    name = _statement_name(cursor)
     cursor.expect("FROM")
     return nodes.Prepare(name, cursor.sql[cursor.current.start :].strip())
 
 
 def _execute(cursor: Cursor) -> nodes.Execute:
     cursor.expect("EXECUTE")
-    name = cursor.identifier()
+    name = _statement_name(cursor)
     parameters = []
     if cursor.take("USING"):
         start, depth = cursor.current.start, 0
@@ -242,7 +242,14 @@ def _execute(cursor: Cursor) -> nodes.Execute:
 
 def _deallocate(cursor: Cursor) -> nodes.Deallocate:
     cursor.expect("DEALLOCATE", "PREPARE")
-    return nodes.Deallocate(cursor.identifier())
+    return nodes.Deallocate(_statement_name(cursor))
+
+
+def _statement_name(cursor: Cursor) -> str:
+    """Return the name of a prepared statement as it is written: the API keeps capital letters."""
+    token = cursor.current
+    name = cursor.identifier()
+    return token.text if token.kind == "word" else name
 
 
 def _msck(cursor: Cursor) -> nodes.RepairTable:

@@ -165,20 +165,31 @@ def create(statement: nodes.ShowCreateTable, job: Job) -> Outcome:
 def _create_table(database: str, name: str, table: dict[str, Any]) -> list[str]:
     descriptor = table["StorageDescriptor"]
     serde = descriptor.get("SerdeInfo") or {}
+    parameters = dict(table.get("Parameters") or {})
+    comment = parameters.pop("comment", None) or table.get("Description")
     lines = [f"CREATE EXTERNAL TABLE `{database}.{name}`("]
     lines += _columns_text(descriptor.get("Columns", []))
-    if table.get("Description"):
-        lines.append(f"COMMENT {_literal(table['Description'])}")
+    if comment:
+        lines.append(f"COMMENT {_literal(comment)}")
     if table.get("PartitionKeys"):
         lines += ["PARTITIONED BY ( ", *_columns_text(table["PartitionKeys"])]
+    lines += _buckets_text(descriptor)
     lines += ["ROW FORMAT SERDE ", f"  {_literal(serde.get('SerializationLibrary', ''))} "]
     if serde.get("Parameters"):
         lines += ["WITH SERDEPROPERTIES ( ", *_pairs(serde["Parameters"], ") ")]
     lines += ["STORED AS INPUTFORMAT ", f"  {_literal(descriptor.get('InputFormat', ''))} "]
     lines += ["OUTPUTFORMAT ", f"  {_literal(descriptor.get('OutputFormat', ''))}"]
     lines += ["LOCATION", f"  {_literal(descriptor.get('Location', ''))}"]
-    shown = {key: value for key, value in (table.get("Parameters") or {}).items() if key != "EXTERNAL"}
+    shown = {key: value for key, value in parameters.items() if key != "EXTERNAL"}
     return lines + (["TBLPROPERTIES (", *_pairs(shown, ")")] if shown else [])
+
+
+def _buckets_text(descriptor: dict[str, Any]) -> list[str]:
+    columns = descriptor.get("BucketColumns") or []
+    if not columns:
+        return []
+    listed = [f"  {column}{', ' if index < len(columns) else ') '}" for index, column in enumerate(columns, start=1)]
+    return ["CLUSTERED BY ( ", *listed, f"INTO {descriptor['NumberOfBuckets']} BUCKETS"]
 
 
 def _columns_text(found: list[dict[str, Any]]) -> list[str]:

@@ -51,19 +51,12 @@ def qualify(name: list[str], job: Job) -> tuple[str, str]:
 
 def require_database(name: str, job: Job) -> None:
     """
-    The database must be there; ``default`` is made when it is first needed.
+    Check that a database exists.
 
-    :raises HiveError: it is not.
+    :raises HiveError: it does not.
     """
     if job.catalog.database(name) is None:
         raise HiveError(f"SemanticException [Error 10072]: Database does not exist: {name}")
-    if name == "default":
-        try:
-            job.glue.get_database(Name=name)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "EntityNotFoundException":
-                raise
-            job.glue.create_database(DatabaseInput={"Name": name})
 
 
 def require_table(database: str, name: str, job: Job) -> dict[str, Any]:
@@ -152,10 +145,10 @@ def _table_input(statement: nodes.CreateTable, name: str) -> dict[str, Any]:
     if stored is None:
         raise HiveError(f"SemanticException Unrecognized file format in STORED AS clause: '{statement.stored_as}'")
     serde = statement.serde or stored[2]
-    described = serde == _LAZY and "serialization.format" not in statement.serde_properties
     descriptor: dict[str, Any] = {
         "Columns": [column.glue() for column in statement.columns],
-        "Location": statement.location,
+        # Hive's path has no slash at its end.
+        "Location": (statement.location or "").rstrip("/"),
         "InputFormat": statement.input_format or stored[0],
         "OutputFormat": statement.output_format or stored[1],
         "Compressed": False,
@@ -163,17 +156,25 @@ def _table_input(statement: nodes.CreateTable, name: str) -> dict[str, Any]:
         "BucketColumns": statement.buckets.get("columns", []),
         "SerdeInfo": {
             "SerializationLibrary": serde,
-            "Parameters": {**({"serialization.format": "1"} if described else {}), **statement.serde_properties},
+            "Parameters": {"serialization.format": "1", **statement.serde_properties},
         },
     }
-    return {
+    table = {
         "Name": name,
-        **({"Description": statement.comment} if statement.comment else {}),
         "TableType": "EXTERNAL_TABLE",
         "Parameters": {"EXTERNAL": "TRUE", "transient_lastDdlTime": str(int(time.time())), **statement.properties},
         "PartitionKeys": [column.glue() for column in statement.partitions],
         "StorageDescriptor": descriptor,
     }
+    set_comment(table, statement.comment)
+    return table
+
+
+def set_comment(table: dict[str, Any], comment: str | None) -> None:
+    """Put a table's COMMENT where Athena does, and where Glue shows it."""
+    if comment:
+        table["Description"] = comment
+        table["Parameters"]["comment"] = comment
 
 
 def drop_table(statement: nodes.DropTable, job: Job) -> Outcome:

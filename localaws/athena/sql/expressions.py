@@ -172,6 +172,9 @@ def data_type(kind: Any, node: exp.Expr) -> Type:
     if not all(part.isdigit() for part in given):
         raise QueryError("TYPE_NOT_FOUND", f"Unknown type: {kind.sql('trino').lower()}", position(node))
     numbers = tuple(map(int, given))
+    if name in ("TIMESTAMP", "TIME") and numbers == (3,):
+        # The precision that they have by default: a literal with milliseconds is of the type of any column.
+        return Type(name.lower())
     if name in ("VARCHAR", "CHAR", "TIMESTAMP", "TIME"):
         return Type(name.lower(), numbers)
     if name == "DECIMAL":

@@ -93,9 +93,10 @@ pi() -> double
 e() -> double = exp(1)
 rand() -> double = random()
 random() -> double = random()
-rand(bigint) -> bigint = CAST(floor(random() * {0}) AS BIGINT)
-random(bigint) -> bigint = CAST(floor(random() * {0}) AS BIGINT)
-random(bigint, bigint) -> bigint = CAST({0} + floor(random() * ({1} - {0})) AS BIGINT)
+rand(I) -> I = CAST(t_random({0}) AS {I})
+random(I) -> I = CAST(t_random({0}) AS {I})
+rand(I, I) -> I = CAST(t_random_between({0}, {1}) AS {I})
+random(I, I) -> I = CAST(t_random_between({0}, {1}) AS {I})
 degrees(double) -> double
 radians(double) -> double
 sin(double) -> double

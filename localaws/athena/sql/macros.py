@@ -49,6 +49,12 @@ CREATE MACRO t_ln(x) AS CASE WHEN x < 0 THEN CAST('nan' AS DOUBLE) WHEN x = 0 TH
 CREATE MACRO t_from_base(s, r) AS CAST(list_reduce(
     list_transform(regexp_extract_all(lower(s), '.'), lambda c: strpos('0123456789abcdefghijklmnopqrstuvwxyz', c) - 1),
     lambda a, d: a * r + d, CAST(0 AS BIGINT)) AS BIGINT);
+CREATE MACRO t_random(n) AS CASE WHEN n <= 0
+    THEN {fail("'INVALID_FUNCTION_ARGUMENT: bound must be positive' || left(CAST(n AS VARCHAR), 0)", "BIGINT")}
+    ELSE CAST(floor(random() * n) AS BIGINT) END;
+CREATE MACRO t_random_between(a, b) AS CASE WHEN a >= b
+    THEN {fail("'INVALID_FUNCTION_ARGUMENT: start value must be less than stop value' || left(CAST(a AS VARCHAR), 0)", "BIGINT")}
+    ELSE CAST(a + CAST(floor(random() * (CAST(b AS HUGEINT) - a)) AS HUGEINT) AS BIGINT) END;
 CREATE MACRO t_width_bucket(x, low, high, n) AS CASE
     WHEN x < low THEN CAST(0 AS BIGINT) WHEN x >= high THEN n + 1
     ELSE CAST(floor((x - low) / (high - low) * n) AS BIGINT) + 1 END;

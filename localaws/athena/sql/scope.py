@@ -36,6 +36,8 @@ class TableUse:
     columns: set[str] = field(default_factory=set)
     #: DuckDB SQL over the partition columns (unqualified), all of which must hold.
     partition_filters: list[str] = field(default_factory=list)
+    #: bucket column -> DuckDB SQL of the constants of which the query wants one.
+    bucket_values: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 Functions as they stand in Trino's manual, one signature a line, each with the DuckDB SQL that does the same.
 
 ``element_at(array(T), bigint) -> T = list_extract({0}, {1})``: capital letters are type variables (``N`` must be
-numeric, ``D`` a date or timestamp), ``...`` after the last parameter repeats it, ``{0}`` is an argument's SQL, ``{T}``
-a variable's DuckDB type. A line that begins with ``@`` is an aggregate: ``{args}`` are its arguments with DISTINCT and
-ORDER BY, ``{over}`` its FILTER and OVER; one that begins with ``%`` is a window function.
+numeric, ``I`` an integer, ``D`` a date or timestamp), ``...`` after the last parameter repeats it, ``{0}`` is an
+argument's SQL, ``{T}`` a variable's DuckDB type. A line that begins with ``@`` is an aggregate: ``{args}`` are its
+arguments with DISTINCT and ORDER BY, ``{over}`` its FILTER and OVER; one that begins with ``%`` is a window function.
 """
 
 from __future__ import annotations
@@ -102,6 +102,7 @@ class Binding:
 #: what the variables of a name may stand for.
 _RESTRICTIONS: dict[str, Callable[[Type], bool]] = {
     "N": lambda kind: kind.is_numeric,
+    "I": lambda kind: kind.is_integer,
     "D": lambda kind: kind.base in ("date", "timestamp", "timestamp with time zone"),
 }
 

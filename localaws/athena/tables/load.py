@@ -14,7 +14,7 @@ import pyarrow as pa
 from localaws.athena import engine, types
 from localaws.athena.catalog import Catalog
 from localaws.athena.sql.scope import TableUse
-from localaws.athena.tables import parquet, partitions
+from localaws.athena.tables import buckets, parquet, partitions
 from localaws.athena.tables.cache import S3Object, Session, list_objects
 from localaws.athena.tables.formats import Columns, Format, format_of
 from localaws.athena.tables.partitions import Partition
@@ -54,7 +54,7 @@ class Loader:
         wanted = ({name for name, _ in columns} & use.columns) - names
         selects, rows = [], list[tuple[Path, S3Object, Partition]]()
         for reader, members in self._by_format(found, use, columns):
-            local = self._fetch(reader, members, wanted)
+            local = self._fetch(reader, members, wanted, use)
             rows += local
             for items, paths in reader.select([(path, item.uri) for path, item, _ in local], columns, wanted):
                 if paths:
@@ -76,11 +76,11 @@ class Loader:
         return list(groups.values())
 
     def _fetch(
-        self, reader: Format, members: list[Partition], wanted: set[str]
+        self, reader: Format, members: list[Partition], wanted: set[str], use: TableUse
     ) -> list[tuple[Path, S3Object, Partition]]:
         local = []
         for partition in members:
-            for item in list_objects(self.s3, partition.location):
+            for item in buckets.chosen(list_objects(self.s3, partition.location), use, self.connection):
                 self.check(self.scanned)
                 path = self.session.file(item, reader.variant, reader.convert if reader.converts else None)
                 self.scanned += item.size if reader.converts else parquet.scanned_bytes(path, item.uri, wanted)
