@@ -13,9 +13,8 @@ from typing import Any
 from localaws.context import Context
 from localaws.errors import AwsError
 from localaws.one_of_many import one_of_many
-from localaws.tuning import stopping, trials
-
-KIND = "hyper-parameter-tuning-job"
+from localaws.tuning import completion, hyperband, stopping, trials
+from localaws.tuning.search import KIND, search_of
 
 Record = dict[str, Any]
 
@@ -23,13 +22,11 @@ Record = dict[str, Any]
 _REASON = 1024
 #: training jobs after which, if none of them came to anything, no other is tried.
 _ATTEMPTS = 5
-#: by how much, relative to it, a better objective must be better to count as an improvement.
-_IMPROVEMENT = 0.01
 
 
 def advance(record: Record, ctx: Context) -> None:
     """One step of a job that has not ended."""
-    found = [trials.look(record, trial, ctx) for trial in record["_Trials"]]
+    found = trials.look_at_all(record, ctx)
     record = _note(record, found, ctx)
     over = _why_over(record, found, ctx)
     if over is None:
@@ -67,7 +64,7 @@ def _why_over(record: Record, found: list[Record], ctx: Context) -> tuple[str, s
         return ("Completed", "") if best else ("Failed", f"No training job succeeded within {limit} seconds.")
     if len(done) >= min(_ATTEMPTS, record["_Definition"]["Jobs"]) and best is None:
         return "Failed", _nothing_came_of(done)
-    if len(done) == record["_Definition"]["Jobs"] or _reached(record, done):
+    if len(done) == record["_Definition"]["Jobs"] or completion.reached(record):
         return "Completed", ""
     return None
 
@@ -84,35 +81,31 @@ def _nothing_came_of(done: list[Record]) -> str:
     )
 
 
-def _reached(record: Record, done: list[Record]) -> bool:
-    """Whether TuningJobCompletionCriteria say that it is good enough, or does not get any better."""
-    criteria = record["HyperParameterTuningJobConfig"].get("TuningJobCompletionCriteria", {})
-    values = [value for trial in done if (value := trials.value(trial)) is not None]
-    sign = 1 if record["_Definition"]["Direction"] == "Maximize" else -1
-    target = criteria.get("TargetObjectiveMetricValue")
-    if target is not None and any(sign * value >= sign * target for value in values):
-        return True
-    patience = criteria.get("BestObjectiveNotImproving", {}).get("MaxNumberOfTrainingJobsNotImproving")
-    return bool(patience and _not_improving([sign * value for value in values]) >= patience)
-
-
-def _not_improving(values: list[float]) -> int:
-    """How many of the last values are no improvement over those before them; more is better."""
-    best, count = float("-inf"), 0
-    for value in values:
-        better = best == float("-inf") or value - best >= _IMPROVEMENT * abs(best)
-        best, count = max(best, value), 0 if better else count + 1
-    return count
-
-
 def _stop_early(record: Record, found: list[Record], ctx: Context) -> None:
     if not stopping.wanted(record):
         return
-    others = [trial["_Values"] for trial in found if trial["TrainingJobStatus"] == "Completed"]
-    for trial in found:
-        running = trial["TrainingJobStatus"] == "InProgress"
-        if running and stopping.worse(stopping.values(record, trial, ctx), others, record["_Definition"]["Direction"]):
+    values = {number: _values(record, number, trial, ctx) for number, trial in enumerate(found, 1)}
+    for number, trial in enumerate(found, 1):
+        if trial["TrainingJobStatus"] == "InProgress" and _does_worse(record, number, values, found):
             trials.stop(trial, ctx)
+
+
+def _values(record: Record, number: int, trial: Record, ctx: Context) -> list[float]:
+    if trials.ended(trial):
+        return list(trial.get("_Values", []))
+    return stopping.values(search_of(record, number)[0].metric, trial, ctx)
+
+
+def _does_worse(record: Record, number: int, values: dict[int, list[float]], found: list[Record]) -> bool:
+    if record["HyperParameterTuningJobConfig"]["Strategy"] == "Hyperband":
+        return hyperband.worse(record, number, values[number], values)
+    search, _ = search_of(record, number)
+    completed = [
+        values[other]
+        for other, trial in enumerate(found, 1)
+        if trial["TrainingJobStatus"] == "Completed" and search_of(record, other)[0] == search
+    ]
+    return stopping.worse(values[number], completed, search.direction)
 
 
 def _start_next(record: Record, found: list[Record], ctx: Context) -> None:
@@ -137,7 +130,7 @@ def _note(record: Record, found: list[Record], ctx: Context) -> Record:
         return record
     best = trials.best(found)
     members = {"_Trials": found, **trials.counters(found), **({"BestTrainingJob": best} if best else {})}
-    return _change(record, ctx, members)
+    return _change(record, ctx, {**members, **completion.details({**record, **members}, ctx)})
 
 
 def _end(record: Record, status: str, ctx: Context, **members: Any) -> None:

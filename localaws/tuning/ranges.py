@@ -10,11 +10,14 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 Record = dict[str, Any]
+
+#: How often values are drawn again that are known already.
+_DRAWS = 100
 
 _KINDS = ("IntegerParameterRanges", "ContinuousParameterRanges", "CategoricalParameterRanges")
 
@@ -38,6 +41,13 @@ class Range:
     place: Callable[[str], float]
     parts: int = 0
 
+    def covers(self, text: str) -> bool:
+        """Return whether a value, as text, lies in the range."""
+        try:
+            return -1e-9 <= self.place(text) <= 1 + 1e-9
+        except (ValueError, OverflowError):
+            return False
+
 
 def of(ranges: Record) -> list[Range]:
     """
@@ -53,10 +63,18 @@ def of(ranges: Record) -> list[Range]:
     return found
 
 
-def draw(ranges: Record, seed: str, number: int) -> dict[str, str]:
-    """Values at random, by the scale of each range; the same ones for the same seed and number."""
+def draw(ranges: Record, seed: str, number: int, but: Sequence[dict[str, str]] = ()) -> dict[str, str]:
+    """
+    Return values at random, by the scale of each range; the same ones for the same seed and number.
+
+    :param but: Combinations that are known already, and drawn only where nothing else is found.
+    """
     chance = chances(seed, number)
-    return {each.name: each.value(chance.random()) for each in of(ranges)}
+    for _ in range(_DRAWS):
+        values = {each.name: each.value(chance.random()) for each in of(ranges)}
+        if values not in but:
+            break
+    return values
 
 
 def chances(seed: str, number: int) -> random.Random:

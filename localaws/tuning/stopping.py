@@ -53,18 +53,18 @@ _lock = threading.Lock()
 
 
 def wanted(record: Record) -> bool:
-    """Whether the tuning job stops training jobs early."""
-    return bool(record["HyperParameterTuningJobConfig"].get("TrainingJobEarlyStoppingType", "Off") == "Auto")
+    """Return whether the tuning job stops training jobs by what their logs say."""
+    config = record["HyperParameterTuningJobConfig"]
+    return bool(config.get("TrainingJobEarlyStoppingType", "Off") == "Auto" or config["Strategy"] == "Hyperband")
 
 
-def values(record: Record, trial: Record, ctx: Context) -> list[float]:
+def values(metric: str, trial: Record, ctx: Context) -> list[float]:
     """The objective after each epoch so far, as the training job's log on its first host has it."""
     name = trial["TrainingJobName"]
     with _lock:
         if name not in _curves:
             job = ctx.store.get(training.KIND, name) or {}
             definitions = job.get("AlgorithmSpecification", {}).get("MetricDefinitions", [])
-            metric = record["_Definition"]["Metric"]
             _curves[name] = _Curve([each for each in definitions if each["Name"] == metric])
         return list(_curves[name].read(name, ctx))
 

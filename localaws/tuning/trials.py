@@ -13,8 +13,9 @@ from typing import Any
 
 from localaws.context import Context
 from localaws.jobs.folder import TERMINAL
-from localaws.services import training
+from localaws.services import tags, training
 from localaws.tuning import ranges, stopping
+from localaws.tuning.search import Search, search_of
 
 Record = dict[str, Any]
 
@@ -49,27 +50,36 @@ class NameTaken(Exception):
     """A job that is not of this tuning job has the name that a training job would get."""
 
 
-def values(record: Record, definition: Record, number: int) -> dict[str, str]:
-    """The hyperparameters of the training job ``number``, from 1, after those that there are."""
+def values(record: Record, number: int) -> dict[str, str]:
+    """Return the hyperparameters of the training job ``number``, from 1, given the results so far."""
+    definition = record["_Definition"]
     strategy = record["HyperParameterTuningJobConfig"]["Strategy"]
+    search, turn = search_of(record, number)
+    known = [(each["Values"], each["Objective"]) for each in definition.get("Known", [])]
     if strategy == "Grid":
-        return ranges.grid(definition["Ranges"], number)
-    if strategy == "Random":
-        return ranges.draw(definition["Ranges"], definition["Seed"], number)
+        return ranges.grid(search.ranges, turn)
+    if strategy != "Bayesian":
+        return ranges.draw(search.ranges, _seed(definition, search), turn, [tried for tried, _ in known])
     # Loaded here: the server starts without NumPy.
     from localaws.tuning import bayesian
 
-    sign = 1 if definition["Direction"] == "Maximize" else -1
-    results = [
-        (trial["TunedHyperParameters"], None if (objective := value(trial)) is None else sign * objective)
-        for trial in record.get("_Trials", [])
+    own = [
+        (trial["TunedHyperParameters"], value(trial))
+        for place, trial in enumerate(record.get("_Trials", []), 1)
+        if search_of(record, place)[0] == search
     ]
-    return bayesian.choose(definition["Ranges"], results, definition["Seed"], number)
+    results = [(tried, None if objective is None else search.sign * objective) for tried, objective in [*known, *own]]
+    return bayesian.choose(search.ranges, results, _seed(definition, search), turn)
+
+
+def _seed(definition: Record, search: Search) -> str:
+    """Return the seed of a search: of several definitions each has its own."""
+    return f"{definition['Seed']} {search.name}" if len(definition.get("Searches", [])) > 1 else definition["Seed"]
 
 
 def request(record: Record, number: int, tuned: dict[str, str]) -> Record:
     """The CreateTrainingJob request of a training job."""
-    definition, name = record["TrainingJobDefinition"], _name(record, number)
+    definition, name = search_of(record, number)[0].definition, _name(record, number)
     if checkpoints := definition.get("CheckpointConfig"):
         # A folder each: none must go on from the checkpoints of another, which had other values.
         own = f"{checkpoints['S3Uri'].rstrip('/')}/{name}"
@@ -96,20 +106,27 @@ def start(record: Record, number: int, ctx: Context) -> Record:
     :raises NameTaken: as said there.
     :raises AwsError: the training job is refused.
     """
-    definition, arn = record["_Definition"], record["HyperParameterTuningJobArn"]
+    arn = record["HyperParameterTuningJobArn"]
     job = ctx.store.get(training.KIND, _name(record, number))
     if job is None:
-        chosen = values(record, definition, number)
-        job = training.begin(request(record, number, chosen), ctx, TuningJobArn=arn)
+        chosen = {**request(record, number, values(record, number)), "Tags": tags.get(ctx, arn)}
+        job = training.begin(chosen, ctx, TuningJobArn=arn)
     elif job.get("TuningJobArn") != arn:
         raise NameTaken(f"The name {job['TrainingJobName']} is that of another training job")
     # Of one that was started before a crash as they were then: a later choice might be another.
-    tuned = {each.name: job["HyperParameters"][each.name] for each in ranges.of(definition["Ranges"])}
-    return {**_summary(job), "TunedHyperParameters": tuned, "ObjectiveStatus": "Pending"}
+    search, _ = search_of(record, number)
+    tuned = {each.name: job["HyperParameters"][each.name] for each in ranges.of(search.ranges)}
+    named = {"TrainingJobDefinitionName": search.name} if search.name else {}
+    return {**_summary(job), **named, "TunedHyperParameters": tuned, "ObjectiveStatus": "Pending"}
 
 
-def look(record: Record, trial: Record, ctx: Context) -> Record:
-    """The trial as it is now."""
+def look_at_all(record: Record, ctx: Context) -> list[Record]:
+    """Return all trials of a tuning job as they are now."""
+    return [look(record, number, trial, ctx) for number, trial in enumerate(record["_Trials"], 1)]
+
+
+def look(record: Record, number: int, trial: Record, ctx: Context) -> Record:
+    """Return the trial ``number``, from 1, as it is now."""
     if ended(trial):
         return trial
     job = ctx.store.get(training.KIND, trial["TrainingJobName"])
@@ -120,15 +137,15 @@ def look(record: Record, trial: Record, ctx: Context) -> Record:
     now = {**trial, **_summary(job)}
     if not ended(now):
         return now
-    definition = record["_Definition"]
+    search, _ = search_of(record, number)
     final = {metric["MetricName"]: metric["Value"] for metric in job.get("FinalMetricDataList") or []}
-    objective = final.get(definition["Metric"])
+    objective = final.get(search.metric)
     if stopping.wanted(record):
-        now["_Values"] = stopping.values(record, trial, ctx)
+        now["_Values"] = stopping.values(search.metric, trial, ctx)
         stopping.forget(trial)
     if objective is None or not math.isfinite(objective) or now["TrainingJobStatus"] == "Failed":
         return {**now, "ObjectiveStatus": "Failed"}
-    metric = {"Type": definition["Direction"], "MetricName": definition["Metric"], "Value": objective}
+    metric = {"Type": search.direction, "MetricName": search.metric, "Value": objective}
     return {**now, "ObjectiveStatus": "Succeeded", "FinalHyperParameterTuningJobObjectiveMetric": metric}
 
 

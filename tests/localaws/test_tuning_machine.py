@@ -16,6 +16,7 @@ from localaws.errors import ValidationException
 from localaws.services import training
 from localaws.store import Store
 from localaws.tuning import bayesian, machine, ranges, stopping, trials
+from localaws.tuning.search import KIND
 
 RATES = {"ContinuousParameterRanges": [{"Name": "rate", "MinValue": "0", "MaxValue": "1"}]}
 
@@ -50,7 +51,7 @@ def tune(ctx: Context, jobs: int = 6, parallel: int = 2, age: float = 0, **confi
         "_Definition": {"Metric": "m", "Direction": "Maximize", "Ranges": RATES, "Jobs": jobs, "Seed": "7"},
         "_Trials": [],
     }
-    ctx.store.insert(machine.KIND, "job", record)
+    ctx.store.insert(KIND, "job", record)
 
 
 def step(ctx: Context) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def step(ctx: Context) -> dict[str, Any]:
 
 
 def stored(ctx: Context) -> dict[str, Any]:
-    return ctx.store.get(machine.KIND, "job") or {}
+    return ctx.store.get(KIND, "job") or {}
 
 
 def end(ctx: Context, name: str, status: str = "Completed", value: float | None = None) -> None:
@@ -109,7 +110,7 @@ def test_a_training_job_that_was_started_before_a_crash_is_taken_up(ctx: Context
 def test_each_training_job_has_the_static_values_and_checkpoints_of_its_own(ctx: Context) -> None:
     tune(ctx)
     checkpoints = {"S3Uri": "s3://b/checkpoints/", "LocalPath": "/opt/ml/checkpoints"}
-    ctx.store.update(machine.KIND, "job", lambda job: job["TrainingJobDefinition"].update(CheckpointConfig=checkpoints))
+    ctx.store.update(KIND, "job", lambda job: job["TrainingJobDefinition"].update(CheckpointConfig=checkpoints))
     step(ctx)
     first, second = ctx.store.all(training.KIND)
 
@@ -159,7 +160,7 @@ def test_a_training_job_that_is_refused_ends_the_job_and_the_others(
 
     monkeypatch.setattr(training, "begin", refuse)
     ctx.store.update(
-        machine.KIND,
+        KIND,
         "job",
         lambda job: job["HyperParameterTuningJobConfig"]["ResourceLimits"].update(MaxParallelTrainingJobs=2),
     )
@@ -181,7 +182,7 @@ def test_a_job_out_of_time_stops_what_runs_and_counts_what_was_found(
     if value:
         end_all(ctx, value)
     late = ctx.now() - timedelta(seconds=3601)
-    ctx.store.update(machine.KIND, "job", lambda job: job.update(CreationTime=late))
+    ctx.store.update(KIND, "job", lambda job: job.update(CreationTime=late))
     step(ctx)
     record = step(ctx)
     assert record["HyperParameterTuningJobStatus"] == status
@@ -191,7 +192,7 @@ def test_a_job_out_of_time_stops_what_runs_and_counts_what_was_found(
 def test_a_stop_waits_for_the_training_jobs(ctx: Context) -> None:
     tune(ctx)
     step(ctx)
-    ctx.store.update(machine.KIND, "job", lambda job: job.update(HyperParameterTuningJobStatus="Stopping"))
+    ctx.store.update(KIND, "job", lambda job: job.update(HyperParameterTuningJobStatus="Stopping"))
     assert step(ctx)["HyperParameterTuningJobStatus"] == "Stopping"
     assert step(ctx)["HyperParameterTuningJobStatus"] == "Stopped"
 
@@ -201,12 +202,13 @@ def test_a_stop_waits_for_the_training_jobs(ctx: Context) -> None:
     [
         ({"TargetObjectiveMetricValue": 0.8}, [0.1, 0.85], 2),
         ({"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 3}}, [0.5, 0.6, 0.601, 0.2, 0.6], 5),
+        ({"ConvergenceDetected": {"CompleteOnConvergence": "Enabled"}}, [0.5, *[0.501] * 10], 11),
     ],
 )
 def test_what_is_good_enough_or_does_not_get_better_completes_the_job(
     ctx: Context, criteria: dict[str, Any], values: list[float], trained: int
 ) -> None:
-    tune(ctx, jobs=9, parallel=1, TuningJobCompletionCriteria=criteria)
+    tune(ctx, jobs=12, parallel=1, TuningJobCompletionCriteria=criteria)
     step(ctx)
     record = end_all(ctx, *values)
     assert (record["HyperParameterTuningJobStatus"], len(record["_Trials"])) == ("Completed", trained)
