@@ -9,11 +9,11 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from localaws import images
+from localaws import credentials, images
 from localaws.context import Context
 from localaws.endpoints import container, staging
 from localaws.endpoints.logs import LogShipper
@@ -22,7 +22,8 @@ from localaws.endpoints.process import Process
 from localaws.endpoints.worker import GRACE, SILENCE, Worker, socket_path
 from localaws.errors import AwsError
 from localaws.images import hub
-from localaws.jobs import environment, sandbox
+from localaws.jobs import beneath, environment, sandbox
+from localaws.jobs.sandbox import Mount
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 PATIENCE = 30.0
 #: seconds that requests under way have before their instance is ended anyway: a model has 60 to answer.
 DRAIN = 65.0
+#: where an instance in its sandbox finds the folder of its socket.
+_SOCKETS = "/run/localaws/socket"
 
 
 class DeploymentFailed(Exception):
@@ -48,14 +51,19 @@ class NoVariant(Exception):
     """No variant has the name that the request asks for."""
 
 
-def discard(instance: Path) -> None:
-    """End the process of an instance that a server before this one had started, and remove its folder."""
+def discard(instance: Path, home: Path) -> None:
+    """
+    End the process of an instance that a server before this one had started, and remove its folder.
+
+    :param home: ``ctx.home``.
+    """
     saved = Process.saved(instance / "process.json")
     if saved is not None:
         process, more = saved
         process.end(GRACE)
-        Path(more["socket"]).unlink(missing_ok=True)
-    shutil.rmtree(instance, ignore_errors=True)
+        shutil.rmtree(Path(more["socket"]).parent, ignore_errors=True)
+    credentials.revoke(home, instance / "credentials")
+    beneath.remove(instance)
 
 
 class Variant:
@@ -66,8 +74,6 @@ class Variant:
         self.folder = folder
         self.workers: list[Worker] = []
         self.staging = threading.Lock()
-        #: how much of its share this variant has waited for.
-        self.credit = 0.0
 
     def best(self) -> Worker | None:
         """The healthy instance with the fewest requests under way, if there is one."""
@@ -99,7 +105,8 @@ class Deployment:
         self._changed = threading.Condition()
         self._retired = False
         self._ended = False
-        self._variants = {variant.name: Variant(variant, self.folder / variant.name) for variant in plan.variants}
+        self._variants = {variant.name: Variant(variant, self.folder / variant.name) for variant in plan.everything}
+        self._production = {variant.name: self._variants[variant.name] for variant in plan.variants}
 
     # -- life
 
@@ -109,11 +116,23 @@ class Deployment:
 
         :raises DeploymentFailed: one of them does not become healthy; what was started is still to be ended.
         """
+        self.start_with({variant.name: variant.count for variant in self.plan.everything})
+
+    def start_with(self, counts: Mapping[str, int]) -> None:
+        """
+        Stage the models and start the given number of instances; :meth:`change` starts the others.
+
+        :raises DeploymentFailed: one of them does not become healthy; what was started is still to be ended.
+        """
         for variant in self._variants.values():
             self._check_image(variant.plan)
         with ThreadPoolExecutor(len(self._variants)) as pool:
             list(pool.map(self._stage, self._variants.values()))
-        started = [self._add(variant) for variant in self._variants.values() for _ in range(variant.plan.count)]
+        started = [
+            self._add(variant)
+            for name, variant in self._variants.items()
+            for _ in range(counts.get(name, variant.plan.count))
+        ]
         self._wait(started)
 
     def recover(self) -> None:
@@ -125,7 +144,7 @@ class Deployment:
             while len(variant.workers) < variant.plan.count:
                 self._add(variant, proven=True)
             for path in found[variant.plan.count :]:
-                discard(path)
+                discard(path, self._ctx.home)
 
     def change(self, plan: Plan) -> None:
         """
@@ -134,7 +153,7 @@ class Deployment:
         :param plan: the same plan :meth:`~localaws.endpoints.plan.Plan.changed`.
         :raises DeploymentFailed: an added instance does not become healthy; all is as before.
         """
-        wanted = {variant.name: variant for variant in plan.variants}
+        wanted = {variant.name: variant for variant in plan.everything}
         added: list[tuple[Variant, Worker]] = []
         surplus: list[Worker] = []
         for name, variant in self._variants.items():
@@ -165,7 +184,9 @@ class Deployment:
         workers = self.workers()
         self._drain(workers)
         self.end()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for worker in workers:
+            credentials.revoke(self._ctx.home, worker.folder / "credentials")
+        beneath.remove(self.folder)
 
     def end(self) -> None:
         """End all instances now, and start no more; the folder stays."""
@@ -191,9 +212,22 @@ class Deployment:
         :raises Retired: as said there.
         """
         with self._changed:
-            variant = self._by_weight() if target is None else self._variants.get(target)
+            variant = self._by_weight() if target is None else self._production.get(target)
             if variant is None:
                 raise NoVariant(target)
+            return self._wait_for(variant)
+
+    def acquire_shadow(self, shadow: str) -> tuple[VariantPlan, Worker]:
+        """
+        The instance for the copy of a request; :meth:`release` must follow.
+
+        :raises NoInstance: none of its instances is healthy, nor was within :data:`PATIENCE`.
+        :raises Retired: as said there.
+        """
+        return self._wait_for(self._variants[shadow])
+
+    def _wait_for(self, variant: Variant) -> tuple[VariantPlan, Worker]:
+        with self._changed:
             deadline = time.monotonic() + PATIENCE
             while not self._retired:
                 worker = variant.best()
@@ -204,6 +238,10 @@ class Deployment:
                     raise NoInstance(variant.plan.name)
             raise Retired
 
+    def has(self, variant: str) -> bool:
+        """Return whether there is a variant of that name."""
+        return variant in self._production
+
     def release(self, worker: Worker) -> None:
         """The request is over."""
         with self._changed:
@@ -212,13 +250,9 @@ class Deployment:
                 self._changed.notify_all()
 
     def _by_weight(self) -> Variant:
-        """Smooth weighted turns: of any 100 requests to weights 1 and 3, 25 and 75 go to them, well mixed."""
-        variants = list(self._variants.values())
-        total = sum(variant.plan.weight for variant in variants)
-        for variant in variants:
-            variant.credit += variant.plan.weight
-        chosen = max(variants, key=lambda variant: variant.credit)
-        chosen.credit -= total
+        """Draw a variant by weight, independently for each request: tests of variants against each other rest on it."""
+        variants = list(self._production.values())
+        (chosen,) = random.choices(variants, [variant.plan.weight for variant in variants])
         return chosen
 
     # -- instances
@@ -262,16 +296,23 @@ class Deployment:
         plan = variant.plan
         image = images.resolve(plan.image)
         root = staging.instance_root(self._stage(variant), folder)
-        instances = sum(each.count for each in self.plan.variants)
-        hub.prepare(self._ctx.home)
-        settings = environment.child(self._ctx.home, self._ctx.endpoint_url, self._ctx.region)
+        instances = sum(each.count for each in self.plan.everything)
+        home = self._ctx.home
+        hub.prepare(home)
+        own = folder / "credentials"
+        credentials.issue(home, own)
+        settings = environment.child(home, self._ctx.endpoint_url, self._ctx.region, own)
         settings.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // instances)))
         settings |= container.variables(self._ctx.region, plan.environment)
+        real = socket_path(folder)
+        socket = Path(_SOCKETS, real.name) if sandbox.isolated() else real
         return sandbox.launch(
-            container.command(image, folder.name, socket_path(folder), SILENCE),
+            container.command(image, folder.name, socket, SILENCE),
             settings,
             ml_root=root,
             cwd="/opt/ml/model",
+            mounts=[*environment.mounts(home, own, folder / "tmp"), Mount(real.parent, _SOCKETS, writable=True)],
+            hidden=environment.hidden(home),
             # The server may go and come back while the model stays loaded.
             die_with_parent=False,
         )
@@ -307,4 +348,5 @@ class Deployment:
         worker.end()
         self._shipper.leave(worker.log)
         if worker not in self.workers():
-            shutil.rmtree(worker.folder, ignore_errors=True)
+            credentials.revoke(self._ctx.home, worker.folder / "credentials")
+            beneath.remove(worker.folder)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import logging
-import shutil
+import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from localaws.context import Context
+from localaws.endpoints.capture import Capture, summary
 from localaws.endpoints.deployment import Deployment, DeploymentFailed, discard
 from localaws.endpoints.logs import LogShipper
 from localaws.endpoints.metrics import InvocationMetrics
 from localaws.endpoints.plan import Plan
+from localaws.endpoints.publishing import Publishing
+from localaws.endpoints.rollout import RolledBack, Rollout
+from localaws.endpoints.shadow import Shadows
+from localaws.endpoints.utilization import Utilization
+from localaws.endpoints.worker import Worker
+from localaws.jobs import beneath
 from localaws.one_of_many import one_of_many
 
 log = logging.getLogger(__name__)
@@ -42,19 +49,51 @@ class Fleet:
         self._ctx = ctx
         self._root = ctx.home / "endpoints"
         self._shipper = LogShipper(ctx)
-        self.metrics = InvocationMetrics(ctx)
+        self.metrics = InvocationMetrics(ctx, self._variants, self._publishing)
+        self.capture = Capture(ctx)
+        self.shadows = Shadows()
         self._serving: dict[str, Deployment] = {}
         self._building: set[Deployment] = set()
+        #: the new fleet of an endpoint under a rollout, and its share of the traffic.
+        self._shifts: dict[str, tuple[Deployment, float]] = {}
         self._lock = threading.Lock()
         self._closing = False
+        self._utilization = Utilization(ctx, self._workers, self._publishing)
         self._recovered = threading.Event()
 
     # -- requests
 
-    def serving(self, endpoint: str) -> Deployment | None:
-        """What answers under that name, if anything does; right after the start it waits for :meth:`recover`."""
+    def serving(self, endpoint: str, target: str | None = None) -> Deployment | None:
+        """
+        What answers under that name, if anything does; right after the start it waits for :meth:`recover`.
+
+        During a rollout chance decides between the two fleets.
+
+        :param target: the variant that the request asks for, which one of them may not have.
+        """
         self._recovered.wait(_START)
-        return self._serving.get(endpoint)
+        shift = self._shifts.get(endpoint)
+        blue = self._serving.get(endpoint)
+        if shift is None or blue is None:
+            return blue
+        green, share = shift
+        if target is not None and green.has(target) != blue.has(target):
+            return green if green.has(target) else blue
+        return green if random.random() < share else blue
+
+    def new_config(self, endpoint: str, deployment: Deployment) -> str:
+        """Return the config of a fleet that is new and has traffic already, else ""."""
+        green, _ = self._shifts.get(endpoint, (None, 0.0))
+        return deployment.plan.config if deployment is green else ""
+
+    def _variants(self) -> list[tuple[str, str]]:
+        return [
+            (each.endpoint, variant.name) for each in list(self._serving.values()) for variant in each.plan.everything
+        ]
+
+    def _publishing(self, endpoint: str) -> Publishing:
+        deployment = self._serving.get(endpoint)
+        return deployment.plan.publishing if deployment else Publishing()
 
     # -- changes; the record's status says which, and was set before
 
@@ -97,20 +136,30 @@ class Fleet:
         """End all model servers; the records stay as they are."""
         with self._lock:
             self._closing = True
+            self.shadows.close()
             deployments = {*self._serving.values(), *self._building}
         ending = [threading.Thread(target=deployment.end, daemon=True) for deployment in deployments]
-        ending += [threading.Thread(target=each.close, daemon=True) for each in (self._shipper, self.metrics)]
+        others = (self._shipper.close, self.metrics.close, self.capture.close, self._utilization.close)
+        ending += [threading.Thread(target=close, daemon=True) for close in others]
         deadline = time.monotonic() + _STOP
         for thread in ending:
             thread.start()
         for thread in ending:
             thread.join(max(0, deadline - time.monotonic()))
 
+    def _workers(self) -> Iterator[tuple[tuple[str, str], Worker]]:
+        """The instances of what serves, by endpoint and variant."""
+        with self._lock:
+            deployments = list(self._serving.values())
+        for deployment in deployments:
+            for worker in deployment.workers():
+                yield (deployment.endpoint, worker.folder.parent.name), worker
+
     def _resume(self, record: Record) -> None:
         endpoint, status = record["EndpointName"], record["EndpointStatus"]
         if status == "Deleting":
             self.delete(endpoint)
-        elif status not in ("Creating", "Updating"):
+        elif status not in ("Creating", "Updating", "RollingBack"):
             return
         elif "_pending" not in record:
             # The new one had taken over; ending the old one was all that was left.
@@ -128,9 +177,9 @@ class Fleet:
             if folder.name in serving:
                 continue
             for instance in folder.glob("*/i-*"):
-                discard(instance)
+                discard(instance, self._ctx.home)
             if folder.name not in pending:
-                shutil.rmtree(folder, ignore_errors=True)
+                beneath.remove(folder)
 
     # -- tasks
 
@@ -154,13 +203,15 @@ class Fleet:
                 return
             self._building.add(deployment)
         try:
-            deployment.deploy()
+            self._roll_out(endpoint, deployment)
         except Exception as failure:
             if self._closing:
                 return
+            if self._shifts.pop(endpoint, None):
+                self._set(endpoint, lambda record: record.update(EndpointStatus="RollingBack"))
             deployment.retire()
             self._building.discard(deployment)
-            if not isinstance(failure, DeploymentFailed):
+            if not isinstance(failure, DeploymentFailed | RolledBack):
                 raise
             self._give_up(endpoint, str(failure))
             return
@@ -169,10 +220,39 @@ class Fleet:
         with self._lock:
             old = self._serving.get(endpoint)
             self._serving[endpoint] = deployment
+            self._shifts.pop(endpoint, None)
             self._building.discard(deployment)
         if old is not None:
             old.retire()
         self._set(endpoint, _in_service)
+
+    def _roll_out(self, endpoint: str, green: Deployment) -> None:
+        """Build the new fleet, and give it the traffic of the old one as the record's DeploymentConfig says."""
+        config = self._record(endpoint).get("_deployment")
+        blue = self._serving.get(endpoint)
+        if config is None or blue is None:
+            green.deploy()
+            return
+        Rollout(self._ctx, config, blue, green, _Surroundings(self, endpoint)).run()
+
+    def shift(self, endpoint: str, green: Deployment, share: float) -> None:
+        """Give a new fleet a share of the endpoint's traffic."""
+        self._shifts[endpoint] = (green, share)
+
+    def report(self, endpoint: str, status: str, messages: Mapping[str, str]) -> None:
+        """Tell in PendingDeploymentSummary what is done to each variant."""
+
+        def change(record: Record) -> None:
+            for variant in record.get("PendingDeploymentSummary", {}).get("ProductionVariants", []):
+                if variant["VariantName"] in messages:
+                    told = {"Status": status, "StatusMessage": messages[variant["VariantName"]]}
+                    variant["VariantStatus"] = [{**told, "StartTime": self._ctx.now()}]
+
+        self._set(endpoint, change)
+
+    def is_closing(self) -> bool:
+        """Return whether the server ends."""
+        return self._closing
 
     def _change(self, endpoint: str) -> None:
         plan = Plan.load(self._record(endpoint)["_pending"])
@@ -189,7 +269,7 @@ class Fleet:
         deployment = self._serving.pop(endpoint, None)
         if deployment is not None:
             deployment.retire()
-        shutil.rmtree(self._root / endpoint, ignore_errors=True)
+        beneath.remove(self._root / endpoint)
         self._ctx.store.delete(KIND, endpoint)
 
     # -- steps
@@ -198,6 +278,7 @@ class Fleet:
         def change(record: Record) -> None:
             serves = "_plan" in record
             record.pop("_pending", None)
+            record.pop("_deployment", None)
             _finish(record, "InService" if serves else "Failed")
             record["FailureReason"] = reason[:_REASON_CHARACTERS]
             for variant in record.get("ProductionVariants", []):
@@ -219,6 +300,23 @@ class Fleet:
         return Deployment(self._ctx, endpoint, Plan.load(plan), self._root / endpoint, self._shipper)
 
 
+class _Surroundings:
+    """What a rollout sees of the fleet: one endpoint."""
+
+    def __init__(self, fleet: Fleet, endpoint: str) -> None:
+        self._fleet = fleet
+        self._endpoint = endpoint
+
+    def shift(self, green: Deployment, share: float) -> None:
+        self._fleet.shift(self._endpoint, green, share)
+
+    def report(self, status: str, messages: Mapping[str, str]) -> None:
+        self._fleet.report(self._endpoint, status, messages)
+
+    def is_closing(self) -> bool:
+        return self._fleet.is_closing()
+
+
 _FLEETS: dict[Path, Fleet] = {}
 _FLEETS_LOCK = threading.Lock()
 
@@ -237,9 +335,19 @@ def _in_service(record: Record) -> None:
 
 
 def _take_pending(record: Record) -> None:
+    if "_deployment" in record:
+        record["LastDeploymentConfig"] = record.pop("_deployment")
     plan = record["_plan"] = record.pop("_pending")
     record["EndpointConfigName"] = plan["config"]
     record["ProductionVariants"] = [_summary(variant) for variant in plan["variants"]]
+    for member in ("ShadowProductionVariants", "DataCaptureConfig", "MetricsConfig"):
+        record.pop(member, None)
+    if plan.get("shadows"):
+        record["ShadowProductionVariants"] = [_summary(variant) for variant in plan["shadows"]]
+    if plan.get("capture"):
+        record["DataCaptureConfig"] = summary(plan["capture"])
+    if plan.get("metrics"):
+        record["MetricsConfig"] = plan["metrics"]
 
 
 def _finish(record: Record, status: str) -> None:

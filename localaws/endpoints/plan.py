@@ -6,6 +6,8 @@ import secrets
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from localaws.endpoints.publishing import Publishing
+
 #: seconds that AWS waits for a container's first good health check where the variant does not say.
 STARTUP_TIMEOUT = 480
 
@@ -34,10 +36,19 @@ class VariantPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """All variants of an endpoint config, under a name of its own for its folder."""
+    """
+    All variants of an endpoint config, under a name of its own for its folder.
+
+    :param shadows: variants that get copies of requests, relative to the weight of the one production variant.
+    :param capture: DataCaptureConfig, where it is enabled.
+    :param metrics: MetricsConfig, where it is given.
+    """
 
     config: str
     variants: tuple[VariantPlan, ...]
+    shadows: tuple[VariantPlan, ...] = ()
+    capture: dict[str, Any] | None = None
+    metrics: dict[str, Any] | None = None
     id: str = field(default_factory=lambda: f"d-{secrets.token_hex(6)}")
 
     @classmethod
@@ -48,10 +59,28 @@ class Plan:
         :param config: the endpoint config's record.
         :param models: the records of the models that it names.
         """
+        capture = config.get("DataCaptureConfig", {})
+        production, shadows = (
+            tuple(_variant(variant, models[variant["ModelName"]]) for variant in config.get(member, ()))
+            for member in ("ProductionVariants", "ShadowProductionVariants")
+        )
         return cls(
             config["EndpointConfigName"],
-            tuple(_variant(variant, models[variant["ModelName"]]) for variant in config["ProductionVariants"]),
+            production,
+            shadows,
+            capture if capture.get("EnableCapture") else None,
+            config.get("MetricsConfig"),
         )
+
+    @property
+    def everything(self) -> tuple[VariantPlan, ...]:
+        """The variants and their shadows: all that has instances."""
+        return (*self.variants, *self.shadows)
+
+    @property
+    def publishing(self) -> Publishing:
+        """How its metrics are published."""
+        return Publishing.of(self.metrics)
 
     def record(self) -> dict[str, Any]:
         """As JSON, for the store."""
@@ -60,7 +89,11 @@ class Plan:
     @classmethod
     def load(cls, record: dict[str, Any]) -> Plan:
         """The inverse of :meth:`record`."""
-        return cls(record["config"], tuple(VariantPlan(**variant) for variant in record["variants"]), record["id"])
+        # A record of a version that knew no shadows, capture or metrics has none of them.
+        variants, shadows = (
+            tuple(VariantPlan(**variant) for variant in record.get(member, ())) for member in ("variants", "shadows")
+        )
+        return cls(record["config"], variants, shadows, record.get("capture"), record.get("metrics"), record["id"])
 
     def changed(self, weights: dict[str, float], counts: dict[str, int]) -> Plan:
         """The same with other weights and instance counts, by variant name; those not named stay."""

@@ -47,7 +47,8 @@ def stage(ctx: Context, plan: VariantPlan, folder: Path) -> Path:
         submitted = plan.environment.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
         if submitted.startswith("s3://"):
             _fetch(ctx, submitted, building / "code")
-    except ClientError as error:
+    except (ClientError, OSError) as error:
+        # OSError: a key that is also another one's folder, a name that is too long, a full disk.
         uri = plan.model_data or submitted
         raise StagingError(f"Failed to download model data from {uri}: {error}") from error
     except archive.ArchiveError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import shutil
 import tempfile
 import threading
 import time
@@ -33,6 +34,8 @@ def socket_path(folder: Path) -> Path:
     """
     Where the instance of a folder listens: a short path, since the system allows about 100 characters.
 
+    It has a folder of its own, which is made: that is all of it that the instance's sandbox shows.
+
     :raises PermissionError: the folder for sockets is somebody else's.
     """
     parent = Path(tempfile.gettempdir()) / f"localaws-{os.getuid()}"
@@ -41,7 +44,9 @@ def socket_path(folder: Path) -> Path:
     if status.st_uid != os.getuid() or parent.is_symlink():
         raise PermissionError(f"{parent} is not ours: remove it")
     parent.chmod(0o700)
-    return parent / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:20]}.sock"
+    own = parent / hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:20]
+    own.mkdir(mode=0o700, exist_ok=True)
+    return own / "model.sock"
 
 
 class Worker:
@@ -98,6 +103,12 @@ class Worker:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._thread.start()
 
+    @property
+    def pid(self) -> int | None:
+        """The process's id while one runs."""
+        process = self._process
+        return process.pid if process is not None and process.running() else None
+
     def invoke(self, body: bytes, headers: Mapping[str, str], *, timeout: float) -> Answer:
         """
         Let the model answer.
@@ -120,6 +131,7 @@ class Worker:
         self._wake.set()
         if self._thread.ident is not None:
             self._thread.join()
+        shutil.rmtree(self._socket.parent, ignore_errors=True)
 
     def last_lines(self, count: int = 6, characters: int = 700) -> str:
         """The last lines of its log, by " | "; the marks under a traceback's lines are left out."""

@@ -5,11 +5,17 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import threading
 import time
 import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
+from botocore.config import Config
+from localaws_kit import LocalAws
 
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6-cpu-py312"
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
@@ -57,16 +63,22 @@ def archive(files: dict[str, str]) -> bytes:
 
 
 class Hosting:
-    """The clients of one localaws, and a bucket."""
+    """
+    The clients of one localaws, and a bucket.
 
-    def __init__(self) -> None:
+    :param server: That one; else the one of the environment.
+    """
+
+    def __init__(self, server: LocalAws | None = None) -> None:
         # Not the default session: it keeps the keys of the first server that it meets.
-        session = boto3.Session()
-        self.sagemaker = session.client("sagemaker")
-        self.runtime = session.client("sagemaker-runtime")
-        self.s3 = session.client("s3")
-        self.logs = session.client("logs")
-        self.cloudwatch = session.client("cloudwatch")
+        client = server.client if server else boto3.Session().client
+        self.sagemaker = client("sagemaker")
+        # A retry would hide a request that failed.
+        once = Config(retries={"total_max_attempts": 1, "mode": "standard"})
+        self.runtime = client("sagemaker-runtime", config=once)
+        self.s3 = client("s3")
+        self.logs = client("logs")
+        self.cloudwatch = client("cloudwatch")
         self.bucket = name("models")
         self.s3.create_bucket(Bucket=self.bucket)
 
@@ -153,3 +165,31 @@ class Hosting:
             EndpointName=endpoint, Body=json.dumps(data), ContentType="application/json", **more
         )
         return json.loads(response["Body"].read())
+
+
+@contextmanager
+def load(hosting: Hosting, endpoint: str, clients: int = 3, pause: float = 0) -> Iterator[Counter[Any]]:
+    """
+    Ask all the while; counts the products, and whatever was no answer.
+
+    :param pause: Seconds between two requests of a client.
+    """
+    answers: Counter[Any] = Counter()
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.wait(pause):
+            try:
+                answers[hosting.invoke(endpoint, 1)["product"]] += 1
+            except Exception as error:
+                answers[repr(error)] += 1
+
+    threads = [threading.Thread(target=ask) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()

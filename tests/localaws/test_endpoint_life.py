@@ -338,17 +338,6 @@ def test_weights_of_an_unknown_variant_and_of_nothing_are_refused(hosting: Hosti
     assert hosting.settled(endpoint)["EndpointStatus"] == "InService"
 
 
-def test_a_deployment_config_is_not_implemented_and_says_so(hosting: Hosting) -> None:
-    endpoint = hosting.serve(hosting.model())
-    policy = {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}}
-    with pytest.raises(ClientError, match="DeploymentConfig is not implemented"):
-        hosting.sagemaker.update_endpoint(
-            EndpointName=endpoint,
-            EndpointConfigName=hosting.config(hosting.model()),
-            DeploymentConfig={"BlueGreenUpdatePolicy": policy},
-        )
-
-
 def test_a_deleted_endpoint_leaves_no_process_and_its_model_and_config_stay(hosting: Hosting) -> None:
     model = hosting.model()
     config = hosting.config(model, count=2)

@@ -14,12 +14,12 @@ SLOW_START = MULTIPLIER.replace('print("factor"', 'time.sleep(2)\n    print("fac
 
 
 def model_servers(server: Any) -> list[int]:
-    """The model servers of one localaws, by the keys that they were given."""
+    """The model servers of one localaws, by the mark that they carry."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
         if "localaws.images.serving" in (process.info["cmdline"] or []):
             with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                if process.environ().get("AWS_SHARED_CREDENTIALS_FILE") == str(server.home / "credentials"):
+                if process.environ().get("LOCALAWS_HOME") == str(server.home / "localaws"):
                     found.append(process.pid)
     return found
 
@@ -59,17 +59,18 @@ def test_a_stop_leaves_no_process_and_a_start_serves_again(own_localaws: Any) ->
 def test_a_killed_server_finds_its_model_servers_again(own_localaws: Any) -> None:
     hosting = Hosting()
     endpoint = hosting.serve(hosting.model(3), hosting.model(4), weights=(1, 1))
-    before = {hosting.invoke(endpoint, 1)["process"] for _ in range(4)}
+    # Chance chooses the variant: 40 draws leave one of two out once in 10^12.
+    before = {hosting.invoke(endpoint, 1)["process"] for _ in range(40)}
     assert len(before) == 2
     processes = model_servers(own_localaws)
     own_localaws.kill()
     own_localaws.restart()
-    assert {Hosting().invoke(endpoint, 1)["process"] for _ in range(4)} == before
+    assert {Hosting().invoke(endpoint, 1)["process"] for _ in range(40)} == before
     assert model_servers(own_localaws) == processes
     # And it keeps them: a crash is repaired as ever.
     with pytest.raises(hosting.runtime.exceptions.ModelError):
         hosting.invoke(endpoint, "crash")
-    answers = [hosting.invoke(endpoint, 1) for _ in range(6)]
+    answers = [hosting.invoke(endpoint, 1) for _ in range(40)]
     assert len({answer["process"] for answer in answers} - before) == 1
     hosting.sagemaker.delete_endpoint(EndpointName=endpoint)
     hosting.gone(endpoint)
