@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from localaws.context import Context
@@ -13,7 +14,7 @@ from localaws.services import processing, training
 
 Record = dict[str, Any]
 
-ANALYSIS, FEATURES = "analysis", "features"
+ANALYSIS, FEATURES, EXPLANATION = "analysis", "features", "explanation"
 
 _INPUT, _OUTPUT = "/opt/ml/processing/input", "/opt/ml/processing/output"
 _INSTANCE = {"InstanceType": "ml.m5.4xlarge", "InstanceCount": 1, "VolumeSizeInGB": 50}
@@ -41,7 +42,8 @@ def kinds(record: Record) -> tuple[Kind, ...]:
 
 def processing_job(record: Record, part: str, seconds: int, ctx: Context) -> Record:
     """
-    The processing job :data:`ANALYSIS` or :data:`FEATURES` as Describe has it; it is started if it was not.
+    The processing job :data:`ANALYSIS`, :data:`FEATURES` or :data:`EXPLANATION` as Describe has it; it is started if it
+    was not.
 
     :param seconds: that it may take.
     :raises NameTaken: as said there.
@@ -49,7 +51,7 @@ def processing_job(record: Record, part: str, seconds: int, ctx: Context) -> Rec
     known = _known(record, processing.KIND, name(record, part), ctx)
     if known is not None:
         return processing.JOBS.refresh(known, ctx)
-    command, inputs, outputs = _analysis(record) if part == ANALYSIS else _features(record)
+    command, inputs, outputs = _PARTS[part](record)
     request = {
         "ProcessingJobName": name(record, part),
         "AppSpecification": {"ImageUri": image(ctx), "ContainerArguments": command},
@@ -73,7 +75,7 @@ def training_job(record: Record, kind: Kind, ctx: Context) -> Record | None:
 
 
 def train(record: Record, kind: Kind, seconds: int, ctx: Context) -> Record:
-    """Start the training job of a candidate, which may take so many seconds."""
+    """Start the training job of a candidate, and limit the seconds that it may take."""
     output = record["_Definition"]["Output"]
     request = {
         "TrainingJobName": name(record, kind.name),
@@ -100,7 +102,7 @@ def stop(record: Record, ctx: Context) -> bool:
     ended = True
     errors: list[Exception] = []
     for jobs, parts in (
-        (processing.JOBS, (ANALYSIS, FEATURES)),
+        (processing.JOBS, (ANALYSIS, FEATURES, EXPLANATION)),
         (training.JOBS, tuple(kind.name for kind in kinds(record))),
     ):
         for part in parts:
@@ -132,6 +134,15 @@ def notebooks(record: Record) -> str:
     return f"{record['_Definition']['Output']}/sagemaker-automl-candidates/{name(record, ANALYSIS)}/notebooks"
 
 
+def documentation(record: Record, candidate: str) -> dict[str, str]:
+    """CandidateArtifactLocations: the prefixes of what explains a candidate."""
+    folder = f"{record['_Definition']['Output']}/documentation"
+    return {
+        "Explainability": f"{folder}/explainability/output/{candidate}",
+        "ModelInsights": f"{folder}/model_monitor/output/{candidate}",
+    }
+
+
 def _analysis(record: Record) -> tuple[list[str], list[Record], list[Record]]:
     """Command line, inputs and outputs."""
     definition = record["_Definition"]
@@ -152,6 +163,7 @@ def _analysis(record: Record) -> tuple[list[str], list[Record], list[Record]]:
         _output("split", f"{definition['Output']}/preprocessed-data"),
         _output("analysis", f"{definition['Output']}/analysis"),
         _output("notebooks", notebooks(record)),
+        _output("validations", f"{definition['Output']}/validations/{name(record, ANALYSIS)}"),
     ]
     return ["analyse", *_arguments(settings)], inputs, outputs
 
@@ -165,8 +177,29 @@ def _features(record: Record) -> tuple[list[str], list[Record], list[Record]]:
     outputs = [
         _output(part, f"{definition['Output']}/transformed-data/{part}") for part in ("train", "validation", "dataset")
     ]
+    place = f"{definition['Output']}/data-processor-models/{name(record, FEATURES)}/output"
+    outputs.append(_output("processor", place))
     arguments = _arguments({"base-model": definition["BaseModel"]})
     return ["features", *arguments], inputs, outputs
+
+
+def _explanation(record: Record) -> tuple[list[str], list[Record], list[Record]]:
+    best = record["BestCandidate"]
+    inputs = [
+        _input("model", best["InferenceContainers"][0]["ModelDataUrl"]),
+        _input("validation", f"{record['_Definition']['Output']}/transformed-data/validation/"),
+    ]
+    places = documentation(record, best["CandidateName"])
+    outputs = [_output("explainability", places["Explainability"]), _output("insights", places["ModelInsights"])]
+    return ["explain", *_arguments({"candidate": best["CandidateName"]})], inputs, outputs
+
+
+#: what makes command line, inputs and outputs of each processing job.
+_PARTS: dict[str, Callable[[Record], tuple[list[str], list[Record], list[Record]]]] = {
+    ANALYSIS: _analysis,
+    FEATURES: _features,
+    EXPLANATION: _explanation,
+}
 
 
 def _arguments(settings: Record) -> list[str]:

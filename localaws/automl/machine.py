@@ -1,5 +1,6 @@
 """
-What follows when a child of an AutoML job has ended: ``analysis``, ``features``, then one candidate after the other.
+What follows when a child of an AutoML job has ended: ``analysis``, ``features``, one candidate after the other, and
+``explanation`` of the best.
 
 Nothing is kept in memory. A step looks at the record and at the children in the store, and begins the next child or
 writes down the end; done twice, or after a crash, it does the same. Children may be deleted, so the record keeps what
@@ -100,7 +101,30 @@ def _tune(record: Record, ctx: Context) -> None:
     if candidates.best(found) is None:
         reasons = "; ".join(failure["PartialFailureMessage"] for failure in candidates.failures(found))
         raise Failure(f"No candidate could be trained. {reasons}")
-    _end(record, ctx, "Completed", "Completed")
+    _explain(record, ctx)
+
+
+def _explain(record: Record, ctx: Context) -> None:
+    """Explain the best candidate. Where that fails the candidates are as good as before, and the job says so."""
+    _enter(record, ctx, "GeneratingExplainabilityReport")
+    try:
+        done = _done(children.processing_job(record, children.EXPLANATION, _limit(record, ctx), ctx))
+    except Failure as failure:
+        reasons = [*record.get("PartialFailureReasons", []), {"PartialFailureMessage": str(failure)[:_REASON]}]
+        _end(record, ctx, "Completed", "ExplainabilityError", PartialFailureReasons=reasons)
+        return
+    if done:
+        _change(record, ctx, _located)
+        _end(record, ctx, "Completed", "Completed")
+
+
+def _located(stored: Record) -> None:
+    """Tell where the explanation of the best candidate is."""
+    best = stored["BestCandidate"]["CandidateName"]
+    places = children.documentation(stored, best)
+    for found in (stored["BestCandidate"], *stored["_Candidates"].values()):
+        if found["CandidateName"] == best:
+            found["CandidateProperties"] = {**found["CandidateProperties"], "CandidateArtifactLocations": places}
 
 
 def _stop(record: Record, ctx: Context) -> None:

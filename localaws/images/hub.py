@@ -77,4 +77,4 @@ def _lay_out(source: Path, repository: Path) -> None:
             target.symlink_to(path)
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(REVISION)
-    repository.chmod(0o755)
+    repository.chmod(0o700)

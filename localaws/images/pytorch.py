@@ -25,6 +25,8 @@ class ConfigurationError(Exception):
     """The job asks for what cannot be run; the text becomes the job's FailureReason."""
 
 
+#: what each Python of the script loads first, whatever PYTHONPATH the request gives.
+SITE = str(Path(__file__).with_name("site"))
 #: how the names of hyperparameters that are not the script's begin.
 _PLATFORM = ("sagemaker_", "_tuning_objective_metric")
 
@@ -135,7 +137,7 @@ def variables(settings: Settings) -> dict[str, str]:
         "SM_JOB_NAME": os.environ.get("TRAINING_JOB_NAME", ""),
         "SM_MASTER": hosts[0],
         "SM_IS_MASTER": json.dumps(current == hosts[0]),
-        "PYTHONPATH": os.pathsep.join([str(settings.code), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "PYTHONPATH": os.pathsep.join([str(settings.code), *filter(None, [os.environ.get("PYTHONPATH")]), SITE]),
         "MASTER_ADDR": _address(hosts[0]),
         "GLOO_SOCKET_IFNAME": resources["network_interface_name"],
         "TP_SOCKET_IFNAME": resources["network_interface_name"],
@@ -205,10 +207,9 @@ def fetch_code(settings: Settings) -> None:
 
 def _fetch(uri: str, code: Path) -> None:
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    home = Path(os.environ["AWS_SHARED_CREDENTIALS_FILE"]).parent / "localaws"
     archive = code.parent / "sourcedir.tar.gz"
     try:
-        Aws(home, os.environ["AWS_REGION"]).download(bucket, key, archive)
+        Aws.from_environment().download(bucket, key, archive)
     except (AwsRequestError, ServerAway) as error:
         raise ConfigurationError(f"the code at {uri} cannot be had: {error}") from error
     _unpack(archive, uri, code)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import os
+import re
 import signal
 import socketserver
 import sys
@@ -69,7 +70,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """An inference."""
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self._body()
+        if body is None:
+            self.close_connection = True
+            self._answer(Reply(400, b"A body of one known length is wanted.", "text/plain"))
+            return
         model = self.server.model
         if self.path != "/invocations":
             self._answer(Reply(404, b"Not Found", "text/plain"))
@@ -78,6 +83,14 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             context = RequestContext(model.directory, dict(self.headers.items()))
             self._answer(model.answer(body, context))
+
+    def _body(self) -> bytes | None:
+        """The body; ``None`` where it is not framed by one length, or ends before it."""
+        lengths = self.headers.get_all("Content-Length", [])
+        if "Transfer-Encoding" in self.headers or len(lengths) != 1 or not re.fullmatch("[0-9]{1,10}", lengths[0]):
+            return None
+        body = self.rfile.read(int(lengths[0]))
+        return body if len(body) == int(lengths[0]) else None
 
     def _answer(self, reply: Reply) -> None:
         self.send_response_only(reply.status)

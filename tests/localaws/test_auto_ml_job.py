@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import tarfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,13 +53,14 @@ def automl(server: LocalAws) -> AutoMl:
 @pytest.fixture(scope="module")
 def whole(automl: AutoMl) -> dict[str, Any]:
     """A job with all three candidates, that has completed."""
-    job = automl.ended("whole", 200)
+    job = automl.ended("whole", 300)
     assert job["AutoMLJobStatus"] == "Completed", job.get("FailureReason")
     return job
 
 
 def test_a_job_goes_through_the_secondary_statuses_of_aws(whole: dict[str, Any]) -> None:
-    order = ["Starting", "AnalyzingData", "FeatureEngineering", "ModelTuning", "Completed"]
+    working = ["AnalyzingData", "FeatureEngineering", "ModelTuning", "GeneratingExplainabilityReport"]
+    order = ["Starting", *working, "Completed"]
     # The first one lasts for some milliseconds only.
     assert whole["seen"] in (order, order[1:])
     assert whole["CreationTime"] < whole["EndTime"] <= whole["LastModifiedTime"]
@@ -92,14 +94,15 @@ def test_children_are_ordinary_jobs_that_know_their_automl_job(automl: AutoMl, w
     assert [name.removeprefix("whole-").rpartition("-")[0] for name in children["processing"]] == [
         "analysis",
         "features",
+        "explanation",
     ]
     trained = [name.removeprefix("whole-").rpartition("-")[0] for name in children["training"]]
     assert trained == ["linear", "top-layers", "full"], "one after the other, the cheapest first"
     described = [automl.sagemaker.describe_processing_job(ProcessingJobName=name) for name in children["processing"]]
     described += [automl.sagemaker.describe_training_job(TrainingJobName=name) for name in children["training"]]
     assert {job["AutoMLJobArn"] for job in described} == {whole["AutoMLJobArn"]}
-    ends = [job["TrainingEndTime"] for job in described[2:]]
-    starts = [job["CreationTime"] for job in described[2:]]
+    ends = [job["TrainingEndTime"] for job in described[3:]]
+    starts = [job["CreationTime"] for job in described[3:]]
     assert all(end <= start for end, start in zip(ends, starts[1:], strict=False)), "never two at once"
 
 
@@ -133,6 +136,44 @@ def test_candidates_have_metrics_steps_and_containers(automl: AutoMl, whole: dic
     best = max(candidates, key=lambda candidate: candidate["FinalAutoMLJobObjectiveMetric"]["Value"])
     assert whole["BestCandidate"]["CandidateName"] == best["CandidateName"]
     assert best["FinalAutoMLJobObjectiveMetric"]["Value"] > 0.8, "the classes of these texts can be learnt"
+
+
+def test_the_best_candidate_is_explained_and_judged(automl: AutoMl, whole: dict[str, Any]) -> None:
+    places = whole["BestCandidate"]["CandidateProperties"]["CandidateArtifactLocations"]
+    name, base = whole["BestCandidate"]["CandidateName"], f"s3://{automl.bucket}/out/whole"
+    assert places == {
+        "Explainability": f"{base}/documentation/explainability/output/{name}",
+        "ModelInsights": f"{base}/documentation/model_monitor/output/{name}",
+    }
+    found = json.loads(automl.get(f"{places['ModelInsights']}/statistics.json"))
+    quality = found["multiclass_classification_metrics"]
+    matrix = quality["confusion_matrix"]
+    right, rows_ = sum(matrix[each][each] for each in matrix), sum(sum(row.values()) for row in matrix.values())
+    assert rows_ == found["dataset"]["item_count"] == 30
+    metrics = whole["BestCandidate"]["CandidateProperties"]["CandidateMetrics"]
+    accuracy = next(each["Value"] for each in metrics if each["StandardMetricName"] == "Accuracy")
+    assert quality["accuracy"]["value"] == pytest.approx(accuracy, abs=1e-5) == right / rows_
+    analysis = json.loads(automl.get(f"{places['Explainability']}/analysis.json"))
+    assert set(analysis["explanations"]["kernel_shap"]) == {"label0", "label1", "label2"}
+    line = automl.get(f"{places['Explainability']}/explanations_shap/out.jsonl").splitlines()[0]
+    (told,) = json.loads(line)["explanations"]
+    assert told["feature_name"] == "review_body"
+    assert all(len(each["attribution"]) == 3 for each in told["attributions"])
+    for place in places.values():
+        assert automl.get(f"{place}/report.html").startswith(b"<!doctype html>")
+        assert automl.get(f"{place}/report.pdf").startswith(b"%PDF")
+
+
+def test_what_aws_leaves_beside_the_models_is_there(automl: AutoMl, whole: dict[str, Any]) -> None:
+    analysis, features, _ = automl.children("whole")["processing"]
+    base = f"s3://{automl.bucket}/out/whole"
+    processor = automl.get(f"{base}/data-processor-models/{features}/output/model.tar.gz")
+    with tarfile.open(fileobj=io.BytesIO(processor)) as archive:
+        assert {"dataset.json", "tokenizer/tokenizer_config.json"} <= set(archive.getnames())
+    checked = json.loads(automl.get(f"{base}/validations/{analysis}/validations.json"))
+    assert checked["rows"] == 150
+    components = automl.sagemaker.list_trial_components(ExperimentName="whole-aws-auto-ml-job", MaxResults=100)
+    assert len(components["TrialComponentSummaries"]) == 6
 
 
 def test_candidates_are_sorted_filtered_and_paged(automl: AutoMl, whole: dict[str, Any]) -> None:
@@ -274,7 +315,7 @@ def test_a_stopped_job_stops_its_child_and_starts_no_other(automl: AutoMl) -> No
     assert automl.sagemaker.describe_training_job(TrainingJobName=child)["TrainingJobStatus"] == "Stopped"
     (candidate,) = automl.candidates("stopped")
     assert (candidate["CandidateStatus"], candidate["ObjectiveStatus"]) == ("Stopped", "Failed")
-    with pytest.raises(ClientError, match="in status Stopped"):
+    with pytest.raises(ClientError, match="already reached a terminal state: Stopped"):
         automl.sagemaker.stop_auto_ml_job(AutoMLJobName="stopped")
 
 

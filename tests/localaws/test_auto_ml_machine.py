@@ -73,6 +73,18 @@ def test_a_job_all_of_whose_candidates_failed_fails_with_their_reasons(ctx: Cont
     assert "No candidate could be trained. linear: it broke; top-layers: it broke" in _stored(ctx)["FailureReason"]
 
 
+def test_candidates_outlive_an_explanation_that_fails(ctx: Context) -> None:
+    found = {name: _candidate(name, 0.6) for name in ("linear", "top-layers", "full")}
+    record = _job(ctx, _Candidates=found, BestCandidate=found["linear"])
+    name = children.name(record, children.EXPLANATION)
+    job = {"ProcessingJobName": name, "ProcessingJobStatus": "Failed", "FailureReason": "it broke"}
+    ctx.store.insert("processing-job", name, {**job, "AutoMLJobArn": record["AutoMLJobArn"]})
+    machine.advance(record, ctx)
+    stored = _stored(ctx)
+    assert (stored["AutoMLJobStatus"], stored["AutoMLJobSecondaryStatus"]) == ("Completed", "ExplainabilityError")
+    assert stored["PartialFailureReasons"] == [{"PartialFailureMessage": f"it broke (processing job {name})"}]
+
+
 @pytest.mark.parametrize(
     ("members", "status", "words"),
     [

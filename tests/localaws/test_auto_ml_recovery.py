@@ -30,7 +30,7 @@ def test_a_killed_server_goes_on_with_one_set_of_children_and_a_failed_candidate
     job = automl.ended("survivor", 120)
     assert job["AutoMLJobStatus"] == "Completed", job.get("FailureReason")
     children = automl.children("survivor")
-    assert (len(children["processing"]), len(children["training"])) == (2, 2)
+    assert (len(children["processing"]), len(children["training"])) == (3, 2)
     by_status = {status: automl.candidates("survivor", StatusEquals=status) for status in ("Completed", "Failed")}
     (trained,) = by_status["Completed"]
     (failed,) = by_status["Failed"]

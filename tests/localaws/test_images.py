@@ -131,7 +131,7 @@ def test_the_hub_cache_serves_the_model_by_its_name_to_an_unmodified_script(tmp_
         f"print(AutoConfig.from_pretrained({hub.MODEL!r}).hidden_size)\n"
         f"print(AutoTokenizer.from_pretrained({hub.MODEL!r})('great dress')['input_ids'])\n"
     )
-    variables = environment.child(home, "http://127.0.0.1:1", "us-east-1")
+    variables = environment.child(home, "http://127.0.0.1:1", "us-east-1", home / "credentials")
     answer = subprocess.run(
         [sys.executable, "-c", script], env=variables, capture_output=True, text=True, check=True, timeout=120
     )
@@ -161,9 +161,10 @@ def test_a_child_s_environment_points_at_this_server_and_carries_no_secret(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("SOME_TOKEN", "secret")
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    found = environment.child(tmp_path / "localaws", "http://127.0.0.1:4566", "eu-west-1")
+    own = tmp_path / "own"
+    found = environment.child(tmp_path / "localaws", "http://127.0.0.1:4566", "eu-west-1", own)
     assert found["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
-    assert found["AWS_SHARED_CREDENTIALS_FILE"] == f"{tmp_path}/credentials"
+    assert found["AWS_SHARED_CREDENTIALS_FILE"] in (str(own), "/run/localaws/credentials")
     assert found["AWS_DEFAULT_REGION"] == "eu-west-1"
     assert found["OMP_NUM_THREADS"] == "2"
     assert found["PATH"].startswith(str(Path(sys.executable).parent))

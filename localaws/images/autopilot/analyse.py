@@ -2,7 +2,8 @@
 The first processing job: what is in the data, and what is to be learnt from it.
 
 Inputs ``training`` and, where the request has it, ``validation``; outputs ``split`` (``train.parquet`` and
-``validation.parquet`` with ``text`` and ``label``), ``analysis`` (``analysis.json``) and ``notebooks``.
+``validation.parquet`` with ``text`` and ``label``), ``analysis`` (``analysis.json``), ``validations`` (what was checked
+of the data) and ``notebooks``.
 """
 
 from __future__ import annotations
@@ -118,6 +119,10 @@ def _write(
         (output / name).mkdir(parents=True, exist_ok=True)
     train.to_parquet(output / "split" / "train.parquet", index=False)
     validation.to_parquet(output / "split" / "validation.parquet", index=False)
+    checked = ("rows", "dropped", "ignored_columns", "classes", "training_rows", "validation_rows")
+    (output / "validations").mkdir(parents=True, exist_ok=True)
+    found = {name: analysis[name] for name in checked}
+    (output / "validations" / "validations.json").write_text(json.dumps(found, indent=2))
     (output / "analysis" / "analysis.json").write_text(json.dumps(analysis, indent=2))
     for name, text in notebooks.both(analysis, location).items():
         (output / "notebooks" / name).write_text(text)

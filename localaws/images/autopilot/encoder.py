@@ -17,7 +17,7 @@ from localaws.images.autopilot.errors import AutopilotError
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 #: the masks of this dropout cost a fifth of a training step on a CPU; the hidden layers keep theirs.
 _ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
-#: training batches are cut from pools of so many batches, sorted by length.
+#: batches in a pool, which is sorted by length before training batches are cut from it.
 _BATCHES_A_POOL = 50
 
 Ids = Sequence[Sequence[int]]

@@ -2,12 +2,15 @@
 The second processing job: token ids, made once for all candidates.
 
 Inputs ``split`` and ``analysis``; outputs ``train`` and ``validation`` (Parquet with ``text``, ``label_id`` and
-``input_ids``) and ``dataset`` (``dataset.json``: what a candidate and its model server must know of the data).
+``input_ids``), ``dataset`` (``dataset.json``: what a candidate and its model server must know of the data) and
+``processor`` (``model.tar.gz``: the tokenizer and ``dataset.json``, which make of texts what the candidates take).
 """
 
 from __future__ import annotations
 
 import json
+import tarfile
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -54,6 +57,18 @@ def make(base_model: str, folder: Path) -> None:
     }
     (folder / "output" / "dataset").mkdir(parents=True, exist_ok=True)
     (folder / "output" / "dataset" / "dataset.json").write_text(json.dumps(definition, indent=2))
+    _write_processor(tokenizer, folder / "output")
+
+
+def _write_processor(tokenizer: Any, output: Path) -> None:
+    (output / "processor").mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as made,
+        tarfile.open(output / "processor" / "model.tar.gz", "w:gz") as archive,
+    ):
+        tokenizer.save_pretrained(made)
+        archive.add(made, "tokenizer")
+        archive.add(output / "dataset" / "dataset.json", "dataset.json")
 
 
 def load_tokenizer(base_model: str) -> Any:

@@ -17,7 +17,7 @@ from localaws.images.autopilot.errors import AutopilotError
 Say = Callable[[str], None]
 
 _SECONDS_BETWEEN_LINES = 10.0
-#: a small data set is gone through more often, until there were so many steps.
+#: steps at least: a small data set is gone through more often.
 _LEAST_STEPS = 60
 _WARM_UP = 0.1
 _WEIGHT_DECAY = 0.01
@@ -158,7 +158,7 @@ def freeze(model: Classifier, trained_layers: int | None) -> None:
     """
     Keep the embeddings, and all layers but the last ``trained_layers``, as they are.
 
-    :raises AutopilotError: the encoder has not so many layers, or none that can be told apart.
+    :raises AutopilotError: the encoder has fewer layers, or none that can be told apart.
     """
     layers = getattr(getattr(model.encoder, "encoder", None), "layer", None)
     if layers is None:

@@ -1,4 +1,4 @@
-"""Plays the entry point of ``sagemaker-autopilot`` in a processing job: ``analyse`` or ``features``."""
+"""Plays the entry point of ``sagemaker-autopilot`` in a processing job: ``analyse``, ``features`` or ``explain``."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     analyse.add_argument("--output", required=True, help="the job's S3 prefix, which the notebooks read")
     features = steps.add_parser("features", help="the split -> token ids")
     features.add_argument("--base-model", required=True)
+    explain = steps.add_parser("explain", help="the best candidate -> explanations and insights")
+    explain.add_argument("--candidate", required=True)
     return parser.parse_args(arguments)
 
 
@@ -47,7 +49,11 @@ def run(options: argparse.Namespace, folder: Path) -> None:
         from localaws.images.autopilot.analyse import analyse
 
         analyse(options, folder)
-    else:
+    elif options.step == "features":
         from localaws.images.autopilot.features import make
 
         make(options.base_model, folder)
+    else:
+        from localaws.images.autopilot.explain import explain
+
+        explain(options.candidate, folder)
