@@ -53,8 +53,10 @@ class JobNoun:
         :raises ResourceNotFound: its ExperimentConfig names what is not there.
         """
         with ctx.store.transaction():
-            if not ctx.store.insert(self.kind, self.name(record), record):
+            # Two names that differ in case alone would have one ARN.
+            if ctx.store.spelling(self.kind, self.name(record)) is not None:
                 raise ResourceInUse(taken)
+            ctx.store.insert(self.kind, self.name(record), record)
             tags.put(ctx, record[f"{self.prefix}Arn"], given)
             lineage.begun(self.kind, record, ctx)
         control.start(ctx, self._job(record))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+from localaws.jobs import beneath
 
 #: how long a stop may take before the process is killed.
 STOP_SECONDS = 40.0
@@ -142,7 +143,7 @@ def reset(home: Home) -> bool:
         return False
     if any(home.state.iterdir()) and not (home.state / "state.db").exists():
         raise LifecycleError(f"{home.state} holds no state of localaws: remove it by hand")
-    shutil.rmtree(home.state)
+    beneath.remove(home.state)
     return True
 
 

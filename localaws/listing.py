@@ -20,17 +20,23 @@ def page(items: Sequence[T], request: dict[str, Any], *, default_size: int = 10)
 
     :raises ValidationException: the token is not one of ours.
     """
-    start = _offset(request.get("NextToken"))
+    start = offset(request.get("NextToken"))
     size = request.get("MaxResults") or default_size
-    more = {"NextToken": _token(start + size)} if start + size < len(items) else {}
+    more = {"NextToken": token_at(start + size)} if start + size < len(items) else {}
     return list(items[start : start + size]), more
 
 
-def _token(offset: int) -> str:
+def token_at(offset: int) -> str:
+    """Return the token of a page that begins there."""
     return base64.urlsafe_b64encode(f"offset:{offset}".encode()).decode()
 
 
-def _offset(token: str | None) -> int:
+def offset(token: str | None) -> int:
+    """
+    Return where the page of a token begins.
+
+    :raises ValidationException: the token is not one of ours.
+    """
     if not token:
         return 0
     try:

@@ -52,6 +52,7 @@ class Course:
 
 
 _courses: dict[str, Course] = {}
+_sweeps: list[Callable[[Context], None]] = []
 _lock = threading.Lock()
 _wake = threading.Event()
 _ending = threading.Event()
@@ -61,6 +62,15 @@ _thread: threading.Thread | None = None
 def register(course: Course) -> None:
     """Take a kind into care; once, when its service is imported."""
     _courses[course.kind] = course
+
+
+def register_sweep(sweep: Callable[[Context], None]) -> None:
+    """
+    Take a function into care that moves on whatever is due of its kind, at every turn.
+
+    It is for kinds of thousands of records that wait for people: they keep tables that say what is due.
+    """
+    _sweeps.append(sweep)
 
 
 def poke() -> None:
@@ -98,6 +108,9 @@ def turn(ctx: Context) -> None:
             record = ctx.store.get(course.kind, name)
             if record is not None and record[course.status] not in course.terminal:
                 _advance(course, record, ctx)
+    for sweep in list(_sweeps):
+        with one_of_many(f"{sweep.__module__} failed; it is tried again"):
+            sweep(ctx)
 
 
 def _run(ctx: Context) -> None:

@@ -14,7 +14,7 @@ Group = dict[str, Any]
 
 def arn(ctx: Context, name: str) -> str:
     """The group's ARN; names are in lower case there, as AWS has them."""
-    return ctx.arn("sagemaker", f"feature-group/{name.lower()}")
+    return ctx.arn("sagemaker", f"feature-group/{name}")
 
 
 def lookup(ctx: Context, name_or_arn: str) -> Group | None:

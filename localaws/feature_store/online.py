@@ -161,16 +161,17 @@ class RecordStore:
         with self._reading:
             return self._reader.execute(sql, values).fetchall()
 
-    def put(self, write: Write) -> None:
-        """Store a record, or the mark that it is deleted: online if it is the latest, offline always."""
-        body = json.dumps(write.body, ensure_ascii=False, separators=(",", ":"))
-        row = (write.store, write.identifier, write.event_time, write.expires_at, write.deleted, body)
+    def put(self, *writes: Write) -> None:
+        """Store records, or marks that they are deleted: online if they are the latest, offline always. All or none."""
+        bodies = [json.dumps(write.body, ensure_ascii=False, separators=(",", ":")) for write in writes]
 
         def change(connection: sqlite3.Connection) -> None:
             at = now()
-            if write.online:
-                connection.execute(_UPSERT, (*row, at))
-            _enqueue(connection, write, body, at)
+            for write, body in zip(writes, bodies, strict=True):
+                if write.online:
+                    row = (write.store, write.identifier, write.event_time, write.expires_at, write.deleted, body)
+                    connection.execute(_UPSERT, (*row, at))
+                _enqueue(connection, write, body, at)
 
         self.commit(change)
 

@@ -84,6 +84,13 @@ def require_none(ctx: Context, arn: str) -> None:
         raise ValidationException(f"The entity {arn} has associations: delete these first.")
 
 
+def forget(ctx: Context, arn: str) -> None:
+    """Delete all associations of an entity."""
+    for each in everything(ctx):
+        if arn in (each["SourceArn"], each["DestinationArn"]):
+            ctx.store.delete(KIND, _key(each["SourceArn"], each["DestinationArn"]))
+
+
 def _descendants(ctx: Context, arn: str) -> set[str]:
     following = defaultdict(list)
     for each in everything(ctx):

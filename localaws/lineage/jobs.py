@@ -61,6 +61,7 @@ def begun(kind: str, record: Record, ctx: Context) -> None:
         associations.derive(ctx, artifact(ctx, facts.image, "Image"), component, "ContributedTo")
     for uri, sort in facts.inputs.values():
         associations.derive(ctx, artifact(ctx, uri, sort), component, "ContributedTo")
+    trials.enter_parent(ctx, name, record)
     if "ExperimentConfig" in record:
         trials.enter(ctx, name, record["ExperimentConfig"])
 

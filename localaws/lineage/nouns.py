@@ -37,12 +37,12 @@ class Noun:
 
     def arn(self, ctx: Context, key: str) -> str:
         """Names are in lower case there, as AWS has them, and so no two differ by case alone."""
-        return ctx.arn("sagemaker", f"{self.kind}/{key.lower()}")
+        return ctx.arn("sagemaker", f"{self.kind}/{key}")
 
     def get(self, ctx: Context, name_or_arn: str) -> Record | None:
         """The record by name or ARN, or None."""
         key = name_or_arn.rpartition("/")[2].lower()
-        known = not name_or_arn.startswith("arn:") or name_or_arn == self.arn(ctx, key)
+        known = not name_or_arn.startswith("arn:") or name_or_arn.lower() == self.arn(ctx, key)
         return ctx.store.get(self.kind, key) if known else None
 
     def find(self, ctx: Context, name_or_arn: str) -> Record:
@@ -120,7 +120,7 @@ class Noun:
         found = [
             record
             for record in ctx.store.all(self.kind)
-            if uri in (None, record["Source"]["SourceUri"]) and wanted in (None, record[kind])
+            if (uri is None or same_source(uri, record["Source"]["SourceUri"])) and wanted in (None, record[kind])
         ]
         return self.page(found, request)
 
@@ -145,6 +145,11 @@ COMPONENT = Noun("experiment-trial-component", "TrialComponent", "Trial Componen
 
 #: what associations may connect, by the resource type in their ARNs.
 ASSOCIABLE = {noun.kind: noun for noun in (ARTIFACT, ACTION, CONTEXT, EXPERIMENT, COMPONENT)}
+
+
+def same_source(one: str, other: str) -> bool:
+    """Whether two sources are the same; ARNs are, in whatever case."""
+    return one == other or (one.startswith("arn:") and one.lower() == other.lower())
 
 
 def source_key(source: Record) -> str:

@@ -19,7 +19,7 @@ Edge = tuple[str, str]
 
 class Walk:
     """
-    All that is reached from a start, against or along the associations, in at most so many steps.
+    All that is reached from a start, against or along the associations, in at most ``depth`` steps.
 
     :ivar reached: ARNs in the order in which they were reached, the start's first.
     :ivar steps: the associations used, as (from, to) of the walk.

@@ -8,6 +8,12 @@ from localaws.lineage.nouns import COMPONENT, EXPERIMENT, TRIAL, Record
 
 #: names of trials, in a component's record.
 _TRIALS = "_Trials"
+#: jobs whose children are the components of an experiment of their own: its name's ending, and its SourceType, by the
+#: member that names the job in a child's record.
+_PARENTS = {
+    "TuningJobArn": ("aws-tuning-job", "SageMakerHyperParameterTuningJob"),
+    "AutoMLJobArn": ("aws-auto-ml-job", "SageMakerAutoMLJob"),
+}
 
 
 def of(component: Record) -> list[str]:
@@ -58,3 +64,25 @@ def enter(ctx: Context, component: str, config: Record) -> None:
         members = {"TrialName": name, "DisplayName": name, "ExperimentName": experiment["ExperimentName"]}
         TRIAL.ensure(ctx, name, members)
         join(ctx, component, name)
+
+
+def begin(ctx: Context, member: str, job: str, arn: str) -> None:
+    """
+    Make a job's experiment, ``{job}-aws-tuning-job`` or ``{job}-aws-auto-ml-job``, and its trial.
+
+    :param member: that names the job in its children's records: TuningJobArn or AutoMLJobArn.
+    """
+    ending, source_type = _PARENTS[member]
+    name, source = f"{job}-{ending}", {"SourceArn": arn, "SourceType": source_type}
+    EXPERIMENT.ensure(ctx, name, {"ExperimentName": name, "DisplayName": name, "Source": source})
+    trial = f"{name}-trial"
+    TRIAL.ensure(ctx, trial, {"TrialName": trial, "DisplayName": trial, "ExperimentName": name, "Source": source})
+
+
+def enter_parent(ctx: Context, component: str, record: Record) -> None:
+    """Make the component of a child part of its parent's trial, unless somebody has deleted that."""
+    for member, (ending, _) in _PARENTS.items():
+        if member in record:
+            trial = TRIAL.get(ctx, f"{record[member].rpartition('/')[2]}-{ending}-trial")
+            if trial is not None:
+                join(ctx, component, trial["TrialName"])

@@ -52,7 +52,7 @@ def choose(execution: Execution, config: Record | None) -> Selection | None:
 
 
 def _source(execution: Execution, arn: str | None, selected: list[str], reused: list[str]) -> Execution | None:
-    found = execution.ctx.store.get(KIND, arn) if arn else None
+    found = execution.ctx.store.find(KIND, arn) if arn else None
     if found is not None and found["PipelineArn"] == execution.record["PipelineArn"]:
         status = found["PipelineExecutionStatus"]
         if status in ("Executing", "Stopping", "Stopped"):

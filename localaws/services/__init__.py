@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from pathlib import Path
+
+import localaws
 
 
 def load_all() -> None:
-    """Import every module of this package, so that each one's operations stand in the registry."""
+    """Import every module of this package and every slice's ``api``, so that their operations are registered."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
+    root = Path(localaws.__path__[0])
+    for path in sorted(root.rglob("api.py")):
+        importlib.import_module(".".join(("localaws", *path.relative_to(root).with_suffix("").parts)))

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from localaws.athena import lifecycle
+from localaws.athena import lifecycle, reuse
 from localaws.athena.lifecycle import KIND, TOKEN_KIND
 from localaws.athena.paging import invalid, page
 from localaws.athena.work_groups import get as get_group
@@ -79,7 +79,7 @@ def _record(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     output = _output_location(request, group["Configuration"], ctx)
     statement = start.check(request["QueryString"])
     text, parameters = request["QueryString"], request.get("ExecutionParameters")
-    executed = prepared.resolve(statement, ctx, group["Name"])
+    executed = prepared.resolve(statement, parameters, ctx, group["Name"])
     if executed is not None:
         (text, parameters), kind = executed, start.check(executed[0])
     else:
@@ -97,7 +97,7 @@ def _record(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
             **(request.get("ResultConfiguration") or {}),
             "OutputLocation": results.location(output, identifier, kind.substatement),
         },
-        "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
+        "ResultReuseConfiguration": reuse.configuration(request),
         "QueryExecutionContext": context,
         "Status": {"State": "QUEUED", "SubmissionDateTime": ctx.now()},
         "Statistics": {"ResultReuseInformation": {"ReusedPreviousResult": False}},

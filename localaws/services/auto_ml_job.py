@@ -9,6 +9,7 @@ from localaws.automl import definition, machine
 from localaws.context import Context
 from localaws.errors import ResourceInUse, ResourceNotFound, ValidationException
 from localaws.jobs.folder import TERMINAL
+from localaws.lineage import trials
 from localaws.services import tags
 from localaws.services.registry import Service
 
@@ -49,9 +50,11 @@ def _create(request: dict[str, Any], ctx: Context, version: int, what: dict[str,
     if version == 1:
         record.setdefault("GenerateCandidateDefinitionsOnly", False)
     with ctx.store.transaction():
-        if not ctx.store.insert(machine.KIND, name, record):
+        if ctx.store.spelling(machine.KIND, name) is not None:
             raise ResourceInUse(f"An AutoML job with the name {name} already exists ({arn}): choose another name.")
+        ctx.store.insert(machine.KIND, name, record)
         tags.put(ctx, arn, request.get("Tags", []))
+        trials.begin(ctx, "AutoMLJobArn", name, arn)
     steering.poke()
     return {"AutoMLJobArn": arn}
 
@@ -62,7 +65,7 @@ def find(name: str, ctx: Context) -> dict[str, Any]:
 
     :raises ResourceNotFound: there is none.
     """
-    record = ctx.store.get(machine.KIND, name)
+    record = ctx.store.find(machine.KIND, name)
     if record is None:
         raise ResourceNotFound(f"Could not find the AutoML job {ctx.arn('sagemaker', f'automl-job/{name}')}.")
     return record
@@ -142,13 +145,14 @@ def stop_auto_ml_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     def change(stored: dict[str, Any]) -> None:
         if stored["AutoMLJobStatus"] in TERMINAL:
             raise ValidationException(
-                f"The request was rejected because the AutoML job is in status {stored['AutoMLJobStatus']}."
+                f"The AutoML job {stored['AutoMLJobArn']} has already reached a terminal state: "
+                f"{stored['AutoMLJobStatus']}."
             )
         now = ctx.now()
         stored |= {"AutoMLJobStatus": "Stopping", "AutoMLJobSecondaryStatus": "Stopping", "LastModifiedTime": now}
 
-    find(request["AutoMLJobName"], ctx)
-    ctx.store.update(machine.KIND, request["AutoMLJobName"], change)
+    record = find(request["AutoMLJobName"], ctx)
+    ctx.store.update(machine.KIND, record["AutoMLJobName"], change)
     steering.poke()
     return {}
 

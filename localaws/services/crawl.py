@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import operator
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from localaws.context import Context
 from localaws.crawling import runs
-from localaws.errors import AwsError
+from localaws.errors import AwsError, ValidationException
 from localaws.listing import page
 from localaws.services.registry import Service
 
@@ -30,6 +32,12 @@ _FIELDS = {
     "END_TIME": "EndTime",
     "DPU_HOUR": "DPUHour",
 }
+#: fields whose values have no order.
+_UNORDERED = ("CRAWL_ID", "STATE")
+#: botocore's CrawlerHistoryState.
+_STATES = ("RUNNING", "COMPLETED", "FAILED", "STOPPED")
+#: how many crawls a page has, and has at most, as botocore's documentation of MaxResults says.
+_PAGE, _LARGEST_PAGE = 20, 100
 
 
 @crawl.operation
@@ -48,35 +56,58 @@ def stop_crawler(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @crawl.operation
 def list_crawls(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """A crawler's history, newest first; filters are joined by AND."""
+    """List a crawler's history, newest first; filters are joined by AND."""
     name = request["CrawlerName"]
     if ctx.store.get("crawler", name) is None:
         raise runs.not_found(name)
-    crawls = (ctx.store.get("crawl-history", name) or {"Crawls": []})["Crawls"]
-    for condition in request.get("Filters", ()):
-        crawls = [entry for entry in crawls if _matches(entry, condition)]
-    chosen, more = page(crawls, request, default_size=20)
-    return {"Crawls": chosen, **more}
-
-
-def _matches(entry: dict[str, Any], condition: dict[str, Any]) -> bool:
-    field = _FIELDS.get(condition.get("FieldName", ""))
-    compare = _OPERATORS.get(condition.get("FilterOperator", ""))
-    if field is None or compare is None or "FieldValue" not in condition:
-        raise _invalid("A filter needs FieldName, FilterOperator and FieldValue")
-    if field not in entry:
-        return False
-    return compare(entry[field], _value(field, condition["FieldValue"]))
-
-
-def _value(field: str, text: str) -> Any:
-    """The filter's text as what the field holds; times are milliseconds since 1970, as in AWS's own examples."""
+    tests = [_test(condition) for condition in request.get("Filters", ())]
+    history = (ctx.store.get("crawl-history", name) or {"Crawls": []})["Crawls"]
+    chosen = [entry for entry in history if all(test(entry) for test in tests)]
+    size = min(request.get("MaxResults") or _PAGE, _LARGEST_PAGE)
     try:
-        if field in ("StartTime", "EndTime"):
+        crawls, more = page(chosen, {**request, "MaxResults": size})
+    except ValidationException as error:
+        raise _invalid(error.message) from error
+    return {"Crawls": crawls, **more}
+
+
+def _test(condition: dict[str, Any]) -> Callable[[dict[str, Any]], bool]:
+    """
+    Return what decides whether an entry of the history meets a filter.
+
+    :raises AwsError: InvalidInputException: a part is missing, or the value is none that the field can have.
+    """
+    missing = [part for part in ("FieldName", "FilterOperator", "FieldValue") if part not in condition]
+    if missing:
+        raise _invalid(f"A filter of crawls must have {' and '.join(missing)}.")
+    name, operation = condition["FieldName"], condition["FilterOperator"]
+    if name in _UNORDERED and operation not in ("EQ", "NE"):
+        raise _invalid(f"FilterOperator {operation} is not valid for {name}: use EQ or NE.")
+    key, compare, wanted = _FIELDS[name], _OPERATORS[operation], _value(name, condition["FieldValue"])
+    return lambda entry: key in entry and compare(entry[key], wanted)
+
+
+def _value(name: str, text: str) -> Any:
+    """Return a filter's text as the field has it; times are milliseconds since 1970."""
+    try:
+        if name in ("START_TIME", "END_TIME"):
             return datetime.fromtimestamp(int(text) / 1000, UTC)
-        return float(text) if field == "DPUHour" else text
+        if name == "DPU_HOUR":
+            return _number(text)
+        if name == "CRAWL_ID":
+            return str(uuid.UUID(text))
     except (ValueError, OverflowError, OSError) as error:
-        raise _invalid(f"Filter value {text} does not fit {field}") from error
+        raise _invalid(f"FieldValue {text} is not valid for {name}.") from error
+    if text not in _STATES:
+        raise _invalid(f"FieldValue {text} is not valid for {name}: use {', '.join(_STATES)}.")
+    return text
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 def _invalid(message: str) -> AwsError:

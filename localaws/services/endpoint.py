@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from localaws import listing
+from localaws.cloudwatch import engine as alarms
 from localaws.context import Context
+from localaws.endpoints import guardrails
 from localaws.endpoints.fleet import KIND, fleet
 from localaws.endpoints.plan import Plan
 from localaws.errors import NotImplementedByLocalAws, ValidationException
@@ -18,7 +21,7 @@ endpoint = Service("sagemaker", noun="endpoint")
 
 def arn(ctx: Context, name: str) -> str:
     """The endpoint's ARN; names are in lower case there, as AWS has them."""
-    return ctx.arn("sagemaker", f"endpoint/{name.lower()}")
+    return ctx.arn("sagemaker", f"endpoint/{name}")
 
 
 def find(ctx: Context, name: str) -> dict[str, Any]:
@@ -36,9 +39,9 @@ def find(ctx: Context, name: str) -> dict[str, Any]:
 @endpoint.operation
 def create_endpoint(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Begin to deploy what the endpoint config says."""
-    _refuse_deployment_config(request)
     name = request["EndpointName"]
     plan = _plan(ctx, request["EndpointConfigName"])
+    _check_deployment(request.get("DeploymentConfig"), plan, ctx)
     now = ctx.now()
     record = {
         "EndpointName": name,
@@ -48,6 +51,8 @@ def create_endpoint(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
         "CreationTime": now,
         "LastModifiedTime": now,
         "_pending": plan.record(),
+        # Kept for an update with RetainDeploymentConfig: there is nothing to shift traffic from now.
+        **({"LastDeploymentConfig": request["DeploymentConfig"]} if "DeploymentConfig" in request else {}),
     }
     with ctx.store.transaction():
         if not ctx.store.insert(KIND, name, record):
@@ -75,7 +80,6 @@ def list_endpoints(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @endpoint.operation
 def update_endpoint(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Begin to serve what another endpoint config says; requests are answered all along."""
-    _refuse_deployment_config(request)
     name, config = request["EndpointName"], request["EndpointConfigName"]
     plan = _plan(ctx, config)
     retained = request.get("RetainAllVariantProperties", False)
@@ -89,11 +93,25 @@ def update_endpoint(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
             )
         now = Plan.load(record["_plan"]).variants
         chosen = plan
+        names = [[variant.name for variant in variants] for variants in (now, plan.variants)]
+        if retained and set(names[0]) != set(names[1]):
+            raise ValidationException(
+                "RetainAllVariantProperties needs the same variants in the current and the new endpoint configuration: "
+                f"{', '.join(names[0])} and {', '.join(names[1])}."
+            )
         if retained and "DesiredWeight" not in excluded:
             chosen = chosen.changed({variant.name: variant.weight for variant in now}, {})
         if retained and "DesiredInstanceCount" not in excluded:
             chosen = chosen.changed({}, {variant.name: variant.count for variant in now})
+        if retained and "DataCaptureConfig" not in excluded:
+            chosen = replace(chosen, capture=Plan.load(record["_plan"]).capture)
+        deployment = request.get("DeploymentConfig")
+        if deployment is None and request.get("RetainDeploymentConfig"):
+            deployment = record.get("LastDeploymentConfig")
+        _check_deployment(deployment, chosen, ctx)
         _begin(ctx, record, chosen)
+        if deployment is not None:
+            record["_deployment"] = deployment
         _note(ctx, record, config)
 
     _update(ctx, name, change)
@@ -172,7 +190,8 @@ def _plan(ctx: Context, config_name: str) -> Plan:
 
 def _models(ctx: Context, config_name: str) -> dict[str, dict[str, Any]]:
     config = endpoint_config.find(ctx, config_name)
-    names = {variant["ModelName"] for variant in config["ProductionVariants"]}
+    variants = [*config["ProductionVariants"], *config.get("ShadowProductionVariants", [])]
+    names = {variant["ModelName"] for variant in variants}
     return {name: model.find(ctx, name) for name in names}
 
 
@@ -217,8 +236,10 @@ def _must_be_in_service(record: dict[str, Any]) -> None:
         raise ValidationException(f'Cannot update failed endpoint "{record["EndpointArn"]}".')
 
 
-def _refuse_deployment_config(request: dict[str, Any]) -> None:
-    """All at once is what is done here; canaries, batches and alarms are not."""
-    for member in ("DeploymentConfig", "RetainDeploymentConfig"):
-        if request.get(member):
-            raise NotImplementedByLocalAws(f"{member} is not implemented by localaws: updates go all at once.")
+def _check_deployment(config: dict[str, Any] | None, plan: Plan, ctx: Context) -> None:
+    if config is None:
+        return
+    guardrails.check(config, {variant.name: variant.count for variant in plan.variants})
+    unknown = [name for name in guardrails.alarms(config) if alarms.find(ctx, name) is None]
+    if unknown:
+        raise ValidationException(f"Could not find the CloudWatch alarm(s) {', '.join(unknown)}.")

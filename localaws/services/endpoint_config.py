@@ -6,6 +6,7 @@ from typing import Any
 
 from localaws import listing
 from localaws.context import Context
+from localaws.endpoints import publishing
 from localaws.errors import NotImplementedByLocalAws, ValidationException
 from localaws.services import model, tags
 from localaws.services.registry import Service
@@ -14,13 +15,13 @@ endpoint_config = Service("sagemaker", noun="endpoint-config")
 
 _KIND = "endpoint-config"
 #: what nothing here does, and would be missed.
-_UNSUPPORTED = ("AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants", "MetricsConfig")
+_UNSUPPORTED = ("AsyncInferenceConfig", "ExplainerConfig")
 _UNSUPPORTED_OF_VARIANT = ("ServerlessConfig", "InstancePools", "CoreDumpConfig", "AcceleratorType")
 
 
 def arn(ctx: Context, name: str) -> str:
     """The endpoint config's ARN; names are in lower case there, as AWS has them."""
-    return ctx.arn("sagemaker", f"endpoint-config/{name.lower()}")
+    return ctx.arn("sagemaker", f"endpoint-config/{name}")
 
 
 def find(ctx: Context, name: str) -> dict[str, Any]:
@@ -42,9 +43,9 @@ def create_endpoint_config(request: dict[str, Any], ctx: Context) -> dict[str, A
     name = request["EndpointConfigName"]
     record = {key: value for key, value in request.items() if key != "Tags"}
     record |= {"EndpointConfigArn": arn(ctx, name), "CreationTime": ctx.now()}
-    record["ProductionVariants"] = [
-        {"InitialVariantWeight": 1.0, **variant} for variant in request["ProductionVariants"]
-    ]
+    for member in ("ProductionVariants", "ShadowProductionVariants"):
+        if member in request:
+            record[member] = [{"InitialVariantWeight": 1.0, **variant} for variant in request[member]]
     with ctx.store.transaction():
         if not ctx.store.insert(_KIND, name, record):
             raise ValidationException(
@@ -58,13 +59,14 @@ def _check(request: dict[str, Any], ctx: Context) -> None:
     for member in _UNSUPPORTED:
         if request.get(member):
             raise NotImplementedByLocalAws(f"CreateEndpointConfig with {member} is not implemented by localaws.")
-    if request.get("DataCaptureConfig", {}).get("EnableCapture"):
-        raise NotImplementedByLocalAws("CreateEndpointConfig with DataCaptureConfig is not implemented by localaws.")
-    variants = request["ProductionVariants"]
-    names = [variant["VariantName"] for variant in variants]
+    publishing.check(request.get("MetricsConfig", {}))
+    variants, shadows = request["ProductionVariants"], request.get("ShadowProductionVariants", [])
+    if shadows and (len(shadows) > 1 or len(variants) > 1):
+        raise ValidationException("One shadow variant may be given, and one production variant with it.")
+    names = [variant["VariantName"] for variant in (*variants, *shadows)]
     if len(set(names)) < len(names):
         raise ValidationException("Production variant names must be unique within an endpoint configuration.")
-    for variant in variants:
+    for variant in (*variants, *shadows):
         _check_variant(variant, ctx)
     if not any(variant.get("InitialVariantWeight", 1.0) for variant in variants):
         raise ValidationException("At least one production variant must have a weight greater than 0.")

@@ -48,14 +48,36 @@ def _group(ctx: Context, name: str, error: type[AwsError] = ValidationError) -> 
 @feature_record.operation
 def put_record(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Accept a record: to the online store if it is the latest of its identifier, to the offline store always."""
-    group = _group(ctx, request["FeatureGroupName"])
-    online, offline = _stores(group, request)
-    body = _body(group, request["Record"])
-    ttl = request.get("TtlDuration")
+    _put([_write(_group(ctx, request["FeatureGroupName"]), request, request.get("TtlDuration"))], ctx)
+    return {}
+
+
+@feature_record.operation
+def batch_write_record(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """Accept records of one or several groups as PutRecord does; what is wrong with an entry is told of it alone."""
+    writes, errors = [], []
+    for entry in request["Entries"]:
+        try:
+            group = _group(ctx, entry["FeatureGroupName"], NotFound)
+            writes.append(_write(group, entry, entry.get("TtlDuration") or request.get("TtlDuration")))
+        except AwsError as error:
+            errors.append({"Entry": entry, "ErrorCode": error.code, "ErrorMessage": error.message})
+    _put(writes, ctx)
+    return {"Errors": errors, "UnprocessedEntries": []}
+
+
+def _write(group: Group, entry: dict[str, Any], ttl: dict[str, Any] | None) -> Write:
+    """
+    What to store of an entry of a PutRecord or BatchWriteRecord request.
+
+    :raises ValidationError: the group does not take it.
+    """
+    online, offline = _stores(group, entry)
+    body = _body(group, entry["Record"])
     if ttl and not groups.online(group):
         raise _refused("TtlDuration is for feature groups with an online store.")
     at = _event_time(group, body[group["EventTimeFeatureName"]])
-    write = Write(
+    return Write(
         store=group["_store"],
         identifier=body[group["RecordIdentifierFeatureName"]],
         event_time=at,
@@ -64,11 +86,13 @@ def put_record(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
         online=online,
         offline=offline,
     )
+
+
+def _put(writes: list[Write], ctx: Context) -> None:
     store = feature_store(ctx)
-    store.records.put(write)
-    if offline:
+    store.records.put(*writes)
+    if any(write.offline for write in writes):
         store.arrived()
-    return {}
 
 
 def _stores(group: Group, request: dict[str, Any]) -> tuple[bool, bool]:

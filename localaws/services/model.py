@@ -23,7 +23,7 @@ _UNSUPPORTED = ("MultiModelConfig", "AdditionalModelDataSources", "ContainerMetr
 
 def arn(ctx: Context, name: str) -> str:
     """The model's ARN; names are in lower case there, as AWS has them."""
-    return ctx.arn("sagemaker", f"model/{name.lower()}")
+    return ctx.arn("sagemaker", f"model/{name}")
 
 
 def find(ctx: Context, name: str) -> dict[str, Any]:

@@ -42,10 +42,10 @@ def find(ctx: Context, name_or_arn: str) -> dict[str, Any]:
     :raises ValidationException: there is none, in AWS's words.
     """
     if name_or_arn.startswith("arn:"):
-        found = next((each for each in ctx.store.all(KIND) if each["ModelPackageArn"] == name_or_arn), None)
+        found = next((each for each in ctx.store.all(KIND) if each["ModelPackageArn"] == name_or_arn.lower()), None)
         wanted = name_or_arn
     else:
-        found, wanted = ctx.store.get(KIND, name_or_arn), ctx.arn("sagemaker", f"model-package/{name_or_arn.lower()}")
+        found, wanted = ctx.store.get(KIND, name_or_arn), ctx.arn("sagemaker", f"model-package/{name_or_arn}")
     if found is None:
         raise ValidationException(f"ModelPackage {wanted} does not exist.")
     return found
@@ -84,8 +84,13 @@ def create_model_package(request: dict[str, Any], ctx: Context) -> dict[str, Any
 
 
 def _check(request: dict[str, Any]) -> None:
-    if ("ModelPackageName" in request) == ("ModelPackageGroupName" in request):
-        raise ValidationException("You must specify exactly one of ModelPackageName and ModelPackageGroupName.")
+    if "ModelPackageName" not in request and "ModelPackageGroupName" not in request:
+        raise ValidationException("Missing ARN.")
+    if "ModelPackageName" in request and "ModelPackageGroupName" in request:
+        raise ValidationException(
+            "Both ModelPackageName and ModelPackageGroupName are provided in the input. "
+            "Cannot determine which one to use."
+        )
     for member in _UNSUPPORTED:
         if member in request:
             raise NotImplementedByLocalAws(f"CreateModelPackage with {member} is not implemented by localaws.")
@@ -117,9 +122,10 @@ def _insert(request: dict[str, Any], ctx: Context) -> str:
     }
     record.setdefault("ModelPackageRegistrationType", "Registered")
     name = request.get("ModelPackageName") or _version(request["ModelPackageGroupName"], record, ctx)
-    arn = record["ModelPackageArn"] = ctx.arn("sagemaker", f"model-package/{name.lower()}")
+    arn = record["ModelPackageArn"] = ctx.arn("sagemaker", f"model-package/{name}")
     if not ctx.store.insert(KIND, name, record):
-        raise ConflictException(f"Model Package already exists: {arn}")
+        # The SageMaker SDK matches the code and the words.
+        raise ValidationException(f"ModelPackage already exists: {arn}")
     tags.put(ctx, arn, request.get("Tags", []))
     group = record.get("ModelPackageGroupName")
     packages.registered(record, ctx.store.get(model_package_group.KIND, group) if group else None, ctx)

@@ -17,7 +17,7 @@ KIND = "model-package-group"
 
 def arn(ctx: Context, name: str) -> str:
     """The group's ARN; names are in lower case there, as AWS has them."""
-    return ctx.arn("sagemaker", f"model-package-group/{name.lower()}")
+    return ctx.arn("sagemaker", f"model-package-group/{name}")
 
 
 def find(ctx: Context, name_or_arn: str) -> dict[str, Any]:

@@ -35,8 +35,8 @@ def find(ctx: Context, name_or_arn: str) -> Record:
     :raises ResourceNotFound: there is none, in AWS's words.
     """
     name = name_or_arn.rpartition("/")[2]
-    record = ctx.store.get(KIND, name)
-    if record is None or name_or_arn not in (name, record["PipelineArn"]):
+    record = ctx.store.find(KIND, name)
+    if record is None or name_or_arn.lower() not in (name.lower(), record["PipelineArn"].lower()):
         raise ResourceNotFound(f"Pipeline '{arn(ctx, name)}' does not exist.")
     return record
 
@@ -80,11 +80,12 @@ def _create(request: Record, text: str, ctx: Context) -> str:
         "_Versions": [_version(1, text, ctx)],
         "_Token": request["ClientRequestToken"],
     }
-    if not ctx.store.insert(KIND, name, record):
+    if ctx.store.spelling(KIND, name) is not None:
         raise ValidationException(
             "Pipeline names must be unique within an AWS account and region. "
             f"Pipeline with name ({name}) already exists."
         )
+    ctx.store.insert(KIND, name, record)
     tags.put(ctx, record["PipelineArn"], request.get("Tags", []))
     return str(record["PipelineArn"])
 
@@ -120,7 +121,7 @@ def _definition(request: Record, ctx: Context) -> str | None:
 @pipeline.operation
 def update_pipeline(request: Record, ctx: Context) -> Record:
     """Change a pipeline; a definition makes its next version, and executions that run keep theirs."""
-    find(ctx, request["PipelineName"])
+    name = find(ctx, request["PipelineName"])["PipelineName"]
     text = _definition(request, ctx)
     if text is not None:
         validation.check(text)
@@ -131,7 +132,7 @@ def update_pipeline(request: Record, ctx: Context) -> Record:
         if text is not None:
             stored["_Versions"].append(_version(len(stored["_Versions"]) + 1, text, ctx))
 
-    record = ctx.store.update(KIND, request["PipelineName"], change) or find(ctx, request["PipelineName"])
+    record = ctx.store.update(KIND, name, change) or find(ctx, name)
     return {"PipelineArn": record["PipelineArn"], "PipelineVersionId": record["_Versions"][-1]["PipelineVersionId"]}
 
 

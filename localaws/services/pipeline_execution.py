@@ -40,7 +40,7 @@ def find(ctx: Context, arn: str) -> Record:
 
     :raises ResourceNotFound: there is none, in AWS's words.
     """
-    record = ctx.store.get(KIND, arn)
+    record = ctx.store.find(KIND, arn)
     if record is None:
         raise ResourceNotFound(f"Pipeline execution '{arn}' does not exist.")
     return record
@@ -99,7 +99,7 @@ def stop_pipeline_execution(request: Record, ctx: Context) -> Record:
     """Stop an execution: nothing more begins, and the jobs that run are stopped."""
 
     def stop() -> str:
-        return _set_status(request["PipelineExecutionArn"], {"Executing"}, "Stopping", ctx, "stopped")
+        return _set_status(request["PipelineExecutionArn"], ("Executing",), "Stopping", ctx, "stopped")
 
     arn = tokens.once("StopPipelineExecution", request, ctx, stop)
     steering.poke()
@@ -111,7 +111,7 @@ def retry_pipeline_execution(request: Record, ctx: Context) -> Record:
     """Go on with an execution that has failed or was stopped: at the steps that did not succeed."""
 
     def retry() -> str:
-        arn = _set_status(request["PipelineExecutionArn"], {"Failed", "Stopped"}, "Executing", ctx, "retried")
+        arn = _set_status(request["PipelineExecutionArn"], ("Failed", "Stopped"), "Executing", ctx, "retried")
         retried = Execution(find(ctx, arn), ctx)
         retried.forget_unsuccessful()
 
@@ -129,15 +129,18 @@ def retry_pipeline_execution(request: Record, ctx: Context) -> Record:
     return {"PipelineExecutionArn": arn}
 
 
-def _set_status(arn: str, allowed: set[str], status: str, ctx: Context, done: str) -> str:
+def _set_status(arn: str, allowed: tuple[str, ...], status: str, ctx: Context, done: str) -> str:
     record = find(ctx, arn)
     if record["PipelineExecutionStatus"] not in allowed:
+        # Airflow's hook matches the second sentence: AWS's ValidationException says nothing else that tells it apart.
+        shown = " or ".join(f"'{each}'" for each in allowed)
         raise ValidationException(
-            f"Pipeline execution '{arn}' is in status {record['PipelineExecutionStatus']}: only one in status "
-            f"{' or '.join(sorted(allowed))} can be {done}."
+            f"Pipeline execution with ARN {arn} is in status '{record['PipelineExecutionStatus']}'. "
+            f"Only pipelines with {shown} status can be {done}"
         )
-    Execution(record, ctx).change(lambda stored: stored.update(PipelineExecutionStatus=status))
-    return arn
+    found = Execution(record, ctx)
+    found.change(lambda stored: stored.update(PipelineExecutionStatus=status))
+    return found.arn
 
 
 @pipeline_execution.operation

@@ -73,7 +73,7 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
 @processing.operation
 def describe_processing_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """DescribeProcessingJob."""
-    record = ctx.store.get(KIND, request["ProcessingJobName"])
+    record = ctx.store.find(KIND, request["ProcessingJobName"])
     if record is None:
         # AWS answers ValidationException, not ResourceNotFound, here; Airflow's hook depends on it.
         raise ValidationException(f"Could not find requested job with name: {request['ProcessingJobName']}")

@@ -11,14 +11,24 @@ from botocore import xform_name
 from botocore.model import OperationModel, ServiceModel
 
 from localaws.context import Context
+from localaws.core.once import once
 
 Handler = Callable[[dict[str, Any], Context], dict[str, Any]]
 Hook = Callable[[Context], None]
+#: Takes the operation, the request, its region and the server's.
+Elsewhere = Callable[[str, dict[str, Any], str, str], dict[str, Any]]
+
+#: Takes a document's name; ``None`` where there is none of that name.
+Document = Callable[[str, Context], bytes | None]
 
 #: (botocore service name, operation name) -> its handler. The coverage table in docs/localaws.md is made from this.
 LIVE: dict[tuple[str, str], Handler] = {}
 #: (botocore service name, operation name) -> the noun of the module that registered it.
 NOUNS: dict[tuple[str, str], str] = {}
+#: botocore service name -> what answers for regions other than the server's, where a service lets their clients in.
+ELSEWHERE: dict[str, Elsewhere] = {}
+#: kind -> what answers a presigned GET of ``/_localaws/{kind}/{name}``: content to which an operation answers a URL.
+DOCUMENTS: dict[str, Document] = {}
 #: called once, in order of registration, when the server has started answering: pick up what a stop interrupted.
 ON_START: list[Hook] = []
 #: called at an orderly stop, before the process ends.
@@ -26,12 +36,17 @@ ON_STOP: list[Hook] = []
 
 
 @cache
+def _session() -> botocore.session.Session:
+    return botocore.session.get_session()
+
+
+@once
 def service_model(service: str) -> ServiceModel:
     """botocore's bundled model of a service: the authority on shapes, names, routes and errors."""
-    return botocore.session.get_session().get_service_model(service)
+    return _session().get_service_model(service)
 
 
-@cache
+@once
 def _operations_by_python_name(service: str) -> dict[str, str]:
     return {xform_name(name): name for name in service_model(service).operation_names}
 
@@ -63,6 +78,20 @@ class Service:
         LIVE[(self.service, operation)] = function
         NOUNS[(self.service, operation)] = self.noun
         return function
+
+    def elsewhere(self, function: Elsewhere) -> None:
+        """Register what answers this service's live operations for regions other than the server's."""
+        ELSEWHERE[self.service] = function
+
+    @staticmethod
+    def document(kind: str) -> Callable[[Document], Document]:
+        """Register a function that reads documents of a kind for whoever has a presigned URL."""
+
+        def register(function: Document) -> Document:
+            DOCUMENTS[kind] = function
+            return function
+
+        return register
 
     @staticmethod
     def on_start(function: Hook) -> Hook:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from localaws.context import Context
+from localaws.endpoints.capture import Message
 from localaws.endpoints.channel import Answer, Lost, TimedOut
 from localaws.endpoints.deployment import Deployment, NoInstance, NoVariant, Retired
 from localaws.endpoints.fleet import fleet
 from localaws.endpoints.plan import VariantPlan
+from localaws.endpoints.worker import Worker
 from localaws.errors import AwsError, ValidationError
 from localaws.services.registry import Service
 
@@ -58,9 +61,11 @@ class _Outcome:
     """How one instance took the request: ``answer`` is ``None``, and ``problem`` says why, where it did not answer."""
 
     variant: VariantPlan
+    instance: str
     sent: float
     answer: Answer | None
     problem: str = ""
+    ended: float = field(default_factory=time.perf_counter)
 
     @property
     def status(self) -> int:
@@ -72,36 +77,80 @@ def invoke_endpoint(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Let a model answer: the weights choose the variant, where the request does not."""
     began = time.perf_counter()
     name = request["EndpointName"]
+    _serving(ctx, name, None)
     for member in _UNSUPPORTED:
         if member in request:
             raise ValidationError(f"Endpoint {name} does not support {member}.")
     headers = {header: request[member] for member, header in _HEADERS.items() if request.get(member)}
     outcome = None
     while outcome is None:
-        outcome = _ask(_serving(ctx, name), request, headers)
-    fleet(ctx).metrics.record(
-        name,
-        outcome.variant.name,
-        instances=outcome.variant.count,
-        status=outcome.status,
-        model=time.perf_counter() - outcome.sent,
-        overhead=outcome.sent - began,
-    )
+        deployment = _serving(ctx, name, request.get("TargetVariant"))
+        outcome = _ask(deployment, deployment.acquire, request, headers)
+    _measure(ctx, deployment, outcome, outcome.sent - began)
+    _capture(ctx, deployment, outcome, request)
+    _copy_to_shadows(ctx, deployment, request, headers)
     return _result(ctx, name, outcome)
 
 
-def _serving(ctx: Context, name: str) -> Deployment:
-    deployment = fleet(ctx).serving(name)
+def _measure(ctx: Context, deployment: Deployment, outcome: _Outcome, overhead: float) -> None:
+    fleet(ctx).metrics.record(
+        deployment.endpoint,
+        outcome.variant.name,
+        fleet(ctx).new_config(deployment.endpoint, deployment),
+        instances=outcome.variant.count,
+        instance=outcome.instance if deployment.plan.publishing.enhanced else "",
+        status=outcome.status,
+        model=outcome.ended - outcome.sent,
+        overhead=overhead,
+    )
+
+
+def _capture(ctx: Context, deployment: Deployment, outcome: _Outcome, request: dict[str, Any]) -> None:
+    config = deployment.plan.capture
+    if config is None:
+        return
+    answer = outcome.answer
+    fleet(ctx).capture.take(
+        config,
+        deployment.endpoint,
+        outcome.variant.name,
+        Message(request.get("ContentType", ""), request["Body"]),
+        Message(answer.headers.get("content-type", ""), answer.body) if answer else None,
+        request,
+    )
+
+
+def _copy_to_shadows(ctx: Context, deployment: Deployment, request: dict[str, Any], headers: dict[str, str]) -> None:
+    """Send copies to the shadows of the one production variant, by their weights relative to its."""
+    for shadow in deployment.plan.shadows:
+
+        def copy(name: str = shadow.name) -> None:
+            outcome = _ask(deployment, lambda _: deployment.acquire_shadow(name), request, headers)
+            if outcome is not None:
+                _measure(ctx, deployment, outcome, 0.0)
+                _capture(ctx, deployment, outcome, request)
+
+        weight = deployment.plan.variants[0].weight
+        fleet(ctx).shadows.send(min(1.0, shadow.weight / weight) if weight else 0.0, copy)
+
+
+def _serving(ctx: Context, name: str, target: str | None) -> Deployment:
+    deployment = fleet(ctx).serving(name, target)
     if deployment is None:
         # So says AWS of an endpoint that is not in service yet, or no more, as well.
         raise ValidationError(f"Endpoint {name} of account {ctx.account_id} not found.")
     return deployment
 
 
-def _ask(deployment: Deployment, request: dict[str, Any], headers: dict[str, str]) -> _Outcome | None:
+def _ask(
+    deployment: Deployment,
+    acquire: Callable[[str | None], tuple[VariantPlan, Worker]],
+    request: dict[str, Any],
+    headers: dict[str, str],
+) -> _Outcome | None:
     """Give the request to one instance; ``None`` where it never got there, and another may be asked."""
     try:
-        variant, worker = deployment.acquire(request.get("TargetVariant"))
+        variant, worker = acquire(request.get("TargetVariant"))
     except Retired:
         return None
     except NoVariant as error:
@@ -111,14 +160,15 @@ def _ask(deployment: Deployment, request: dict[str, Any], headers: dict[str, str
     timeout = min(MODEL_TIMEOUT, float(variant.environment.get("SAGEMAKER_MODEL_SERVER_TIMEOUT", MODEL_TIMEOUT)))
     sent = time.perf_counter()
     try:
-        return _Outcome(variant, sent, worker.invoke(request["Body"], headers, timeout=timeout))
+        return _Outcome(variant, worker.id, sent, worker.invoke(request["Body"], headers, timeout=timeout))
     except Lost as lost:
         if not lost.delivered:
             return None
-        return _Outcome(variant, sent, None, "The container ended before it had answered.")
+        return _Outcome(variant, worker.id, sent, None, "The container ended before it had answered.")
     except TimedOut:
         return _Outcome(
             variant,
+            worker.id,
             sent,
             None,
             "Your invocation timed out while waiting for a response from container primary. Review the latency metrics"

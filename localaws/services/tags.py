@@ -34,25 +34,30 @@ def put(ctx: Context, arn: str, given: list[Tag]) -> list[Tag]:
         merged = {tag["Key"]: tag for tag in [*get(ctx, arn), *given]}
         if len(merged) > LIMIT:
             raise ResourceLimitExceeded(f"The resource {arn} would have {len(merged)} tags, and {LIMIT} are the limit.")
-        ctx.store.put(KIND, arn, {"Tags": list(merged.values())})
+        ctx.store.put(KIND, _spelling(ctx, arn), {"Tags": list(merged.values())})
     return list(merged.values())
 
 
 def get(ctx: Context, arn: str) -> list[Tag]:
     """The tags of a resource, in the order in which their keys came."""
-    found: list[Tag] = (ctx.store.get(KIND, arn) or {}).get("Tags", [])
+    found: list[Tag] = (ctx.store.find(KIND, arn) or {}).get("Tags", [])
     return found
 
 
 def forget(ctx: Context, arn: str) -> None:
     """Drop the tags of a resource that is deleted."""
-    ctx.store.delete(KIND, arn)
+    ctx.store.delete(KIND, _spelling(ctx, arn))
+
+
+def _spelling(ctx: Context, arn: str) -> str:
+    """The ARN as the resource was created with: those of old jobs have capitals, which AWS's have not."""
+    return ctx.store.spelling(KIND, arn) or arn
 
 
 def _check(ctx: Context, arn: str) -> None:
     """A resource is known by tags put at its creation, an empty list too, or by its kind and name in the store."""
     kind, _, name = arn.split(":", 5)[-1].partition("/")
-    if ctx.store.get(KIND, arn) is None and ctx.store.get(kind, name) is None:
+    if ctx.store.spelling(KIND, arn) is None and ctx.store.spelling(kind, name) is None:
         raise ValidationException(f"Requested resource not found: {arn}")
 
 
@@ -77,5 +82,5 @@ def delete_tags(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     _check(ctx, request["ResourceArn"])
     with ctx.store.transaction():
         left = [tag for tag in get(ctx, request["ResourceArn"]) if tag["Key"] not in request["TagKeys"]]
-        ctx.store.put(KIND, request["ResourceArn"], {"Tags": left})
+        ctx.store.put(KIND, _spelling(ctx, request["ResourceArn"]), {"Tags": left})
     return {}

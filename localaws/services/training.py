@@ -9,16 +9,12 @@ from localaws import images, listing
 from localaws.context import Context
 from localaws.errors import NotImplementedByLocalAws, ValidationException
 from localaws.job_noun import JobNoun
+from localaws.sagemaker.training import profiling
 from localaws.services.registry import Service
 
 training = Service("sagemaker", noun="training-job")
 
 KIND = "training-job"
-#: members that are kept, shown by Describe, and change nothing that a local run could show.
-_NOT_DONE = {
-    "DebugRuleConfigurations": "DebugRuleEvaluationStatuses",
-    "ProfilerRuleConfigurations": "ProfilerRuleEvaluationStatuses",
-}
 
 
 def _members(status: dict[str, Any]) -> dict[str, Any]:
@@ -37,6 +33,8 @@ def _members(status: dict[str, Any]) -> dict[str, Any]:
         members["FailureReason"] = status["FailureReason"]
     if "ModelArtifacts" in status:
         members["ModelArtifacts"] = {"S3ModelArtifacts": status["ModelArtifacts"]}
+    if "ProfilerRules" in status:
+        members["ProfilerRuleEvaluationStatuses"] = status["ProfilerRules"]
     return members
 
 
@@ -74,7 +72,7 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
         ],
         "CreationTime": now,
         "LastModifiedTime": now,
-        **_rules_not_done(request, now),
+        **profiling.begun(request, now),
     }
     taken = (
         "Training job names must be unique within an AWS account and region, and a training job with this name "
@@ -87,11 +85,11 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
 @training.operation
 def describe_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """DescribeTrainingJob."""
-    record = ctx.store.get(KIND, request["TrainingJobName"])
+    record = ctx.store.find(KIND, request["TrainingJobName"])
     if record is None:
         # AWS answers ValidationException, not ResourceNotFound, here; Airflow's hook depends on it.
         raise ValidationException("Requested resource not found.")
-    return JOBS.refresh(record, ctx)
+    return profiling.settled(JOBS.refresh(record, ctx))
 
 
 @training.operation
@@ -133,9 +131,7 @@ def check(request: dict[str, Any]) -> None:
 
     :raises ValidationException: the request cannot be done by any container.
     """
-    algorithm = request["AlgorithmSpecification"]
-    if "TrainingImage" not in algorithm:
-        raise NotImplementedByLocalAws("AlgorithmName is not implemented by localaws: give a TrainingImage.")
+    algorithm = _algorithm(request)
     resources = request.get("ResourceConfig", {})
     if "InstanceGroups" in resources or "InstanceCount" not in resources or "InstanceType" not in resources:
         raise NotImplementedByLocalAws("localaws runs InstanceCount hosts of one InstanceType, which are to be given.")
@@ -154,10 +150,24 @@ def check(request: dict[str, Any]) -> None:
         )
     for definition in algorithm.get("MetricDefinitions", []):
         _check_regex(definition)
+    profiling.check(request)
     for config, default in (("CheckpointConfig", "/opt/ml/checkpoints"), ("TensorBoardOutputConfig", "/opt/ml/output")):
         path = request.get(config, {}).get("LocalPath", default)
         if not path.startswith("/opt/ml/") or ".." in path.split("/"):
             raise ValidationException(f"{config}.LocalPath must be under /opt/ml: {path}")
+
+
+def _algorithm(request: dict[str, Any]) -> dict[str, Any]:
+    """Its AlgorithmSpecification, which only jobs without a container can do without."""
+    if "AlgorithmSpecification" not in request:
+        raise ValidationException(
+            "1 validation error detected: Value null at 'algorithmSpecification' failed to satisfy constraint: "
+            "Member must not be null"
+        )
+    algorithm: dict[str, Any] = request["AlgorithmSpecification"]
+    if "TrainingImage" not in algorithm:
+        raise NotImplementedByLocalAws("AlgorithmName is not implemented by localaws: give a TrainingImage.")
+    return algorithm
 
 
 def _with_metrics(request: dict[str, Any]) -> dict[str, Any]:
@@ -214,20 +224,3 @@ def _check_regex(definition: dict[str, str]) -> None:
         raise ValidationException(f"The Regex of the metric {definition['Name']} is invalid: {error}") from error
     if groups < 1:
         raise ValidationException(f"The Regex of the metric {definition['Name']} has no group that is the value.")
-
-
-def _rules_not_done(request: dict[str, Any], now: Any) -> dict[str, Any]:
-    """The SDK asks for a profiler's report by default: the job runs, and Describe says that no rule was evaluated."""
-    return {
-        statuses: [
-            {
-                "RuleConfigurationName": rule["RuleConfigurationName"],
-                "RuleEvaluationStatus": "Error",
-                "StatusDetails": "localaws does not evaluate rules",
-                "LastModifiedTime": now,
-            }
-            for rule in request[member]
-        ]
-        for member, statuses in _NOT_DONE.items()
-        if request.get(member)
-    }

@@ -83,7 +83,7 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
 @transform_job.operation
 def describe_transform_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """DescribeTransformJob."""
-    record = ctx.store.get(KIND, request["TransformJobName"])
+    record = ctx.store.find(KIND, request["TransformJobName"])
     if record is None:
         # AWS answers ValidationException, not ResourceNotFound, here, as for its other jobs.
         raise ValidationException(f"Could not find requested job with name: {request['TransformJobName']}")

@@ -8,7 +8,7 @@ from localaws.context import Context
 from localaws.errors import ValidationException
 from localaws.lineage import associations, trials
 from localaws.lineage.looking import look
-from localaws.lineage.nouns import COMPONENT, EXPERIMENT, TRIAL
+from localaws.lineage.nouns import COMPONENT, EXPERIMENT, TRIAL, same_source
 from localaws.services.registry import Service
 
 trial_component = Service("sagemaker", noun="trial-component")
@@ -52,18 +52,16 @@ def update_trial_component(request: dict[str, Any], ctx: Context) -> dict[str, A
 
 @trial_component.operation
 def delete_trial_component(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Delete one that is part of no trial and associated with nothing."""
+    """Delete one that is part of no trial, with its associations."""
     look(ctx)
     with ctx.store.transaction():
         record = COMPONENT.find(ctx, request["TrialComponentName"])
-        if joined := trials.of(record):
-            raise ValidationException(
-                f"Trial Component '{record['TrialComponentName']}' is part of the trials {', '.join(joined)}: "
-                "disassociate it first."
-            )
-        associations.require_none(ctx, record["TrialComponentArn"])
+        arn = record["TrialComponentArn"]
+        if trials.of(record):
+            raise ValidationException(f"TrialComponent '{arn}' is linked to 1 or more trials and cannot be deleted.")
+        associations.forget(ctx, arn)
         COMPONENT.delete(record, ctx)
-    return {"TrialComponentArn": record["TrialComponentArn"]}
+    return {"TrialComponentArn": arn}
 
 
 @trial_component.operation
@@ -80,6 +78,8 @@ def list_trial_components(request: dict[str, Any], ctx: Context) -> dict[str, An
         own = {trial["TrialName"] for trial in ctx.store.all(TRIAL.kind) if trial["ExperimentName"] == name}
         found = [each for each in found if own.intersection(trials.of(each))]
     elif "SourceArn" in request:
-        found = [each for each in found if each.get("Source", {}).get("SourceArn") == request["SourceArn"]]
+        found = [
+            each for each in found if same_source(request["SourceArn"], each.get("Source", {}).get("SourceArn", ""))
+        ]
     page, more = COMPONENT.page([{**each, "TrialComponentSource": each.get("Source")} for each in found], request)
     return {"TrialComponentSummaries": page, **more}

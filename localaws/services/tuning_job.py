@@ -9,15 +9,15 @@ from localaws import listing, steering
 from localaws.context import Context
 from localaws.errors import ResourceInUse, ResourceNotFound, ValidationException
 from localaws.jobs.folder import TERMINAL
+from localaws.lineage import trials as lineage_trials
 from localaws.services import tags
 from localaws.services.registry import Service
-from localaws.tuning import definition, machine, trials
+from localaws.tuning import definition, machine, trials, warm_start
+from localaws.tuning.search import KIND
 
 tuning_job = Service("sagemaker", noun="hyper-parameter-tuning-job")
 
 Record = dict[str, Any]
-
-KIND = machine.KIND
 
 _NAME, _STATUS = "HyperParameterTuningJobName", "HyperParameterTuningJobStatus"
 
@@ -66,7 +66,7 @@ JOBS = TuningNoun()
 
 @tuning_job.operation
 def create_hyper_parameter_tuning_job(request: Record, ctx: Context) -> Record:
-    """Start a job of the strategy Random, Grid or Bayesian; what goes wrong later is in FailureReason."""
+    """Start a job. Errors after this point appear in FailureReason."""
     return {"HyperParameterTuningJobArn": begin(request, ctx)["HyperParameterTuningJobArn"]}
 
 
@@ -86,7 +86,7 @@ def begin(request: Record, ctx: Context, **members: Any) -> Record:
     record = {
         **{key: value for key, value in request.items() if key != "Tags"},
         **members,
-        "TrainingJobDefinition": definition.with_metric(request),
+        **definition.with_metrics(request),
         "HyperParameterTuningJobArn": arn,
         _STATUS: "InProgress",
         "CreationTime": now,
@@ -96,12 +96,14 @@ def begin(request: Record, ctx: Context, **members: Any) -> Record:
         "_Trials": [],
     }
     with ctx.store.transaction():
-        if not ctx.store.insert(KIND, name, record):
+        if ctx.store.spelling(KIND, name) is not None:
             raise ResourceInUse(
                 "Hyperparameter tuning job names must be unique within an AWS account and region, and a job with this "
                 f"name already exists ({arn})"
             )
+        ctx.store.insert(KIND, name, record)
         tags.put(ctx, arn, request.get("Tags", []))
+        lineage_trials.begin(ctx, "TuningJobArn", name, arn)
     steering.poke()
     return record
 
@@ -112,7 +114,7 @@ def find(name: str, ctx: Context) -> Record:
 
     :raises ResourceNotFound: there is none.
     """
-    record = ctx.store.get(KIND, name)
+    record = ctx.store.find(KIND, name)
     if record is None:
         raise ResourceNotFound(
             f"Amazon SageMaker can't find a tuning job with the name {name}. Review the job name and try your request "
@@ -123,8 +125,16 @@ def find(name: str, ctx: Context) -> Record:
 
 @tuning_job.operation
 def describe_hyper_parameter_tuning_job(request: Record, ctx: Context) -> Record:
-    """The job, its counters and the best training job so far."""
-    return find(request[_NAME], ctx)
+    """Return the job, its counters, the best training job so far and, of a warm start, the best of all."""
+    record = find(request[_NAME], ctx)
+    until = record.get("HyperParameterTuningEndTime") or ctx.now()
+    seconds = int((until - record["CreationTime"]).total_seconds())
+    best = warm_start.overall_best(record, ctx)
+    return {
+        **record,
+        "ConsumedResources": {"RuntimeInSeconds": seconds},
+        **({"OverallBestTrainingJob": best} if best else {}),
+    }
 
 
 @tuning_job.operation
@@ -139,7 +149,7 @@ def list_hyper_parameter_tuning_jobs(request: Record, ctx: Context) -> Record:
 def list_training_jobs_for_hyper_parameter_tuning_job(request: Record, ctx: Context) -> Record:
     """The training jobs of a job, by name unless SortBy says otherwise."""
     record = find(request[_NAME], ctx)
-    found = [trials.look(record, trial, ctx) for trial in record["_Trials"]]
+    found = trials.look_at_all(record, ctx)
     if status := request.get("StatusEquals"):
         found = [trial for trial in found if trial["TrainingJobStatus"] == status]
     by = request.get("SortBy", "Name")
@@ -161,13 +171,13 @@ def stop_hyper_parameter_tuning_job(request: Record, ctx: Context) -> Record:
 @tuning_job.operation
 def delete_hyper_parameter_tuning_job(request: Record, ctx: Context) -> Record:
     """Forget a job that has ended; its training jobs stay. One that is not there is no fault."""
-    record = ctx.store.get(KIND, request[_NAME])
+    record = ctx.store.find(KIND, request[_NAME])
     if record is None:
         return {}
     if JOBS.status(record) not in TERMINAL:
         raise ValidationException(_rejected(record))
     tags.forget(ctx, record["HyperParameterTuningJobArn"])
-    ctx.store.delete(KIND, request[_NAME])
+    ctx.store.delete(KIND, record[_NAME])
     return {}
 
 
