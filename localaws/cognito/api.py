@@ -1,0 +1,16 @@
+"""Begins to count failed sign-ins when the server starts."""
+
+from __future__ import annotations
+
+from localaws.cognito.attempts import Attempts
+from localaws.context import Context
+from localaws.moto_bridge import pool_sign_in
+from localaws.services.registry import Service
+
+
+def start(ctx: Context) -> None:
+    """Limit sign-in by the API as that by the hosted pages is."""
+    pool_sign_in.limit_by(Attempts(ctx.store))
+
+
+Service.on_start(start)

@@ -1,0 +1,1 @@
+"""SageMaker, resource by resource: the operations of each in its api.py."""

@@ -1,0 +1,1 @@
+"""What changes a training job while it runs, and how it is profiled."""

@@ -1,0 +1,1 @@
+"""Work teams: groups of a workforce's people."""
