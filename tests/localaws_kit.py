@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import boto3
 
 ROOT = Path(__file__).parent.parent
 JOBS_PYTHON = os.environ.get("JOBS_PYTHON", str(ROOT / ".local" / "venv-jobs" / "bin" / "python"))
 
 
+_KEYS = ("aws_access_key_id", "aws_secret_access_key")
+
+
 @dataclass
 class LocalAws:
-    """A running localaws. ``environment`` is what a client needs: nothing else points at it."""
+    """
+    A running localaws. ``environment`` is what a client needs: nothing else points at it.
+
+    ``settings`` are its own variables, such as ``LOCALAWS_CLOCK_FACTOR``.
+    """
 
     home: Path
     process: subprocess.Popen[bytes]
     port: int
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -37,14 +50,24 @@ class LocalAws:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    def client(self, service: str, region: str = "us-east-1", **more: Any) -> Any:
+        """A boto3 client of it, whatever the environment says."""
+        keys = configparser.ConfigParser()
+        keys.read(self.home / "credentials")
+        (profile,) = keys.sections()
+        session = boto3.Session(region_name=region, **{name: keys[profile][name] for name in _KEYS})
+        return session.client(service, endpoint_url=self.url, **more)
+
     def stacks(self) -> str:
         """What every thread of the server is at, by itself told even when none of them goes on."""
         told = self.home / "localaws" / "stacks.log"
-        before = told.stat().st_size
+        before = size = told.stat().st_size
         self.process.send_signal(signal.SIGUSR1)
         deadline = time.monotonic() + 5
-        while time.monotonic() < deadline and told.stat().st_size == before:
-            time.sleep(0.05)
+        # It is written thread by thread: all is there when no more comes.
+        while time.monotonic() < deadline and (size == before or told.stat().st_size != size):
+            size = told.stat().st_size
+            time.sleep(0.2)
         return told.read_text()[before:]
 
     def kill(self) -> None:
@@ -63,10 +86,12 @@ class LocalAws:
 
     def restart(self) -> None:
         """Start again on the same port and folder, after a stop or a kill."""
-        self.process, self.port = start_process(self.home, self.port)
+        self.process, self.port = start_process(self.home, self.port, self.settings)
 
 
-def start_process(home: Path, port: int = 0) -> tuple[subprocess.Popen[bytes], int]:
+def start_process(
+    home: Path, port: int = 0, settings: Mapping[str, str] | None = None
+) -> tuple[subprocess.Popen[bytes], int]:
     """Start ``python -m localaws serve`` and wait until it answers; the process and its port."""
     ready = home / "localaws" / "server.json"
     ready.unlink(missing_ok=True)
@@ -77,7 +102,7 @@ def start_process(home: Path, port: int = 0) -> tuple[subprocess.Popen[bytes], i
             cwd=ROOT,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={key: value for key, value in os.environ.items() if not key.startswith("AWS_")},
+            env={key: value for key, value in os.environ.items() if not key.startswith("AWS_")} | dict(settings or {}),
         )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -90,7 +115,25 @@ def start_process(home: Path, port: int = 0) -> tuple[subprocess.Popen[bytes], i
     raise RuntimeError(f"localaws did not start: {(home / 'server.log').read_text()[-3000:]}")
 
 
-def start(home: Path) -> LocalAws:
-    """A localaws on a free port; the caller stops it."""
-    process, port = start_process(home)
-    return LocalAws(home, process, port)
+def start(home: Path, **settings: str) -> LocalAws:
+    """A localaws on a free port, with variables of its own; the caller stops it."""
+    process, port = start_process(home, 0, settings)
+    return LocalAws(home, process, port, settings)
+
+
+def put_quiet_alarm(cloudwatch: Any, name: str, **metric: Any) -> None:
+    """
+    Put an alarm that is in alarm only when SetAlarmState says so.
+
+    :param metric: members of PutMetricAlarm that say which metric it is on; nothing depends on it.
+    """
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        **{"Namespace": "AWS/SageMaker", "MetricName": "Invocation5XXErrors", **metric},
+        Statistic="Average",
+        Period=3600,
+        EvaluationPeriods=1,
+        Threshold=0.5,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="ignore",
+    )

@@ -190,11 +190,18 @@ def test_experiments_hold_trials_and_trials_hold_components(sagemaker: Any) -> N
     assert found["OutputArtifacts"] == {"model": {"Value": "s3://bucket/model"}}
     assert "has trials" in refused(sagemaker.delete_experiment, ExperimentName=experiment)[1]
     assert "has trial components" in refused(sagemaker.delete_trial, TrialName=trial)[1]
-    assert "is part of the trials" in refused(sagemaker.delete_trial_component, TrialComponentName=component)[1]
+    arn = found["TrialComponentArn"]
+    assert refused(sagemaker.delete_trial_component, TrialComponentName=component) == (
+        "ValidationException",
+        f"TrialComponent '{arn}' is linked to 1 or more trials and cannot be deleted.",
+    )
+    data = sagemaker.create_artifact(Source={"SourceUri": f"s3://{component}/"}, ArtifactType="DataSet")["ArtifactArn"]
+    sagemaker.add_association(SourceArn=data, DestinationArn=arn, AssociationType="ContributedTo")
     sagemaker.disassociate_trial_component(TrialComponentName=component, TrialName=trial)
     again = refused(sagemaker.disassociate_trial_component, TrialComponentName=component, TrialName=trial)
     assert again[0] == "ResourceNotFound"
     sagemaker.delete_trial_component(TrialComponentName=component)
+    assert sagemaker.list_associations(SourceArn=data)["AssociationSummaries"] == []
     sagemaker.delete_trial(TrialName=trial)
     sagemaker.delete_experiment(ExperimentName=experiment)
     assert refused(sagemaker.describe_experiment, ExperimentName=experiment) == (

@@ -246,16 +246,18 @@ def test_a_failed_job_has_produced_nothing(chain: Chain) -> None:
 def test_the_entities_are_the_same_after_a_kill(own_localaws: LocalAws) -> None:
     jobs = Jobs(own_localaws.home)
     job = name("slow")
-    wait = "import pathlib, time\nwhile not pathlib.Path('/opt/ml/processing/input/go').exists(): time.sleep(0.05)\n"
-    jobs.processing(job, wait.replace("/opt/ml/processing/input/go", str(own_localaws.home / "go")), outputs={"o": {}})
+    wait = "while not pathlib.Path('/opt/ml/go').exists(): time.sleep(0.05)"
+    wait = f"import pathlib, time\nprint('waiting', flush=True)\n{wait}\n"
+    jobs.processing(job, wait, outputs={"o": {}})
     component = f"{job}-aws-processing-job"
 
     def status() -> str:
         return str(jobs.sagemaker.describe_trial_component(TrialComponentName=component)["Status"]["PrimaryStatus"])
 
     assert status() == "InProgress"
+    jobs.wait_for_line("processing-job", job, "waiting")
     own_localaws.kill()
-    (own_localaws.home / "go").touch()
+    (jobs.folder("processing-job", job) / "ml" / "algo-1" / "go").touch()
     time.sleep(0.1)
     own_localaws.restart()
     until(status, lambda now: now == "Completed")

@@ -12,6 +12,7 @@ import boto3
 import pytest
 from botocore.session import Session
 from localaws_kit import LocalAws
+from workforce_kit import make_people, make_team
 
 from localaws.automl import candidates
 from localaws.services import auto_ml_candidate, load_all, tuning_job
@@ -118,6 +119,8 @@ MADE: list[Callable[[Any, str], None]] = [
     *(training_job, processing_job, model, transform_job),
     *(endpoint_config, package, lineage, trials),
 ]
+#: where the text names a value that SortBy does not have, the one that it means.
+VALUES = {("ListWorkteams", "CreationTime"): "CreateDate"}
 #: what leaves out that which other tests, and localaws itself, have made in the same instant.
 ASKED: dict[str, dict[str, str]] = {
     "ListModelPackages": {"ModelPackageGroupName": NAMES[0]},
@@ -125,6 +128,7 @@ ASKED: dict[str, dict[str, str]] = {
     "ListActions": {"ActionType": "Lists"},
     "ListContexts": {"ContextType": "Lists"},
     "ListAssociations": {"DestinationType": "Lists"},
+    "ListWorkteams": {"NameContains": "lists"},
 }
 
 
@@ -133,9 +137,11 @@ def sagemaker(localaws: LocalAws) -> Any:
     client, s3 = boto3.Session().client("sagemaker"), boto3.Session().client("s3")
     s3.create_bucket(Bucket="lists")
     s3.put_object(Bucket="lists", Key="model.tar.gz", Body=b"")
+    people = make_people(localaws, "lists")
     for name in NAMES:
         for make in MADE:
             make(client, name)
+        make_team(localaws, people, name)
         # Some times are told in whole seconds.
         time.sleep(1.1)
     return client
@@ -144,6 +150,7 @@ def sagemaker(localaws: LocalAws) -> Any:
 @pytest.mark.parametrize("operation", sorted(defaults().keys() - ELSEWHERE))
 def test_the_default_order_is_the_documented_one(sagemaker: Any, operation: str) -> None:
     by, order = defaults()[operation]
+    by = VALUES.get((operation, by), by)
     call = getattr(sagemaker, re.sub("(?<=[a-z])(?=[A-Z])", "_", operation).lower())
     asked: dict[str, Any] = {"MaxResults": 100, **ASKED.get(operation, {})}
     found = summaries(call(**asked))

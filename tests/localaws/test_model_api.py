@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from endpoint_kit import IMAGE, ROLE, Hosting, name
 
@@ -131,6 +133,12 @@ def test_an_endpoint_config_names_what_is_missing_or_taken(hosting: Hosting) -> 
     assert refusal(create, EndpointConfigName=name(), ProductionVariants=[variant, variant])[0] == "ValidationException"
     idle = {**variant, "InitialVariantWeight": 0.0}
     assert "greater than 0" in refusal(create, EndpointConfigName=name(), ProductionVariants=[idle])[1]
+    none = {**variant, "InitialInstanceCount": 0}
+    # boto3 would not even send it.
+    unchecked = boto3.Session().client("sagemaker", config=Config(parameter_validation=False))
+    refused = refusal(unchecked.create_endpoint_config, EndpointConfigName=name(), ProductionVariants=[none])
+    assert refused[0] == "ValidationException"
+    assert "Member must have value greater than or equal to 1" in refused[1]
     partial = {"VariantName": "A", "ModelName": model}
     message = refusal(create, EndpointConfigName=name(), ProductionVariants=[partial])[1]
     assert "InstanceType and InitialInstanceCount" in message

@@ -104,7 +104,10 @@ def test_a_package_may_stand_outside_of_groups(sagemaker: Any) -> None:
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
     found = sagemaker.list_model_packages(NameContains=name)["ModelPackageSummaryList"]
     assert [each["ModelPackageName"] for each in found] == [name]
-    assert refused(sagemaker.create_model_package, **request)[0] == "ConflictException"
+    assert refused(sagemaker.create_model_package, **request) == (
+        "ValidationException",
+        f"ModelPackage already exists: {arn}",
+    )
     sagemaker.delete_model_package(ModelPackageName=name)
     assert refused(sagemaker.describe_model_package, ModelPackageName=name)[0] == "ValidationException"
 

@@ -93,7 +93,7 @@ def test_the_best_of_a_tuning_job_becomes_a_model_that_transforms_data(localaws:
     assert list(steps) == ["Tune", "Create", "Apply"]
     identity = arn.rpartition("/")[2]
     tuning = steps["Tune"]["Metadata"]["TuningJob"]["Arn"].rpartition("/")[2]
-    assert tuning.startswith(f"{identity}-Tune-")
+    assert tuning.startswith(f"{identity}-tune-")
     assert ":transform-job/pipelines-" in steps["Apply"]["Metadata"]["TransformJob"]["Arn"]
     job = steps["Apply"]["Metadata"]["TransformJob"]["Arn"].rpartition("/")[2]
     assert pipelines.sagemaker.describe_transform_job(TransformJobName=job)["ExperimentConfig"] == {

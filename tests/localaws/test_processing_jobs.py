@@ -53,7 +53,7 @@ seen = {
     assert seen["input"] == "review"
     assert seen["extra"] == "x"
     if sandbox.isolated():
-        assert seen["temporary"] == "/opt/ml/temporary", "what a job leaves there goes with it"
+        assert seen["temporary"] == "/tmp"
     assert seen["job"]["ProcessingJobName"] == "process"
     assert seen["job"]["ProcessingJobArn"] == job["ProcessingJobArn"]
     assert seen["job"]["AppSpecification"]["ContainerArguments"] == ["--max-length", "128"]

@@ -90,6 +90,8 @@ def test_an_unknown_endpoint_or_variant_is_a_validation_error(hosting: Hosting, 
         "Code": "ValidationError",
         "Message": "Endpoint unknown of account 123456789012 not found.",
     }
+    of_many = error_of(hosting.runtime.invoke_endpoint, EndpointName="unknown", Body=b"1", TargetModel="m")["Error"]
+    assert of_many == unknown
     variant = error_of(hosting.runtime.invoke_endpoint, EndpointName=echo, Body=b"1", TargetVariant="Z")["Error"]
     assert (variant["Code"], "Z" in variant["Message"]) == ("ValidationError", True)
     model = error_of(hosting.runtime.invoke_endpoint, EndpointName=echo, Body=b"1", TargetModel="m")["Error"]
@@ -180,7 +182,9 @@ def test_requests_spread_over_the_instances_by_what_they_have_to_do(hosting: Hos
 def test_weights_share_the_traffic_and_a_target_variant_overrides_them(hosting: Hosting) -> None:
     endpoint = hosting.serve(hosting.model(1), hosting.model(2), hosting.model(3), weights=(1, 3, 0))
     products = Counter(hosting.invoke(endpoint, 1)["product"] for _ in range(100))
-    assert products == {1: 25, 2: 75}
+    # Drawn independently: 100 draws at a quarter, within five standard deviations.
+    assert set(products) == {1, 2}
+    assert 4 <= products[1] <= 46
     answer = hosting.runtime.invoke_endpoint(
         EndpointName=endpoint, Body=b"1", ContentType="application/json", TargetVariant="C"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -160,3 +161,25 @@ def test_the_code_sees_no_import_path_of_ours(start: Start) -> None:
     paths = channel.request("POST", "/invocations", b"", timeout=30).body.decode().splitlines()
     assert str(ROOT) not in paths
     assert "" not in paths
+
+
+def test_a_body_that_is_not_framed_by_one_length_never_reaches_the_model(start: Start, tmp_path: Path) -> None:
+    process, channel = start()
+    healthy(process, channel)
+    request = b"POST /invocations HTTP/1.1\r\nHost: localhost\r\n"
+    for framed in (
+        b"Transfer-Encoding: chunked\r\n\r\n1\r\n0\r\n0\r\n\r\n",
+        b"Content-Length: 1\r\nContent-Length: 1\r\n\r\n0",
+        b"Content-Length: -1\r\n\r\n0",
+        b"Content-Length: x\r\n\r\n0",
+        b"Content-Length: 10\r\n\r\n0",
+        b"\r\n0",
+    ):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(10)
+            connection.connect(str(socket_path(tmp_path)))
+            connection.sendall(request + framed)
+            connection.shutdown(socket.SHUT_WR)
+            with connection.makefile("rb") as answer:
+                assert answer.read().startswith(b"HTTP/1.1 400 ")
+    assert channel.request("POST", "/invocations", b"0", timeout=20).body == b"slept"

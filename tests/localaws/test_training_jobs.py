@@ -348,15 +348,6 @@ def test_what_cannot_be_done_is_refused_at_once(jobs: Jobs, change: dict[str, An
         jobs.sagemaker.describe_training_job(TrainingJobName="refused")
 
 
-def test_rules_that_are_not_evaluated_are_said_not_to_be(jobs: Jobs) -> None:
-    rules = [{"RuleConfigurationName": "ProfilerReport", "RuleEvaluatorImage": "x"}]
-    job = jobs.train("profiled", SAVE, ProfilerRuleConfigurations=rules)
-    assert job["TrainingJobStatus"] == "Completed"
-    (status,) = job["ProfilerRuleEvaluationStatuses"]
-    assert status["RuleEvaluationStatus"] == "Error"
-    assert "does not evaluate" in status["StatusDetails"]
-
-
 def test_the_volume_of_an_ended_job_is_given_back_and_its_log_is_kept(jobs: Jobs) -> None:
     jobs.train("volume", SAVE + "print('kept')")
     folder = jobs.folder("training-job", "volume")
