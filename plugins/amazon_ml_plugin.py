@@ -1,9 +1,10 @@
-"""The Airflow plugin: makes the console link of the amazon_ml operators known to the web server."""
+"""The Airflow plugin: makes the links of the amazon_ml operators known to the web server."""
 
 from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
+from amazon_ml.links.portal import WorkerPortalLink
 from amazon_ml.links.sagemaker import SageMakerConsoleLink
 
 
@@ -11,4 +12,4 @@ class AmazonMlPlugin(AirflowPlugin):
     """What amazon_ml adds to Airflow itself; its operators, hook and trigger are ordinary imports."""
 
     name = "amazon_ml"
-    operator_extra_links = [SageMakerConsoleLink()]
+    operator_extra_links = [SageMakerConsoleLink(), WorkerPortalLink()]

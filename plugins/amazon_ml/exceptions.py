@@ -9,6 +9,14 @@ class JobFailed(AirflowException):
     """The job, or the endpoint, ended badly: carries AWS's reason. A retry makes the next attempt."""
 
 
+class JobLost(JobFailed):
+    """AWS lost the job, by an error of its own. A retry makes the next attempt, as often as Airflow has retries."""
+
+
+class BadInput(JobFailed, AirflowFailException):
+    """The job's script ended with status 2: its input is wrong. Fails at once, since a retry would find the same."""
+
+
 class PipelineRejected(AirflowFailException):
     """The pipeline reached a Fail step: its own verdict, to which a retry would come again."""
 

@@ -28,8 +28,8 @@ class Tracer:
     """
     Traces an endpoint.
 
-    :param derived: S3 URI -> those that it was derived from, where no job of SageMaker has done it: an UNLOAD of
-        Athena, a copy.
+    :param derived: S3 URI -> those that it was derived from, where no job of SageMaker has done it, or its lineage does
+        not say so: an UNLOAD of Athena, a copy, a model that was compiled of another one.
     """
 
     hook: LineageHook
@@ -94,8 +94,11 @@ class Tracer:
             return answer
         artifact = self.hook.artifact(uri, "Model")
         self._connect(artifact, endpoint)
-        job = self._training_job(artifact, uri)
-        return {**answer, **self._training(job, artifact)} if job else answer
+        for origin in self._roots([uri]):
+            trained = artifact if origin == uri else self.hook.artifact(origin, "Model")
+            if job := self._training_job(trained, origin):
+                return {**answer, **self._training(job, trained)}
+        return answer
 
     def _package(self, container: Mapping[str, Any]) -> dict[str, Any] | None:
         """The package that a model was made of, or that was registered with the same data."""
@@ -209,7 +212,8 @@ class Tracer:
     def _add_derived(self) -> None:
         for uri, sources in self.derived.items():
             for source in sources:
-                ends = self.hook.artifact(source, "DataSet"), self.hook.artifact(uri, "DataSet")
+                kind = "Model" if uri.endswith(".tar.gz") else "DataSet"
+                ends = self.hook.artifact(source, kind), self.hook.artifact(uri, kind)
                 self.hook.associate(*ends, "DerivedFrom")
 
 

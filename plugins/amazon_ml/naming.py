@@ -20,6 +20,7 @@ MAX_AUTO_ML_LENGTH = 32
 MAX_ATTEMPTS = 999
 
 _HASH_LENGTH = 12
+_VERSION_LENGTH = 10
 _SUFFIX_LENGTH = len(f"-{MAX_ATTEMPTS}")
 
 
@@ -89,7 +90,7 @@ def client_token(content: Any) -> str:
 
     :param content: anything that JSON can carry, equal where the requests are to be one.
     """
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return _digest(content)
 
 
 def derived_name(key: RunKey, content: Any) -> str:
@@ -99,6 +100,25 @@ def derived_name(key: RunKey, content: Any) -> str:
     :param content: anything that JSON can carry; another content gives another name.
     """
     return _name((key.dag_id, key.task_id), [*astuple(key), content])
+
+
+def version_name(name: str, content: Any) -> str:
+    """
+    The name of a version of a resource that cannot be changed once made, of what is in it and not of the run.
+
+    :param content: anything that JSON can carry; another content gives another name.
+    """
+    digest = _digest(content)[:_VERSION_LENGTH]
+    return f"{name[: MAX_LENGTH - _VERSION_LENGTH - 1].rstrip('-')}-{digest}"
+
+
+def loop_name(flow_definition_arn: str, item_id: str, batch: str = "") -> str:
+    """
+    The name of an item's human loop, in lower case as A2I has it: whoever starts it, and however often, it is one loop.
+
+    :param batch: items of another batch have other loops.
+    """
+    return _name((item_id,), ["HumanLoop", flow_definition_arn, batch, item_id]).lower()
 
 
 def endpoint_config_name(endpoint_name: str, key: RunKey, content: Any) -> str:
@@ -127,9 +147,13 @@ def tags(key: RunKey, *more: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def _name(readable: Sequence[str], identity: Sequence[Any], reserve: int = 0) -> str:
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:_HASH_LENGTH]
+    digest = _digest(identity)[:_HASH_LENGTH]
     prefix = _readable(readable, _room(reserve))
     return f"{prefix}-{digest}"
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _room(reserve: int = 0) -> int:

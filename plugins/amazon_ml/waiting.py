@@ -13,7 +13,8 @@ from typing import Any
 #: the file of rules, in botocore's waiter format (version 2). Beside what botocore reads there are ``delay``,
 #: ``growth`` and ``maxDelay`` (pace, see :meth:`Watch.delay`), ``status`` and ``progress`` (JMESPath expressions: what
 #: to say), ``started`` (JMESPath: when it began), ``stop`` (whether AWS has a Stop operation for it) and, for some,
-#: ``parts`` (an operation to ask as well: its answer goes into that of Describe).
+#: ``parts`` (an operation to ask as well: its answer goes into that of Describe)
+#: or ``service`` (whose operation it is, where not SageMaker's).
 RULES_FILE = Path(__file__).parent / "waiters" / "sagemaker.json"
 
 #: what AWS answers when it is asked too much at once; with these, and with 5xx, asking again helps.
@@ -47,6 +48,7 @@ class Rules:
     progress: tuple[str, ...]
     acceptors: tuple[Mapping[str, Any], ...]
     parts: str = ""
+    service: str = "sagemaker"
 
     def outcome(self, response: Mapping[str, Any]) -> str | None:
         """What an answer means: "success", "failure", or None for "not yet". Errors come as botocore's error dict."""
@@ -75,11 +77,12 @@ def rules(waiter: str) -> Rules:
         progress=tuple(found["progress"]),
         acceptors=tuple(found["acceptors"]),
         parts=found.get("parts", ""),
+        service=found.get("service", "sagemaker"),
     )
 
 
-def transient(error: Exception) -> bool:
-    """Whether asking AWS again may help: no answer at all, throttling, or 500, 502, 503, 504."""
+def transient(error: BaseException) -> bool:
+    """Whether asking AWS again may help: no answer at all, throttling, 500, 502, 503, 504, or InvokeEndpoint's 530."""
     from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
     if isinstance(error, (ConnectionError, HTTPClientError)):
@@ -88,7 +91,7 @@ def transient(error: Exception) -> bool:
         return False
     response = error.response
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return response.get("Error", {}).get("Code") in THROTTLES or status in {429, 500, 502, 503, 504}
+    return response.get("Error", {}).get("Code") in THROTTLES or status in {429, 500, 502, 503, 504, 530}
 
 
 @dataclass

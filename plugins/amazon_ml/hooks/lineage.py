@@ -109,7 +109,7 @@ class LineageHook(SageMakerJobHook):
         """
         The objects at an S3 URI, itself one or a prefix: ``{"uri", "etag", "bytes", "modified"}`` each.
 
-        :param most: so many at most, in the order of their keys.
+        :param most: number of them at most, in the order of their keys.
         """
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         found = self.of("s3").call("list_objects_v2", Bucket=bucket, Prefix=key, MaxKeys=most)

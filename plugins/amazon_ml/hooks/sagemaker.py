@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NoReturn
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
@@ -22,7 +22,15 @@ _LOG_STREAMS = 4
 _LOG_LOOKS = 5
 _LOG_PAUSE = 1.0
 #: refusals that a later try may not meet: a quota, and credentials that are about to be renewed.
-_PASSING = frozenset({"ResourceLimitExceeded", "ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+_PASSING = frozenset(
+    {
+        "ResourceLimitExceeded",
+        "ServiceQuotaExceededException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "RequestExpired",
+    }
+)
 
 
 class AlreadyExists(Exception):
@@ -87,16 +95,29 @@ class SageMakerJobHook(AwsBaseHook):
         except ParamValidationError as error:
             raise RequestRefused(f"{method}: {error}") from error
         except ClientError as error:
-            if transient(error) or _code(error) in _PASSING:
+            if transient(error) or is_passing(error):
                 raise
             _refuse(method, request, error)
         return answer
 
+    def call_unless(self, codes: Collection[str], method: str, **request: Any) -> dict[str, Any] | None:
+        """
+        One call of boto3's ``method``; None where AWS refuses it with one of these error codes.
+
+        For what a code says plainly: there is no such user, or the name is taken.
+        """
+        try:
+            return self.call(method, **request)
+        except RequestRefused as error:
+            if _code(error.__cause__) in codes:
+                return None
+            raise
+
     def pages(self, method: str, **request: Any) -> Iterator[dict[str, Any]]:
-        """The answers of a List operation, a hundred entries each."""
+        """The answers of a List operation, a hundred entries each unless the request has another ``MaxResults``."""
         token: dict[str, str] = {}
         while True:
-            page = self.call(method, **request, MaxResults=100, **token)
+            page = self.call(method, **{"MaxResults": 100, **request, **token})
             yield page
             if not page.get("NextToken"):
                 return
@@ -117,12 +138,17 @@ class SageMakerJobHook(AwsBaseHook):
 
         :param chosen: what else ListModelPackages is asked for, such as ``ModelApprovalStatus``.
         """
+        return next(self.model_packages(group, **chosen), None)
+
+    def model_packages(self, group: str, **chosen: str) -> Iterator[dict[str, Any]]:
+        """Describe the versions of a package group one by one, the newest first; nothing without the group."""
         if self.describe("ModelPackageGroup", group) is None:
-            return None
+            return
         # The order is said, since AWS gives the oldest first.
-        asked = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 1, **chosen}
-        found = self.call("list_model_packages", ModelPackageGroupName=group, **asked)["ModelPackageSummaryList"]
-        return self.call("describe_model_package", ModelPackageName=found[0]["ModelPackageArn"]) if found else None
+        asked = {"SortBy": "CreationTime", "SortOrder": "Descending", **chosen}
+        for page in self.pages("list_model_packages", ModelPackageGroupName=group, **asked):
+            for summary in page["ModelPackageSummaryList"]:
+                yield self.call("describe_model_package", ModelPackageName=summary["ModelPackageArn"])
 
     def serves(self, endpoint: str, model_package_arn: str) -> bool:
         """Whether a variant of the endpoint, or of the update that it is taking, is made of this version."""
@@ -262,6 +288,11 @@ class SageMakerJobHook(AwsBaseHook):
         return tail or [f"(nothing in {group} {stream_prefix})"]
 
 
+def is_passing(error: BaseException) -> bool:
+    """Whether a later try may not meet this refusal: a quota is reached, or credentials have expired."""
+    return _code(error) in _PASSING
+
+
 def _named(kind: str, name: str) -> dict[str, str]:
     return {identifier(kind): name}
 
@@ -299,6 +330,9 @@ def _means_missing(error: BaseException | None) -> bool:
         lambda text: "not found" in text,
         lambda text: "could not find" in text,
         lambda text: "does not exist" in text,
+        # DescribeWorkforce's and DescribeWorkteam's.
+        lambda text: "no workforce" in text,
+        lambda text: text.startswith("the work team"),
     )
     return _code(error) == "ResourceNotFound" or (
         _is_validation(error) and any(says(_message(error)) for says in wordings)

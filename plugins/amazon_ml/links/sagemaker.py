@@ -25,6 +25,8 @@ _PAGES = {
     "EndpointConfig": "endpointConfig",
     "Endpoint": "endpoints",
 }
+# Of Augmented AI, whose console is one of its own.
+_REVIEW_PAGES = {"FlowDefinition": "human-review-workflows", "HumanTaskUi": "worker-task-templates"}
 # Studio shows AutoML jobs and pipelines, and has no address for one of them.
 _STUDIO = {"AutoMLJob", "AutoMLJobV2", "Pipeline", "PipelineExecution"}
 
@@ -38,8 +40,11 @@ def console_url(kind: str, name: str, *, region: str, partition: str, endpoint_u
     """
     host = urlsplit(endpoint_url).hostname or ""
     own = host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
-    if not own or partition not in _CONSOLES or kind not in {*_PAGES, *_STUDIO}:
+    if not own or partition not in _CONSOLES or kind not in {*_PAGES, *_STUDIO, *_REVIEW_PAGES}:
         return ""
+    if kind in _REVIEW_PAGES:
+        page = f"{_REVIEW_PAGES[kind]}/{quote(name, safe='')}"
+        return f"https://{_CONSOLES[partition]}/a2i/home?region={region}#/{page}"
     page = "studio-landing" if kind in _STUDIO else f"{_PAGES[kind]}/{quote(name, safe='')}"
     return f"https://{_CONSOLES[partition]}/sagemaker/home?region={region}#/{page}"
 

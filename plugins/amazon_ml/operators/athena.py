@@ -11,6 +11,7 @@ from amazon_ml.naming import job_name
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.sdk import Context
 
 
@@ -49,6 +50,18 @@ class AthenaQueryOperator(AthenaOperator):
             if not self._failed_before(query, instance.start_date):
                 break
         return super().execute(context)
+
+    def get_openlineage_dataset(self, database: str, table: str) -> Dataset | None:
+        """
+        Return a table as OpenLineage names it, with the client's region in its namespace.
+
+        The provider takes the connection's region, which is None where the environment sets it.
+        """
+        found = super().get_openlineage_dataset(database, table)
+        if found is not None:
+            region = self.hook.get_conn().meta.region_name
+            found.namespace = f"awsathena://athena.{region}.amazonaws.com"
+        return found
 
     def _failed_before(self, query: str, start: datetime) -> bool:
         """Whether the query is one that an earlier try started and that came to nothing."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,17 +17,49 @@ from amazon_ml.waiting import Watch, rules
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
     from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
 #: how much longer than the deadline Airflow's own time-out waits: it is for a triggerer that is away.
-_TRIGGER_GRACE = timedelta(minutes=5)
+TRIGGER_GRACE = timedelta(minutes=5)
 
 
 def is_true(value: bool | str) -> bool:
     """A flag that may be a template: Airflow renders a param's True as text."""
     return str(value).strip().lower() in {"1", "true", "yes"}
+
+
+def as_mapping(value: Any, name: str, *, may_lack: bool) -> Mapping[str, Any]:
+    """
+    Return a dictionary that a template may have made text.
+
+    :param may_lack: nothing, such as the XCom of a task that never ran, is an empty one.
+    :raises ValueError: it is none.
+    """
+    try:
+        found = ast.literal_eval(value) if isinstance(value, str) and value else value
+    except (SyntaxError, ValueError):
+        found = value
+    if may_lack and found in (None, ""):
+        return {}
+    if not isinstance(found, Mapping):
+        raise ValueError(f"{name} must be a dictionary of variants, and is {value!r}")
+    return found
+
+
+def with_numbers(document: Any, readers: Mapping[str, Callable[[Any], Any]]) -> Any:
+    """
+    Return a document in which the numbers that a template has made text are numbers again.
+
+    :param readers: member, at whatever depth -> what makes a number of its value.
+    """
+    if isinstance(document, Mapping):
+        return {
+            key: readers[key](value) if key in readers else with_numbers(value, readers)
+            for key, value in document.items()
+        }
+    return [with_numbers(each, readers) for each in document] if isinstance(document, list) else document
 
 
 class SageMakerOperator(BaseOperator):
@@ -45,7 +78,7 @@ class SageMakerOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("aws_conn_id", "region_name", "tags")
     template_fields_renderers = {"tags": "json"}
-    operator_extra_links = (SageMakerConsoleLink(),)
+    operator_extra_links: Sequence[BaseOperatorLink] = (SageMakerConsoleLink(),)
     ui_color = "#e8f3ec"
 
     def __init__(
@@ -127,7 +160,7 @@ class SageMakerOperator(BaseOperator):
             ),
             method_name=then,
             kwargs=kwargs,
-            timeout=timedelta(seconds=max(0.0, deadline - time.time())) + _TRIGGER_GRACE,
+            timeout=timedelta(seconds=max(0.0, deadline - time.time())) + TRIGGER_GRACE,
         )
         return None
 

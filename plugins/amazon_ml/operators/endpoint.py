@@ -1,11 +1,7 @@
-"""SageMaker endpoints: the operators that make or update one, delete it, and ask it."""
+"""SageMaker endpoints: the operators that make or update one, and delete it."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,17 +10,20 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from amazon_ml.exceptions import JobFailed, RequestRefused
 from amazon_ml.naming import RunKey, endpoint_config_name, is_endpoint_config_name, tags
-from amazon_ml.operators.base import SageMakerOperator, is_true
-from amazon_ml.waiting import transient
+from amazon_ml.operators.base import SageMakerOperator, is_true, with_numbers
+from amazon_ml.operators.invoke_endpoint import InvokeEndpointOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
-JSON_LINES, CSV = "application/jsonlines", "text/csv"
+__all__ = ["DeleteEndpointOperator", "EndpointOperator", "InvokeEndpointOperator"]
+
 #: with these an endpoint serves nothing, and can only be deleted.
 _DEAD = {"Failed", "OutOfService"}
 #: with these it serves, and takes an update.
 _READY = {"InService", "UpdateRollbackFailed"}
+#: with these a change is under way.
+CHANGING = {"Creating", "Updating", "SystemUpdating", "RollingBack"}
 
 
 class EndpointOperator(SageMakerOperator):
@@ -33,7 +32,8 @@ class EndpointOperator(SageMakerOperator):
 
     The configuration's name is derived from the run and from its variants. So a retry or a clear of this task finds its
     configuration in service and does nothing, and another model makes an update, during which the endpoint keeps
-    answering with the old one. An endpoint whose creation failed is deleted and made anew by the next try.
+    answering with the old one. An endpoint whose creation failed is deleted and made anew by the next try. A deployment
+    of this configuration that a killed try has left under way is waited for, and its roll-back fails the task.
 
     Returns ``{"name", "arn", "status", "config", "variants"}``, each variant ``{"name", "model", "instance_type",
     "instances", "weight"}``.
@@ -42,6 +42,13 @@ class EndpointOperator(SageMakerOperator):
     :param model_name: the model. Templated.
     :param instance_type: of its instances. Templated.
     :param instance_count: how many. Templated.
+    :param variants: in place of these three, several behind the endpoint, each ``{"name", "model", "instance_type",
+        "instances", "weight"}``. Templated.
+    :param deployment: how an update moves the traffic, and when it is rolled back: a DeploymentConfig. Templated;
+        numbers that are templates become numbers.
+    :param data_capture: what of requests and answers is kept in S3: a DataCaptureConfig. Templated.
+    :param retain_variant_properties: an update keeps instances, weights and data capture as they are, instead of what
+        is given here. A list names what it does not keep: "DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig".
     :param ttl: tag ``ttl``, in seconds after the last change: what costs money by the hour says when it may go.
     :raises JobFailed: creation failed, or the update was rolled back; with AWS's reason, its last log lines in the
         task's log.
@@ -55,23 +62,37 @@ class EndpointOperator(SageMakerOperator):
         "model_name",
         "instance_type",
         "instance_count",
+        "variants",
+        "deployment",
+        "data_capture",
     )
+    template_fields_renderers = {"variants": "json", "deployment": "json", "data_capture": "json", "tags": "json"}
 
     def __init__(
         self,
         *,
         endpoint_name: str,
-        model_name: str | XComArg,
-        instance_type: str,
+        model_name: str | XComArg = "",
+        instance_type: str = "",
         instance_count: int | str = 1,
+        variants: Sequence[Mapping[str, Any]] = (),
+        deployment: Mapping[str, Any] | None = None,
+        data_capture: Mapping[str, Any] | None = None,
+        retain_variant_properties: bool | Sequence[str] = False,
         ttl: timedelta = timedelta(days=1),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if bool(model_name) == bool(variants):
+            raise ValueError("an endpoint serves a model_name, or variants, and not both")
         self.endpoint_name = endpoint_name
         self.model_name = model_name
         self.instance_type = instance_type
         self.instance_count = instance_count
+        self.variants = [dict(variant) for variant in variants]
+        self.deployment = dict(deployment or {})
+        self.data_capture = dict(data_capture or {})
+        self.retain_variant_properties = retain_variant_properties
         self.ttl = ttl
 
     def execute(self, context: Context) -> Any:
@@ -79,7 +100,13 @@ class EndpointOperator(SageMakerOperator):
         from amazon_ml.hooks.sagemaker import AlreadyExists
 
         config = self._config_name(context)
-        request = {"EndpointConfigName": config, "ProductionVariants": self._variants(), "Tags": self._tags(context)}
+        request: dict[str, Any] = {
+            "EndpointConfigName": config,
+            "ProductionVariants": self._variants(),
+            "Tags": self._tags(context),
+        }
+        if self.data_capture:
+            request["DataCaptureConfig"] = self.data_capture
         try:
             self.hook.create("EndpointConfig", request)
             self.log.info("Made endpoint configuration %s", config)
@@ -111,33 +138,48 @@ class EndpointOperator(SageMakerOperator):
         if status in _DEAD | _READY | {None}:
             if acted:
                 self._fail(description, config)
-            acted = self._act(context, status, config)
+            acted = self._act(context, description, config)
+        elif description and description.get("PendingDeploymentSummary", {}).get("EndpointConfigName") == config:
+            self.log.info("Endpoint %s is %s: a deployment of %s is under way", self.endpoint_name, status, config)
+            acted = True
         self.check_alive()
         waiter = "endpoint_settled" if acted or status != "Deleting" else "endpoint_deleted"
         if status in _DEAD:
             waiter = "endpoint_deleted"
         return self.wait(context, waiter=waiter, name=self.endpoint_name, then="execute_complete", acted=acted)
 
-    def _act(self, context: Context, status: str | None, config: str) -> bool:
+    def _act(self, context: Context, description: Mapping[str, Any] | None, config: str) -> bool:
         """Create, update, or delete a dead one; True where the outcome will be this try's."""
         from amazon_ml.hooks.sagemaker import AlreadyExists
 
+        status = description["EndpointStatus"] if description else None
         names = {"EndpointName": self.endpoint_name, "EndpointConfigName": config}
         if status in _DEAD:
             self.log.info("Endpoint %s is %s: deleting it to make it anew", self.endpoint_name, status)
             self.hook.delete("Endpoint", self.endpoint_name)
             return False
-        if status in _READY:
-            self.log.info("Updating endpoint %s to %s", self.endpoint_name, config)
-            arn = self.hook.call("update_endpoint", **names)["EndpointArn"]
-            self.hook.call("add_tags", ResourceArn=arn, Tags=self._tags(context))
-            return True
+        if description and status in _READY:
+            # The tags first: a try that finds the update under way has nothing but the wait left to do.
+            self.hook.call("add_tags", ResourceArn=description["EndpointArn"], Tags=self._tags(context))
+            return self._update({**names, **self._change()})
         try:
-            self.hook.create("Endpoint", {**names, "Tags": self._tags(context)})
+            self.hook.create("Endpoint", {**names, **self._deployment(), "Tags": self._tags(context)})
             self.log.info("Creating endpoint %s with %s", self.endpoint_name, config)
         except AlreadyExists:
             self.log.info("Endpoint %s was made by another process in the meantime", self.endpoint_name)
             return False
+        return True
+
+    def _update(self, request: Mapping[str, Any]) -> bool:
+        """Begin the update; False where a change of somebody else's is under way, such as scaling."""
+        try:
+            self.hook.call("update_endpoint", **request)
+        except RequestRefused as error:
+            if not is_in_progress(error):
+                raise
+            self.log.info("Endpoint %s takes another change first: %s", self.endpoint_name, error)
+            return False
+        self.log.info("Updating endpoint %s to %s", self.endpoint_name, request["EndpointConfigName"])
         return True
 
     def _fail(self, description: Mapping[str, Any] | None, config: str) -> None:
@@ -154,18 +196,36 @@ class EndpointOperator(SageMakerOperator):
         raise JobFailed(f"Endpoint {self.endpoint_name} is {status}: {reason}")
 
     def _variants(self) -> list[dict[str, Any]]:
+        only = {"name": "AllTraffic", "model": self.model_name, "instance_type": self.instance_type}
         return [
             {
-                "VariantName": "AllTraffic",
-                "ModelName": str(self.model_name),
-                "InstanceType": self.instance_type,
-                "InitialInstanceCount": int(self.instance_count),
-                "InitialVariantWeight": 1.0,
+                "VariantName": variant["name"],
+                "ModelName": str(variant["model"]),
+                "InstanceType": variant["instance_type"],
+                "InitialInstanceCount": int(variant.get("instances", 1)),
+                "InitialVariantWeight": float(variant.get("weight", 1.0)),
             }
+            for variant in self.variants or [{**only, "instances": self.instance_count}]
         ]
 
+    def _change(self) -> dict[str, Any]:
+        """What UpdateEndpoint takes beside the names."""
+        change = self._deployment()
+        retained = self.retain_variant_properties
+        if retained is False:
+            return change
+        change["RetainAllVariantProperties"] = True
+        if retained is not True and retained:
+            change["ExcludeRetainedVariantProperties"] = [{"VariantPropertyType": name} for name in retained]
+        return change
+
+    def _deployment(self) -> dict[str, Any]:
+        return {"DeploymentConfig": with_numbers(self.deployment, _NUMBERS)} if self.deployment else {}
+
     def _config_name(self, context: Context) -> str:
-        return endpoint_config_name(self.endpoint_name, RunKey.of(context), self._variants())
+        variants = self._variants()
+        content = [variants, self.data_capture] if self.data_capture else variants
+        return endpoint_config_name(self.endpoint_name, RunKey.of(context), content)
 
     def _tags(self, context: Context) -> list[dict[str, str]]:
         return tags(RunKey.of(context), {"ttl": str(int(self.ttl.total_seconds()))}, self.tags)
@@ -187,6 +247,22 @@ class EndpointOperator(SageMakerOperator):
                 for variant in self._variants()
             ],
         }
+
+
+def is_in_progress(error: RequestRefused) -> bool:
+    """Whether AWS refused a change only because another one of the endpoint has begun since it was described."""
+    return "cannot update in-progress endpoint" in str(error).lower()
+
+
+def _whole(value: Any) -> Any:
+    """A whole number of its digits; AWS refuses what else a text says."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+#: the numbers in a DeploymentConfig.
+_NUMBERS = dict.fromkeys(
+    ("Value", "WaitIntervalInSeconds", "TerminationWaitInSeconds", "MaximumExecutionTimeoutInSeconds"), _whole
+)
 
 
 class DeleteEndpointOperator(SageMakerOperator):
@@ -219,7 +295,7 @@ class DeleteEndpointOperator(SageMakerOperator):
         if description is None:
             self.log.info("There is no endpoint %s", self.endpoint_name)
             return self._delete_rest(None, existed=False)
-        if description["EndpointStatus"] in {"Creating", "Updating", "SystemUpdating", "RollingBack"}:
+        if description["EndpointStatus"] in CHANGING:
             self.log.info(
                 "Endpoint %s is %s: AWS deletes it after that", self.endpoint_name, description["EndpointStatus"]
             )
@@ -273,131 +349,3 @@ class DeleteEndpointOperator(SageMakerOperator):
             for found in page["EndpointConfigs"]:
                 if is_endpoint_config_name(found["EndpointConfigName"], self.endpoint_name):
                     yield found["EndpointConfigName"]
-
-
-class InvokeEndpointOperator(SageMakerOperator):
-    """
-    Ask an endpoint, in JSON Lines or CSV: a few records, to see that it answers sensibly.
-
-    Returns ``{"endpoint", "predictions"}``, a document a record: what the endpoint answered, and under ``features`` the
-    text that was sent.
-
-    :param endpoint_name: the endpoint. Templated.
-    :param records: in JSON Lines text, sent as ``{"features": [text]}``, or documents, sent as they are; in CSV text,
-        sent as a row of one quoted field, or the fields of a row. Templated.
-    :param content_type: ``application/jsonlines`` or ``text/csv``, of request and answer.
-    :param columns: of the answer in CSV, in their order.
-    :param batch_size: records a request.
-    :param timeout: from the start of the try until all is answered, throttling and a model that still loads included.
-    :raises JobFailed: the model failed on the request, or answered another number of lines, or of columns.
-
-    .. seealso:: InvokeEndpoint in the SageMaker Runtime API reference.
-    """
-
-    template_fields: Sequence[str] = (*SageMakerOperator.template_fields, "endpoint_name", "records")
-    template_fields_renderers = {"records": "json", "tags": "json"}
-
-    def __init__(
-        self,
-        *,
-        endpoint_name: str,
-        records: Sequence[str | Mapping[str, Any] | Sequence[Any]] | XComArg,
-        content_type: str = JSON_LINES,
-        columns: Sequence[str] = (),
-        batch_size: int = 32,
-        timeout: timedelta = timedelta(minutes=10),
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(timeout=timeout, **kwargs)
-        if (content_type == CSV) != bool(columns) or content_type not in {JSON_LINES, CSV}:
-            raise ValueError(f"content_type is {JSON_LINES}, or {CSV} with the columns of the answer: {content_type}")
-        self.endpoint_name = endpoint_name
-        self.records = records
-        self.content_type = content_type
-        self.columns = tuple(columns)
-        self.batch_size = batch_size
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Send the records, batch by batch."""
-        self.note_console("Endpoint", self.endpoint_name)
-        records: list[Any] = list(self.records)  # type: ignore[arg-type]  # rendered: an XComArg no longer
-        predictions: list[Any] = []
-        for start in range(0, len(records), self.batch_size):
-            predictions.extend(self._ask(records[start : start + self.batch_size], self.deadline(context)))
-        for record, prediction in zip(records, predictions, strict=True):
-            self.log.info("%s -> %s", record, prediction)
-        endpoint = self.hook.describe("Endpoint", self.endpoint_name)
-        self.note_data([endpoint["EndpointArn"]] if endpoint else [], [])
-        return {"endpoint": self.endpoint_name, "predictions": list(map(_with_text, records, predictions))}
-
-    def _ask(self, records: Sequence[Any], deadline: float) -> list[Any]:
-        text = _as_csv(records) if self.content_type == CSV else _as_json_lines(records)
-        body = self._invoke(text.encode(), deadline)
-        try:
-            answers = self._read(body.decode())
-        except ValueError as error:
-            form = f"CSV with the columns {', '.join(self.columns)}" if self.columns else "JSON Lines"
-            raise JobFailed(f"Endpoint {self.endpoint_name} did not answer in {form}: {body[:200]!r}") from error
-        if len(answers) != len(records):
-            raise JobFailed(f"Endpoint {self.endpoint_name} answered {len(answers)} lines to {len(records)} records")
-        return answers
-
-    def _read(self, text: str) -> list[Any]:
-        if self.content_type == CSV:
-            return [dict(zip(self.columns, row, strict=True)) for row in csv.reader(io.StringIO(text)) if row]
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
-
-    def _invoke(self, body: bytes, deadline: float) -> bytes:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        runtime = self.hook.of("sagemaker-runtime")
-        pause = 1.0
-        while True:
-            self.check_alive()
-            try:
-                answer = runtime.call(
-                    "invoke_endpoint",
-                    EndpointName=self.endpoint_name,
-                    Body=body,
-                    ContentType=self.content_type,
-                    Accept=self.content_type,
-                )
-                content: bytes = answer["Body"].read()
-                return content
-            except RequestRefused as error:
-                cause: Any = error.__cause__
-                if getattr(cause, "response", {}).get("Error", {}).get("Code") != "ModelError":
-                    raise
-                raise JobFailed(f"Endpoint {self.endpoint_name}: {_model_error(cause.response)}") from error
-            except (BotoCoreError, ClientError) as error:
-                if not transient(error) or time.time() + pause > deadline:
-                    raise
-                self.log.info("Endpoint %s: asking again in %.0f s (%s)", self.endpoint_name, pause, error)
-            self._pause(pause)
-            pause = min(pause * 2, 30.0)
-
-
-def _as_json_lines(records: Sequence[Any]) -> str:
-    lines = [json.dumps({"features": [record]} if isinstance(record, str) else record) for record in records]
-    return "\n".join(lines)
-
-
-def _as_csv(records: Sequence[Any]) -> str:
-    text = io.StringIO()
-    rows = ([record] if isinstance(record, str) else record for record in records)
-    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
-    return text.getvalue()
-
-
-def _with_text(record: Any, prediction: Any) -> Any:
-    return (
-        {"features": record, **prediction} if isinstance(record, str) and isinstance(prediction, dict) else prediction
-    )
-
-
-def _model_error(response: Mapping[str, Any]) -> str:
-    said = response.get("OriginalMessage") or response["Error"].get("Message", "")
-    log = response.get("LogStreamArn")
-    return f"the model failed with {response.get('OriginalStatusCode', 'an error')}: {said}" + (
-        f" (log: {log})" if log else ""
-    )

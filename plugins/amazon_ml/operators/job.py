@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -9,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from amazon_ml.datasets import of_job
-from amazon_ml.exceptions import JobFailed, RequestRefused
+from amazon_ml.exceptions import BadInput, BadResult, JobFailed, JobLost, RequestRefused
 from amazon_ml.jobs import JobSpec
 from amazon_ml.naming import MAX_ATTEMPTS, MAX_LENGTH, RunKey, job_name, tags, unversioned
 from amazon_ml.operators.base import SageMakerOperator, is_true
@@ -24,6 +25,9 @@ Spec = TypeVar("Spec", bound=JobSpec)
 
 #: beyond the job's own limit: for waiting for instances, downloads and uploads.
 _STARTUP = timedelta(minutes=30)
+#: in SageMaker's FailureReason: a script ends with status 2 when its input cannot be used, argparse with the same when
+#: its arguments cannot. What it wrote to ``/opt/ml/output/failure`` (training) or ``message`` (processing) says why.
+_BAD_INPUT = re.compile(r"(AlgorithmError: )?(?P<said>.*?),? *exit code: 2", re.DOTALL)
 #: where CloudWatch has the logs of a kind of job.
 LOG_GROUPS = {
     "TrainingJob": "/aws/sagemaker/TrainingJobs",
@@ -164,7 +168,7 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
         if status != "Completed":
             tail = self.hook.log_tail(*self.log_streams(name))
             self.log.error("Last lines of %s %s:\n%s", self.kind, name, "\n".join(tail))
-            raise JobFailed(f"{self.kind} {name} is {status}: {self._reason(description)}")
+            raise self._failure(name, description)
         self.note_data(*of_job(self.kind, description))
         result = self.summarise(description, context)
         self.log.info("%s %s completed: %s", self.kind, name, result)
@@ -186,6 +190,14 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
 
     def _status(self, description: Mapping[str, Any]) -> str:
         return str(description[f"{unversioned(self.kind)}Status"])
+
+    def _failure(self, name: str, description: Mapping[str, Any]) -> JobFailed | BadResult:
+        """Return the exception for a job that did not complete; its type decides whether there is another try."""
+        reason = str(description.get("FailureReason", ""))
+        if refused := _BAD_INPUT.fullmatch(reason):
+            return BadInput(f"{self.kind} {name}: {str(description.get('ExitMessage') or refused['said']).strip()}")
+        failure = JobLost if reason.startswith("InternalServerError") else JobFailed
+        return failure(f"{self.kind} {name} is {self._status(description)}: {self._reason(description)}")
 
     def _reason(self, description: Mapping[str, Any]) -> str:
         """Why it did not complete, in AWS's words."""

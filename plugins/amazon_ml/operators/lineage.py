@@ -33,8 +33,8 @@ class TraceEndpointOperator(SageMakerOperator):
     place.
 
     :param endpoint_name: the endpoint. Templated.
-    :param derived_from: ``{"uri", "sources": [URIs]}`` each, for data in S3 that was derived from other by a step that
-        SageMaker does not track; empty URIs are passed over. Templated.
+    :param derived_from: ``{"uri", "sources": [URIs]}`` each, for data in S3, or a model, that was derived from other by
+        a step that SageMaker does not track; empty URIs are passed over. Templated.
     :param graph_folder: S3 prefix under which the whole graph is written as ``<content hash>/graph.json``, see
         :meth:`LineageHook.graph`; later tasks take ``task.graph``, the prefix with that hash. Templated.
     :raises RequestRefused: there is no such endpoint.

@@ -180,11 +180,15 @@ class PipelineExecutionOperator(SageMakerRunOperator):
         written: list[str] = []
         for step in steps:
             if step["kind"] in LOG_GROUPS and step.get("arn"):
-                job = self.hook.describe(step["kind"], step["arn"].rpartition("/")[2]) or {}
+                job = self._job(step)
                 for known, found in zip((read, written), of_job(step["kind"], job), strict=True):
                     known += found
         # What one step has handed to the next is no input of the whole.
         self.note_data([uri for uri in read if uri not in written], written)
+
+    def _job(self, step: Mapping[str, Any]) -> dict[str, Any]:
+        """The job of a step; Describe takes its name in any case."""
+        return self.hook.describe(step["kind"], step["arn"].rpartition("/")[2]) or {}
 
     def _fail(self, description: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> NoReturn:
         failed = [step for step in steps if step["StepStatus"] == "Failed"]
@@ -200,7 +204,8 @@ class PipelineExecutionOperator(SageMakerRunOperator):
     def _show_log(self, step: Mapping[str, Any]) -> None:
         entry = step_entry(step)
         if entry["kind"] in LOG_GROUPS and entry.get("arn"):
-            job = entry["arn"].rpartition("/")[2]
+            # Log streams have the job's name as it was given, ARNs have it in lower case.
+            job = self._job(entry).get(f"{entry['kind']}Name", entry["arn"].rpartition("/")[2])
             tail = self.hook.log_tail(LOG_GROUPS[entry["kind"]], f"{job}/")
             self.log.error("Last lines of step %s, %s %s:\n%s", step["StepName"], entry["kind"], job, "\n".join(tail))
 

@@ -31,6 +31,8 @@ class ProcessingJobOperator(SageMakerJobOperator[ProcessingJobSpec]):
     :param outputs: names, or name -> S3 URI; default ``s3://<bucket>/<prefix>/<dag id>/<job name>/<output>/``.
         Templated.
     :param arguments: flag without its hyphens -> value, see :func:`amazon_ml.jobs.to_arguments`. Templated.
+    :param optional_inputs: inputs that the job goes without where their URI renders to nothing: SageMaker takes no
+        input without objects.
     :param sharded_inputs: inputs whose objects are shared out among the instances, instead of copied to each.
     :param result: ``<output>/<file>`` of a JSON document of at most 32 KiB to hand on. Templated.
     :raises JobFailed: the job ended Failed or Stopped; with AWS's reason, its last log lines in the task's log.
@@ -58,6 +60,7 @@ class ProcessingJobOperator(SageMakerJobOperator[ProcessingJobSpec]):
         inputs: Mapping[str, str] | None = None,
         outputs: Sequence[str] | Mapping[str, str] = (),
         arguments: Mapping[str, Any] | None = None,
+        optional_inputs: Collection[str] = (),
         sharded_inputs: Collection[str] = (),
         result: str | None = None,
         **kwargs: Any,
@@ -68,6 +71,7 @@ class ProcessingJobOperator(SageMakerJobOperator[ProcessingJobSpec]):
             dict(outputs) if isinstance(outputs, Mapping) else dict.fromkeys(outputs)
         )
         self.arguments = dict(arguments or {})
+        self.optional_inputs = tuple(optional_inputs)
         self.sharded_inputs = tuple(sharded_inputs)
         self.result_file = result
         if result is not None and result.partition("/")[0] not in self.output_uris:
@@ -87,11 +91,12 @@ class ProcessingJobOperator(SageMakerJobOperator[ProcessingJobSpec]):
 
     def request(self, spec: ProcessingJobSpec, key: RunKey, name: str, code_uri: str) -> dict[str, Any]:
         """The CreateProcessingJob request for this task instance."""
+        inputs = {key: uri for key, uri in self.inputs.items() if uri or key not in self.optional_inputs}
         return spec.to_request(
             name=name,
             dag_id=key.dag_id,
             code_uri=code_uri,
-            inputs=self.inputs,
+            inputs=inputs,
             outputs=self.output_uris,
             arguments=self.arguments,
             sharded_inputs=self.sharded_inputs,

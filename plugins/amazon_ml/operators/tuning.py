@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import XComArg
 
-from amazon_ml.exceptions import BadResult
+from amazon_ml.exceptions import BadResult, JobFailed, RequestRefused
 from amazon_ml.naming import RunKey
 from amazon_ml.operators.job import SageMakerJobOperator
-from amazon_ml.tuning import MAX_TUNING_LENGTH, TuningJobSpec, best_first, trial_entry
+from amazon_ml.tuning import MAX_TUNING_LENGTH, TuningJobSpec, best_first, objective_of, trial_entry
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,9 +25,9 @@ class TuningJobOperator(SageMakerJobOperator[TuningJobSpec]):
 
     Returns ``{"name", "arn", "status", "metric", "best": trial, "model_data": S3 URI, "training_jobs": [trial, ...]}``,
     the training jobs best first and twenty at most. A trial is ``{"name", "status", "value", "hyperparameters": {str:
-    str}, "seconds"}``, and ``"failure_reason"`` where it has one. Later tasks take ``task.best`` and
-    ``task.model_data``, the best training job and its ``model.tar.gz``, in templated fields, and depend on this task by
-    them.
+    str}, "seconds"}``, and ``"definition"`` and ``"failure_reason"`` where it has one. Later tasks take ``task.best``
+    and ``task.model_data``, the best training job and its ``model.tar.gz``, in templated fields, and depend on this
+    task by them.
 
     :param job: image, script and resources of each training job, strategy and limits.
     :param ranges: hyperparameter -> :func:`amazon_ml.tuning.continuous`, :func:`~amazon_ml.tuning.integer` or
@@ -35,14 +35,24 @@ class TuningJobOperator(SageMakerJobOperator[TuningJobSpec]):
     :param metric_regexes: metric name -> regex with one group, read from each log; ``job.objective_metric`` is one.
     :param channels: input channel -> S3 URI. Templated.
     :param hyperparameters: the same for all training jobs. Templated.
+    :param definitions: name -> ``{"ranges": ..., "hyperparameters": ...}``, for a search of its own each; they add to
+        those of all. Templated.
+    :raises RequestRefused: a range that holds nothing, an objective without a regex, a warm start from a job that does
+        not exist, and what AWS refuses.
     :raises JobFailed: the job ended Failed or Stopped; with AWS's reason.
-    :raises BadResult: it completed without a training job that had the metric.
+    :raises BadResult: training jobs completed, and no log had the metric.
 
     .. seealso:: CreateHyperParameterTuningJob in the SageMaker API reference.
     """
 
-    template_fields: Sequence[str] = (*SageMakerJobOperator.template_fields, "ranges", "channels", "hyperparameters")
-    template_fields_renderers = {"ranges": "json", "channels": "json", "hyperparameters": "json", "tags": "json"}
+    template_fields: Sequence[str] = (
+        *SageMakerJobOperator.template_fields,
+        "ranges",
+        "channels",
+        "hyperparameters",
+        "definitions",
+    )
+    template_fields_renderers = dict.fromkeys(("ranges", "channels", "hyperparameters", "definitions", "tags"), "json")
 
     kind = "HyperParameterTuningJob"
     waiter = "tuning_job_finished"
@@ -56,6 +66,7 @@ class TuningJobOperator(SageMakerJobOperator[TuningJobSpec]):
         metric_regexes: Mapping[str, str],
         channels: Mapping[str, str] | None = None,
         hyperparameters: Mapping[str, Any] | None = None,
+        definitions: Mapping[str, Mapping[str, Any]] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(job=job, **kwargs)
@@ -63,6 +74,7 @@ class TuningJobOperator(SageMakerJobOperator[TuningJobSpec]):
         self.metric_regexes = dict(metric_regexes)
         self.channels = dict(channels or {})
         self.hyperparameters = dict(hyperparameters or {})
+        self.definitions = dict(definitions or {})
 
     @property
     def best(self) -> XComArg:
@@ -89,17 +101,18 @@ class TuningJobOperator(SageMakerJobOperator[TuningJobSpec]):
             ranges=self.ranges,
             hyperparameters=self.hyperparameters,
             metric_regexes=self.metric_regexes,
+            definitions=self.definitions,
         )
 
     def summarise(self, description: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """The training jobs, how good they are and where the best one's model is."""
         name = description["HyperParameterTuningJobName"]
-        objective = description["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
+        objective, _ = objective_of(description)
         pages = self.hook.pages("list_training_jobs_for_hyper_parameter_tuning_job", HyperParameterTuningJobName=name)
         found = [trial_entry(summary) for page in pages for summary in page["TrainingJobSummaries"]]
         trials = best_first(found, objective["Type"])
         if "BestTrainingJob" not in description:
-            raise BadResult(f"Tuning job {name} completed, and no training job of it had {objective['MetricName']}")
+            raise self._no_objective(description)
         for trial in trials:
             self.log.info("%s: %s, %s", *(trial[member] for member in ("name", "value", "hyperparameters")))
         best = trial_entry(description["BestTrainingJob"])
@@ -118,3 +131,25 @@ class TuningJobOperator(SageMakerJobOperator[TuningJobSpec]):
             "model_data": model_data,
             "training_jobs": trials[:MOST_TRIALS],
         }
+
+    def _create(self, spec: TuningJobSpec, name: str, code_uri: str) -> dict[str, Any]:
+        for parent in spec.parents:
+            if self.hook.describe(self.kind, parent) is None:
+                raise RequestRefused(f"Tuning job {name} cannot start from {parent}: there is no such tuning job")
+        return super()._create(spec, name, code_uri)
+
+    def _failure(self, name: str, description: Mapping[str, Any]) -> JobFailed | BadResult:
+        """Tell an objective that no log had from training jobs that failed: a retry would find the same."""
+        completed = description.get("TrainingJobStatusCounters", {}).get("Completed", 0)
+        if self._status(description) == "Failed" and completed and "BestTrainingJob" not in description:
+            return self._no_objective(description)
+        return super()._failure(name, description)
+
+    def _no_objective(self, description: Mapping[str, Any]) -> BadResult:
+        name = description["HyperParameterTuningJobName"]
+        objective, regex = objective_of(description)
+        group, streams = self.log_streams(name)
+        return BadResult(
+            f"No training job of tuning job {name} had the objective {objective['MetricName']}: its regex {regex!r} "
+            f"matched no line of the logs {group} {streams}*"
+        )

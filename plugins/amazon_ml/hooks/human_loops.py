@@ -1,0 +1,92 @@
+"""Human loops through the hook: looked at, started and stopped many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from amazon_ml.exceptions import RequestRefused
+from amazon_ml.human_loops import SERVICE, Loop, LoopsWatch, Manifest, has_ended, input_content, list_request
+from amazon_ml.parallel import mapped
+
+if TYPE_CHECKING:
+    from amazon_ml.hooks.sagemaker import SageMakerJobHook
+
+_MISSING = {"ResourceNotFoundException"}
+
+
+class HumanLoops:
+    """
+    Describe, start, list and stop loops, several calls at a time.
+
+    :param hook: of any service; the loops are asked for over its connection.
+    :param threads: calls at a time. The hook's pool of connections should have as many.
+    """
+
+    def __init__(self, hook: SageMakerJobHook, threads: int) -> None:
+        self.runtime = hook.of(SERVICE)
+        self.threads = threads
+        # Made here, once, and not by several threads at a time.
+        _ = self.runtime.conn
+
+    def describe(self, name: str) -> dict[str, Any] | None:
+        """Return what AWS knows of a loop; None where there is none of that name."""
+        return self.runtime.call_unless(_MISSING, "describe_human_loop", HumanLoopName=name)
+
+    def describe_all(self, loops: Iterable[Loop]) -> dict[str, dict[str, Any] | None]:
+        """Return what AWS knows of each loop, by its name."""
+        return dict(mapped(lambda loop: (loop.name, self.describe(loop.name)), loops, self.threads))
+
+    def start(self, asked: Iterable[tuple[Loop, Mapping[str, Any]]], arn: str, check: Callable[[], None]) -> int:
+        """
+        Start loops, each for an item; one that is there by now is as good. Return how many there are then.
+
+        :param arn: of the flow definition.
+        :param check: called before each of them; raises where no more are to be started.
+        :raises RequestRefused: AWS takes an item not at all; names it.
+        """
+
+        def start_one(one: tuple[Loop, Mapping[str, Any]]) -> None:
+            loop, item = one
+            check()
+            request = {"FlowDefinitionArn": arn, "HumanLoopInput": {"InputContent": input_content(item)}}
+            try:
+                self.runtime.call_unless({"ConflictException"}, "start_human_loop", HumanLoopName=loop.name, **request)
+            except RequestRefused as error:
+                raise RequestRefused(f"Item {loop.id!r} was not taken: {error}") from error
+
+        return sum(1 for _ in mapped(start_one, asked, self.threads))
+
+    def listed(self, manifest: Manifest) -> Iterator[dict[str, Any]]:
+        """Yield what AWS lists of the flow definition's loops since the oldest of the manifest, by pages."""
+        asked = list_request(manifest.flow_definition_arn, manifest.since)
+        for page in self.runtime.pages("list_human_loops", **asked):
+            yield from page["HumanLoopSummaries"]
+
+    def look(self, watch: LoopsWatch) -> dict[str, str] | None:
+        """Make one round of a wait; the event when it is over."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            for page in self.runtime.pages("list_human_loops", **watch.request):
+                watch.page(page)
+        except RequestRefused as error:
+            return watch.refused(error.__cause__ if isinstance(error.__cause__, Exception) else error)
+        except (BotoCoreError, ClientError) as error:
+            return watch.refused(error)
+        return watch.round()
+
+    def going(self, manifest: Manifest) -> set[str]:
+        """Return the names of those loops of the manifest's task that AWS lists as not ended."""
+        return {loop["HumanLoopName"] for loop in self.listed(manifest) if not has_ended(loop)} & manifest.ours
+
+    def stop(self, manifest: Manifest) -> int:
+        """Stop the loops that the manifest's task has started and that have not ended; return how many."""
+        # Not only those that are listed as open: one that was started just now may not be listed yet.
+        ended = {loop["HumanLoopName"] for loop in self.listed(manifest) if has_ended(loop)}
+        refusals = {"ValidationException", *_MISSING}
+
+        def stop_one(name: str) -> bool:
+            return self.runtime.call_unless(refusals, "stop_human_loop", HumanLoopName=name) is not None
+
+        return sum(mapped(stop_one, sorted(manifest.ours - ended), self.threads))

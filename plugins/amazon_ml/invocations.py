@@ -1,0 +1,198 @@
+"""What many requests to an endpoint consist of: the records that are sent, and the answers in S3, part by part."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from amazon_ml.hooks.sagemaker import SageMakerJobHook
+
+_CHUNK = 1024 * 1024
+_PART = re.compile(r"part-(\d{6})\.jsonl")
+OK = 200
+
+
+@dataclass
+class Tally:
+    """Requests of which there are answers: how many, failed ones among them, and by variant."""
+
+    requests: int = 0
+    errors: int = 0
+    variants: Counter[str] = field(default_factory=Counter)
+
+    def add(self, answer: Mapping[str, Any]) -> None:
+        """Count an answer."""
+        self.requests += 1
+        self.errors += answer["status"] != OK
+        self.variants[answer["variant"] or ""] += 1
+
+    def merge(self, other: Tally) -> None:
+        """Count what another has counted."""
+        self.requests += other.requests
+        self.errors += other.errors
+        self.variants += other.variants
+
+
+@dataclass(frozen=True)
+class Records:
+    """
+    The records of one task, on disk: memory holds a few of them, however many there are.
+
+    :param count: of records.
+    :param digest: equal where the records are.
+    """
+
+    file: IO[bytes]
+    count: int
+    digest: str
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        self.file.seek(0)
+        return (json.loads(line) for line in self.file if line.strip())
+
+
+def _check(line: bytes, where: str) -> None:
+    try:
+        record = json.loads(line)
+    except ValueError as error:
+        # No JSONDecodeError, after which a task is tried again.
+        raise ValueError(f"{where} is not JSON: {error}") from None
+    if not isinstance(record, dict) or not {"id", "body"} <= record.keys():
+        raise ValueError(f"{where} is no record with id and body")
+
+
+@contextmanager
+def opened(
+    source: Any, s3: SageMakerJobHook, *, name: str = "records", check: Callable[[bytes, str], None] = _check
+) -> Iterator[Records]:
+    """
+    Copy the records to a temporary file and check each of them.
+
+    :param source: S3 URI of JSON lines ``{"id", "body"}``, or a list of such.
+    :param name: of the parameter, for messages.
+    :param check: takes a line and where it is; raises ValueError where it is none. Default for records.
+    :raises ValueError: a record is none.
+    :raises RequestRefused: the object is not there.
+    """
+    with tempfile.TemporaryFile() as file:
+        for chunk in _chunks(source, s3, name):
+            file.write(chunk)
+        file.seek(0)
+        digest, count = hashlib.sha256(), 0
+        named = source if isinstance(source, str) else name
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                check(line, f"line {number} of {named}")
+                digest.update(line)
+                count += 1
+        yield Records(file, count, digest.hexdigest())
+
+
+def _chunks(source: Any, s3: SageMakerJobHook, name: str) -> Iterator[bytes]:
+    if not isinstance(source, str):
+        yield from (json.dumps(record).encode() + b"\n" for record in source)
+        return
+    if not source.startswith("s3://"):
+        raise ValueError(f"{name} must be an S3 URI or a list, and are {source[:200]!r}")
+    bucket, key = split(source)
+    with closing(s3.call("get_object", Bucket=bucket, Key=key)["Body"]) as body:
+        yield from body.iter_chunks(_CHUNK)
+
+
+class Parts:
+    """
+    Answers as the objects ``part-000000.jsonl``, ... below a prefix.
+
+    A part is put whole or not at all, and says in its metadata which requests it answers. So a task that was killed
+    goes on behind the last one.
+
+    :param prefix: S3 URI.
+    :param fingerprint: of the requests; parts of others are not taken for these.
+    """
+
+    def __init__(self, s3: SageMakerJobHook, prefix: str, fingerprint: str) -> None:
+        self._s3 = s3
+        self._bucket, key = split(prefix)
+        self._folder = f"{key.rstrip('/')}/" if key else ""
+        self._fingerprint = fingerprint
+
+    def resume(self, requests: int) -> tuple[int, Tally]:
+        """
+        Return how many parts an unfinished try has left, and their tally; delete all others.
+
+        :param requests: that there are to answer. Where all are answered the measurement is taken anew.
+        """
+        found = self._list()
+        done, tally = 0, Tally()
+        while done in found and (part := self._read(found[done])) is not None:
+            tally.merge(part)
+            done += 1
+        if tally.requests >= requests:
+            done, tally = 0, Tally()
+        # In their order: without the first one nothing is left to go on from, should this be killed.
+        for number in sorted(found):
+            if number >= done:
+                self._s3.call("delete_object", Bucket=self._bucket, Key=found[number])
+        return done, tally
+
+    def put(self, number: int, answers: Sequence[Mapping[str, Any]]) -> Tally:
+        """Write a part; its tally."""
+        tally = Tally()
+        for answer in answers:
+            tally.add(answer)
+        self._s3.call(
+            "put_object",
+            Bucket=self._bucket,
+            Key=f"{self._folder}part-{number:06d}.jsonl",
+            Body="".join(json.dumps(answer) + "\n" for answer in answers).encode(),
+            Metadata={
+                "fingerprint": self._fingerprint,
+                "requests": str(tally.requests),
+                "errors": str(tally.errors),
+                "variants": json.dumps(tally.variants),
+            },
+        )
+        return tally
+
+    def _list(self) -> dict[int, str]:
+        """The keys of the parts by their number."""
+        found: dict[int, str] = {}
+        token: dict[str, str] = {}
+        while True:
+            page = self._s3.call("list_objects_v2", Bucket=self._bucket, Prefix=f"{self._folder}part-", **token)
+            for item in page.get("Contents", []):
+                if part := _PART.fullmatch(item["Key"].removeprefix(self._folder)):
+                    found[int(part[1])] = item["Key"]
+            if not page.get("IsTruncated"):
+                return found
+            token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def _read(self, key: str) -> Tally | None:
+        said = self._s3.call("head_object", Bucket=self._bucket, Key=key)["Metadata"]
+        if said.get("fingerprint") != self._fingerprint:
+            return None
+        return Tally(int(said["requests"]), int(said["errors"]), Counter(json.loads(said["variants"])))
+
+
+def read_object(s3: SageMakerJobHook, uri: str) -> bytes | None:
+    """Return a small object's content; None where there is no object."""
+    bucket, key = split(uri)
+    if not s3.has_object(bucket, key):
+        return None
+    with closing(s3.call("get_object", Bucket=bucket, Key=key)["Body"]) as body:
+        content: bytes = body.read()
+    return content
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Bucket and key of an S3 URI."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key

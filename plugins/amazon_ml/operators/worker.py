@@ -1,0 +1,161 @@
+"""The people of a workforce: the operator that gives somebody an account of a Cognito user pool."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.log import mask_secret
+
+from amazon_ml.exceptions import RequestRefused
+from amazon_ml.hooks.cognito import describe_pool
+from amazon_ml.naming import RunKey, tags
+from amazon_ml.operators.base import SageMakerOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, XComArg
+
+    from amazon_ml.hooks.sagemaker import SageMakerJobHook
+
+#: Cognito's, without those that JSON or a shell would escape.
+_SYMBOLS = "!@#%+=._-"
+_LENGTH = 20
+
+
+class WorkerOperator(SageMakerOperator):
+    """
+    Give somebody an account and put it into a group, or find the account that is there.
+
+    The temporary password is handed over once. With ``secret_name`` it is written to that secret of Secrets Manager, as
+    JSON ``{"username", "password"}``, before the account is made, so that a killed try loses none. Without, Cognito
+    makes it and mails it, and it never is in this process. It is in no log and no XCom. The first sign-in asks for
+    another one. An account that is there keeps its password and its secret.
+
+    Returns ``{"username", "created", "secret"}``: ``created`` says whether this try has made the account.
+
+    :param username: the account. Templated.
+    :param email_address: where the person is reached. Templated.
+    :param user_pool_id: the pool. Templated.
+    :param group: to which the account is added, such as that of a work team. Templated.
+    :param secret_name: of the secret; "" to have Cognito send an e-mail. Templated.
+    :raises RequestRefused: there is an account of that name with another e-mail address, there is no such group, or AWS
+        refuses.
+
+    .. seealso:: AdminCreateUser in the Cognito API reference.
+    """
+
+    template_fields: Sequence[str] = (
+        *SageMakerOperator.template_fields,
+        "username",
+        "email_address",
+        "user_pool_id",
+        "group",
+        "secret_name",
+    )
+
+    def __init__(
+        self,
+        *,
+        username: str,
+        email_address: str,
+        user_pool_id: str | XComArg,
+        group: str,
+        secret_name: str = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.username = username
+        # Not "email": Airflow would write there when the task fails.
+        self.email_address = email_address
+        self.user_pool_id = user_pool_id
+        self.group = group
+        self.secret_name = secret_name
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Look for the account, and make it if there is none."""
+        cognito, pool = self.hook.of("cognito-idp"), str(self.user_pool_id)
+        who = {"UserPoolId": pool, "Username": self.username}
+        found = cognito.call_unless({"UserNotFoundException"}, "admin_get_user", **who)
+        if found is None:
+            # A group that is not there would leave an account that no task is for.
+            cognito.call("get_group", UserPoolId=pool, GroupName=self.group)
+            created = self._create(cognito, context)
+        else:
+            created = False
+            self._check(found)
+        cognito.call("admin_add_user_to_group", **who, GroupName=self.group)
+        self.log.info("%s is %s and in group %s", self.username, "made" if created else "there already", self.group)
+        return {"username": self.username, "created": created, "secret": self.secret_name}
+
+    def _check(self, user: Mapping[str, Any]) -> None:
+        emails = [str(each["Value"]) for each in user.get("UserAttributes", []) if each["Name"] == "email"]
+        if [each.lower() for each in emails] != [str(self.email_address).lower()]:
+            raise RequestRefused(
+                f"{self.username} is there, with e-mail address {', '.join(emails) or 'none'} and not "
+                f"{self.email_address}: give another username, or change the address in Cognito"
+            )
+
+    def _create(self, cognito: SageMakerJobHook, context: Context) -> bool:
+        handed_over: dict[str, Any] = {"DesiredDeliveryMediums": ["EMAIL"]}
+        if self.secret_name:
+            pool = describe_pool(cognito, str(self.user_pool_id))
+            handed_over = {"TemporaryPassword": self._hand_over(pool, context), "MessageAction": "SUPPRESS"}
+        self.check_alive()
+        attributes = {"email": self.email_address, "email_verified": "true"}
+        made = cognito.call_unless(
+            {"UsernameExistsException"},
+            "admin_create_user",
+            UserPoolId=str(self.user_pool_id),
+            Username=self.username,
+            UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items()],
+            **handed_over,
+        )
+        return made is not None
+
+    def _hand_over(self, pool: Mapping[str, Any], context: Context) -> str:
+        """Return the temporary password, which is in the secret: a new one, or that of a try that ended half-way."""
+        policy = pool.get("Policies", {}).get("PasswordPolicy", {})
+        password = temporary_password(max(_LENGTH, policy.get("MinimumLength", 0)))
+        mask_secret(password)
+        manager = self.hook.of("secretsmanager")
+        value = json.dumps({"username": self.username, "password": password})
+        labels = tags(RunKey.of(context), self.tags)
+        made = manager.call_unless(
+            {"ResourceExistsException"}, "create_secret", Name=self.secret_name, SecretString=value, Tags=labels
+        )
+        if made is None:
+            password = self._handed_over(manager)
+        self.log.info("The temporary password of %s is in secret %s", self.username, self.secret_name)
+        return password
+
+    def _handed_over(self, manager: SageMakerJobHook) -> str:
+        """
+        Return the password in the secret that is there.
+
+        :raises RequestRefused: the secret is not one of this account.
+        """
+        found = manager.call("get_secret_value", SecretId=self.secret_name)
+        try:
+            value = json.loads(found["SecretString"])
+            username, password = value["username"], str(value["password"])
+        except (KeyError, TypeError, ValueError):
+            username, password = None, ""
+        if username != self.username:
+            raise RequestRefused(
+                f"Secret {self.secret_name} is there, and not with the password of {self.username}: "
+                "give another secret_name, one for each account"
+            )
+        mask_secret(password)
+        return password
+
+
+def temporary_password(length: int) -> str:
+    """Return a random password with a capital, a small letter, a digit and a symbol."""
+    kinds = (string.ascii_uppercase, string.ascii_lowercase, string.digits, _SYMBOLS)
+    drawn = [secrets.choice(kind) for kind in kinds]
+    drawn += [secrets.choice("".join(kinds)) for _ in range(length - len(drawn))]
+    secrets.SystemRandom().shuffle(drawn)
+    return "".join(drawn)

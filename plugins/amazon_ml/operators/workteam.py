@@ -1,0 +1,127 @@
+"""SageMaker work teams: the operator that says which groups of people do the work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from amazon_ml.exceptions import RequestRefused
+from amazon_ml.links.portal import WorkerPortalLink, portal_url
+from amazon_ml.links.sagemaker import SageMakerConsoleLink
+from amazon_ml.naming import RunKey, tags
+from amazon_ml.operators.base import SageMakerOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, XComArg
+
+
+class WorkteamOperator(SageMakerOperator):
+    """
+    Make a work team of the members of Cognito groups, or find it.
+
+    A team that is there is checked: of another user pool or client it is refused. Its groups and description are
+    updated where they differ. It is never deleted: a team costs nothing, and open loops need it.
+
+    Returns ``{"name", "arn", "sub_domain"}``; SubDomain is the host of the portal.
+
+    :param workteam_name: the team. Templated.
+    :param workforce_name: the workforce that it belongs to. Templated.
+    :param description: for people, at most 200 characters. Templated.
+    :param user_pool_id: the Cognito user pool of the workforce. Templated.
+    :param client_id: its client. Templated.
+    :param groups: of the pool, up to ten: their users are the members. Templated.
+    :raises RequestRefused: there is a team of that name for another pool, or AWS refuses.
+
+    .. seealso:: CreateWorkteam and UpdateWorkteam in the SageMaker API reference.
+    """
+
+    template_fields: Sequence[str] = (
+        *SageMakerOperator.template_fields,
+        "workteam_name",
+        "workforce_name",
+        "description",
+        "user_pool_id",
+        "client_id",
+        "groups",
+    )
+    operator_extra_links = (SageMakerConsoleLink(), WorkerPortalLink())
+
+    def __init__(
+        self,
+        *,
+        workteam_name: str,
+        workforce_name: str | XComArg,
+        description: str,
+        user_pool_id: str | XComArg,
+        client_id: str | XComArg,
+        groups: Sequence[str],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.workteam_name = workteam_name
+        self.workforce_name = workforce_name
+        self.description = description
+        self.user_pool_id = user_pool_id
+        self.client_id = client_id
+        self.groups = list(groups)
+        self.portal_url = ""
+
+    def execute(self, context: Context) -> dict[str, str]:
+        """Look, and create or update if need be."""
+        found = self.hook.describe("Workteam", self.workteam_name)
+        if found is None:
+            self._create(context)
+            found = self.hook.call("describe_workteam", WorkteamName=self.workteam_name)
+        team = self._checked(found["Workteam"])
+        sub_domain = team.get("SubDomain", "")
+        self.portal_url = portal_url(sub_domain, self.hook.conn_client_meta.endpoint_url)
+        self.note_data([], [team["WorkteamArn"]])
+        return {"name": self.workteam_name, "arn": team["WorkteamArn"], "sub_domain": sub_domain}
+
+    def _create(self, context: Context) -> None:
+        from amazon_ml.hooks.sagemaker import AlreadyExists
+
+        request = {
+            "WorkteamName": self.workteam_name,
+            "WorkforceName": str(self.workforce_name),
+            "MemberDefinitions": self._members(),
+            "Description": self.description,
+            "Tags": tags(RunKey.of(context), self.tags),
+        }
+        try:
+            self.hook.create("Workteam", request)
+            self.log.info("Made work team %s", self.workteam_name)
+        except AlreadyExists:
+            self.log.info("Work team %s was made by another process in the meantime", self.workteam_name)
+
+    def _checked(self, team: Mapping[str, Any]) -> Mapping[str, Any]:
+        """
+        The team, with our groups and description.
+
+        :raises RequestRefused: it is of another pool or client.
+        """
+        wanted = {(str(self.user_pool_id), str(self.client_id))}
+        members = [member.get("CognitoMemberDefinition", {}) for member in team["MemberDefinitions"]]
+        pools = {(member.get("UserPool", ""), member.get("ClientId", "")) for member in members}
+        if pools != wanted:
+            raise RequestRefused(
+                f"Work team {self.workteam_name} is there, for user pool and client {_pairs(pools)} and not "
+                f"{_pairs(wanted)}: give another workteam_name, or delete that team"
+            )
+        groups = {member["UserGroup"] for member in members}
+        if groups == set(self.groups) and team["Description"] == self.description:
+            self.log.info("Work team %s is as it should be", self.workteam_name)
+            return team
+        self.log.info("Updating work team %s: groups %s are to be %s", self.workteam_name, groups, self.groups)
+        changed = {"MemberDefinitions": self._members(), "Description": self.description}
+        answer = self.hook.call("update_workteam", WorkteamName=self.workteam_name, **changed)
+        updated: Mapping[str, Any] = answer["Workteam"]
+        return updated
+
+    def _members(self) -> list[dict[str, Any]]:
+        shared = {"UserPool": str(self.user_pool_id), "ClientId": str(self.client_id)}
+        return [{"CognitoMemberDefinition": {**shared, "UserGroup": group}} for group in self.groups]
+
+
+def _pairs(pairs: set[tuple[str, str]]) -> str:
+    return ", ".join(f"{pool} {client}" for pool, client in sorted(pairs))
