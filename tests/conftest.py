@@ -17,14 +17,27 @@ from localaws_kit import LocalAws, start
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file's tests go to one worker, as with ``--dist loadfile``; all of ``tests/e2e`` too: they share a stack."""
+    """A file's tests go to one worker, as with ``--dist loadfile``; all of ``tests/e2e`` that share a stack too."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
-            return "tests/e2e" if nodeid.startswith("tests/e2e/") else nodeid.partition("::")[0]
+            file = nodeid.partition("::")[0]
+            shares = file.startswith("tests/e2e/") and file != "tests/e2e/test_chaos.py"
+            return "tests/e2e" if shares else file
 
     return ByFile(config, log)
+
+
+#: fixtures that start a localaws.
+_SERVERS = {"localaws", "own_localaws", "server", "scaling"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a running localaws, directly or by its fixtures: `make check` leaves it out."""
+    for item in items:
+        if _SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("localaws")
 
 
 @pytest.hookimpl(wrapper=True)

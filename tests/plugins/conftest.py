@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from operator_kit import BUCKET, Airflow, FakeTask
+from variants_kit import NAME, variants, weights
+
+from amazon_ml.operators.endpoint import EndpointOperator
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -103,3 +106,13 @@ def aws(localaws: Any, loopback_only: None) -> Iterator[Any]:
     yield client
     for made in clients.values():
         made.close()
+
+
+@pytest.fixture
+def both(aws: Any, airflow: Airflow) -> list[dict[str, Any]]:
+    """The endpoint of two variants in service, half of the traffic for each, whatever tests before have done."""
+    given = variants(aws, airflow)
+    task = FakeTask(task_id="deploy", run_id="two-variants")
+    airflow.run(lambda: EndpointOperator(task_id="deploy", endpoint_name=NAME, variants=given), task)
+    airflow.run(weights({"champion": 0.5, "challenger": 0.5}), task.next_try())
+    return given

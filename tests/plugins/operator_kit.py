@@ -54,11 +54,13 @@ class Airflow:
 
     def __init__(self) -> None:
         self.deferrals: list[TaskDeferred] = []
+        #: of the context, beside task instance and params.
+        self.context: dict[str, Any] = {}
 
     def start(self, make: Callable[[], Any], ti: FakeTask) -> TaskDeferred | Any:
         """The first part of a try, up to its deferral or its end."""
         try:
-            return make().execute({"ti": ti, "params": {}})
+            return make().execute({"ti": ti, "params": {}, **self.context})
         except TaskDeferred as deferred:
             self.deferrals.append(deferred)
             return deferred
@@ -71,7 +73,9 @@ class Airflow:
         """The part of a try that follows its deferral."""
         try:
             return make().resume_execution(
-                deferred.method_name, {**(deferred.kwargs or {}), "event": event}, {"ti": ti, "params": {}}
+                deferred.method_name,
+                {**(deferred.kwargs or {}), "event": event},
+                {"ti": ti, "params": {}, **self.context},
             )
         except TaskDeferred as again:
             self.deferrals.append(again)

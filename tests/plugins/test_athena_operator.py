@@ -61,3 +61,21 @@ def test_a_failed_query_is_asked_again_once_a_try(aws: Any, airflow: Airflow, ti
 def test_another_run_asks_a_query_of_its_own(aws: Any, airflow: Airflow, ti: FakeTask) -> None:
     other = FakeTask(run_id="another_run")
     assert airflow.run(query(ti), ti) != airflow.run(query(other), other)
+
+
+def test_lineage_names_the_region_that_the_environment_sets(aws: Any, airflow: Airflow, ti: FakeTask) -> None:
+    glue = aws("glue")
+    glue.create_database(DatabaseInput={"Name": "lineage"})
+    descriptor = {
+        "Columns": [{"Name": "x", "Type": "string"}],
+        "Location": f"s3://{BUCKET}/read/",
+        "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"},
+    }
+    glue.create_table(DatabaseName="lineage", TableInput={"Name": "read", "StorageDescriptor": descriptor})
+    operator = query(ti, "SELECT x FROM read", database="lineage")()
+    airflow.run(lambda: operator, ti)
+    (dataset,) = operator.get_openlineage_facets_on_complete(None).inputs
+    region = operator.hook.get_conn().meta.region_name
+    assert dataset.name == "AwsDataCatalog.lineage.read"
+    assert dataset.namespace == f"awsathena://athena.{region}.amazonaws.com"
+    assert region

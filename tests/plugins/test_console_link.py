@@ -37,6 +37,14 @@ def test_each_kind_has_its_page(kind: str, page: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "page"),
+    [("FlowDefinition", "human-review-workflows/x-1"), ("HumanTaskUi", "worker-task-templates/x-1")],
+)
+def test_augmented_ai_has_a_console_of_its_own(kind: str, page: str) -> None:
+    assert console_url(kind, "x-1", **AWS) == f"https://console.aws.amazon.com/a2i/home?region=eu-west-1#/{page}"
+
+
 def test_china_has_its_own_console() -> None:
     china = {"partition": "aws-cn", "endpoint_url": "https://api.sagemaker.cn-north-1.amazonaws.com.cn"}
     assert console_url("Model", "x", **{**AWS, **china}).startswith("https://console.amazonaws.cn/")

@@ -23,7 +23,7 @@ MODEL = botocore.session.get_session().get_service_model("sagemaker")
 
 def problems(value: Any, shape: Shape, path: str = "") -> list[str]:
     """Where a value breaks what botocore itself leaves to the server: maxima, enums and patterns."""
-    size = value if isinstance(value, int) else len(value)
+    size = value if isinstance(value, (int, float)) else len(value)
     found = [f"{path}: {size} is too much"] if size > shape.metadata.get("max", size) else []
     if shape.type_name == "string":
         pattern = shape.metadata.get("pattern", "")

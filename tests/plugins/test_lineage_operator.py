@@ -252,6 +252,28 @@ def test_what_aws_does_not_connect_is_connected_once(workflow: Workflow, aws: An
     assert workflow.entities() == before
 
 
+def test_a_model_that_was_made_of_another_is_traced_to_that_ones_training(workflow: Workflow, aws: Any) -> None:
+    train = workflow.train(workflow.raw)
+    twin = f"s3://{BUCKET}/{workflow.run}/compiled/model.tar.gz"
+    bucket, _, key = train["model_data"].removeprefix("s3://").partition("/")
+    aws("s3").copy_object(Bucket=BUCKET, Key=f"{workflow.run}/compiled/model.tar.gz", CopySource=f"{bucket}/{key}")
+    registered = workflow.register(twin)
+    workflow.deploy(containers=[{"model_package": registered["arn"]}])
+    derived = [{"uri": twin, "sources": [train["model_data"]]}]
+
+    answer = workflow.trace(derived_from=derived, graph_folder=f"s3://{BUCKET}/{workflow.run}/graphs/")
+
+    (model,) = answer["models"]
+    assert (model["model_data"], model["package"]) == (twin, registered)
+    assert model["training_job"]["name"] == train["name"]
+    assert [each["uri"] for each in model["data"]] == [f"{workflow.raw}reviews.csv"]
+    vertices = workflow.graph(answer)["vertices"]
+    assert {each["source"] for each in vertices if each["type"] == "Model"} >= {twin, train["model_data"]}
+    before = workflow.entities()
+    workflow.trace(derived_from=derived)
+    assert workflow.entities() == before
+
+
 def put_after(s3: Any, moment: float, key: str) -> None:
     """Write an object whose time, in whole seconds, is later than the moment."""
     while True:

@@ -275,7 +275,7 @@ def test_a_failed_step_gives_its_reason_and_its_jobs_last_lines(
     aws: Any, airflow: Airflow, ti: FakeTask, uploaded: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     airflow.run(upsert(ti, definition=definition(job_step())), ti)
-    broken = uploaded("print('the last words')\nraise SystemExit(3)\n")
+    broken = uploaded("import time\ntime.sleep(2)\nprint('the last words')\nraise SystemExit(3)\n")  # seen at work, too
     with pytest.raises(JobFailed, match=r"step Work: .*exit code: 3"):
         airflow.run(execution(ti, parameters={"CodeUri": broken}), ti)
     said = capsys.readouterr().out

@@ -9,7 +9,7 @@ import pytest
 from operator_kit import ROLE
 from serving_kit import packed_model
 
-from include import retraining
+from include import compiling, paths, retraining
 from include.params import retraining_params, training_params
 
 PARAMS = {
@@ -26,8 +26,10 @@ def house(aws: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequ
         {"REVIEWS_BUCKET": bucket, "REVIEWS_MODEL_GROUP": bucket, "REVIEWS_ENDPOINT": bucket}
     )
     monkeypatch.setattr(retraining, "settings", settings)
+    monkeypatch.setattr(paths, "REVIEWS", settings.uri("data", "reviews/"))
+    monkeypatch.setattr(paths, "HUMAN_LABELS", settings.uri("data", "human_labels/"))
     aws("s3").create_bucket(Bucket=bucket)
-    aws("s3").put_object(Bucket=bucket, Key="data/raw/reviews.csv", Body=b"a,b\n")
+    aws("s3").put_object(Bucket=bucket, Key="data/reviews/reviews.parquet", Body=b"a,b\n")
     aws("sagemaker").create_model_package_group(ModelPackageGroupName=bucket)
 
     def register(properties: dict[str, str], status: str = "Approved") -> str:
@@ -90,7 +92,7 @@ def test_new_data_and_other_settings_are_named_and_the_champion_is_the_latest_ap
     inputs = retraining.look(PARAMS)["inputs"]
     champion = house({**inputs, "synthetic": "True"})
     house(inputs, "Rejected")
-    aws("s3").put_object(Bucket=retraining.settings.bucket, Key="data/raw/reviews.csv", Body=b"a,b\nc,d\n")
+    aws("s3").put_object(Bucket=retraining.settings.bucket, Key="data/reviews/reviews.parquet", Body=b"a,b\nc,d\n")
     known = retraining.look({**PARAMS, "epochs": PARAMS["epochs"] + 1})
     assert known["changed"] == ["data", "settings"] and known["last"]["version"] == 2
     assert known["champion"]["arn"] == champion and known["champion"]["model_data"].endswith("/Approved/model.tar.gz")
@@ -132,7 +134,52 @@ def test_an_approved_version_behind_the_endpoint_is_left_there(house: Any, deplo
     assert known["champion"]["served"] and retraining.next_step(known, PARAMS) is None
 
 
-def test_without_raw_data_the_error_names_the_place(house: Any, aws: Any) -> None:
-    aws("s3").delete_object(Bucket=retraining.settings.bucket, Key="data/raw/reviews.csv")
-    with pytest.raises(ValueError, match=r"there is nothing in s3://.*/data/raw/"):
+def test_a_tuned_version_is_no_training_and_is_deployed_like_any_other(house: Any, capsys: Any) -> None:
+    inputs = retraining.look(PARAMS)["inputs"]
+    house(inputs, "Rejected")
+    house({**inputs, "inputs-settings": "others", retraining.TUNING_JOB: "tune"})
+    known = retraining.look(PARAMS)
+    assert (known["changed"], known["last"]["version"], known["champion"]["version"]) == ([], 1, 2)
+    assert retraining.next_step(known, PARAMS) == "redeploy"
+    assert "DEPLOYING: version 2 is approved" in capsys.readouterr().out
+
+
+def test_a_champion_served_as_its_twin_is_served(
+    house: Any, aws: Any, deployed: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = retraining.settings
+    monkeypatch.setattr(compiling, "settings", settings)
+    champion = house(retraining.look(PARAMS)["inputs"])
+    aws("sagemaker").create_model_package_group(ModelPackageGroupName=settings.twin_group)
+    container = {"Image": settings.inference_image, "ModelDataUrl": f"s3://{settings.bucket}/Approved/model.tar.gz"}
+    twin = aws("sagemaker").create_model_package(
+        ModelPackageGroupName=settings.twin_group,
+        InferenceSpecification={
+            "Containers": [container],
+            "SupportedContentTypes": ["application/jsonlines"],
+            "SupportedResponseMIMETypes": ["application/jsonlines"],
+        },
+        ModelApprovalStatus="Approved",
+        CustomerMetadataProperties={compiling.TWIN_OF: champion},
+    )["ModelPackageArn"]
+    asked_for_twin = {**PARAMS, "serve": compiling.TWIN}
+    deployed(twin)
+    for params in (PARAMS, asked_for_twin):
+        known = retraining.look(params)
+        assert known["champion"]["served"] and retraining.next_step(known, params) is None
+        assert known["last"]["version"] == 1, "a twin is no training"
+
+
+def test_the_original_behind_the_endpoint_is_not_the_twin_that_is_asked_for(
+    house: Any, deployed: Callable[[str], None], capsys: Any
+) -> None:
+    deployed(house(retraining.look(PARAMS)["inputs"]))
+    params = {**PARAMS, "serve": compiling.TWIN}
+    assert retraining.next_step(retraining.look(params), params) == "redeploy"
+    assert "as onnx-int8; nothing changed" in capsys.readouterr().out
+
+
+def test_without_reviews_the_error_names_the_place(house: Any, aws: Any) -> None:
+    aws("s3").delete_object(Bucket=retraining.settings.bucket, Key="data/reviews/reviews.parquet")
+    with pytest.raises(ValueError, match=r"there is nothing in s3://.*/data/reviews/"):
         retraining.look(PARAMS)

@@ -57,10 +57,28 @@ def hook(**answers: Any) -> SageMakerJobHook:
             "describe_endpoint_config",
             error("ValidationException", 'Could not find endpoint configuration "arn:aws:...".'),
         ),
+        ("Workforce", "describe_workforce", error("ValidationException", "No workforce found for the given name")),
+        ("Workteam", "describe_workteam", error("ValidationException", "The work team x is not in this account")),
+        ("FlowDefinition", "describe_flow_definition", error("ResourceNotFound", "")),
     ],
 )
 def test_every_way_of_saying_that_there_is_none_is_understood(kind: str, method: str, failure: ClientError) -> None:
     assert hook(**{method: failure}).describe(kind, "x") is None
+
+
+def test_a_refusal_that_is_an_answer_is_none_and_every_other_is_said() -> None:
+    codes = {"UserNotFoundException"}
+    assert hook(admin_get_user={"Username": "a"}).call_unless(codes, "admin_get_user") == {"Username": "a"}
+    assert hook(admin_get_user=error("UserNotFoundException")).call_unless(codes, "admin_get_user") is None
+    with pytest.raises(RequestRefused, match="NotAuthorizedException"):
+        hook(admin_get_user=error("NotAuthorizedException")).call_unless(codes, "admin_get_user")
+
+
+def test_pages_have_the_size_that_the_service_takes() -> None:
+    made = hook(list_models={"Models": []}, list_user_pools={"UserPools": []})
+    assert list(made.pages("list_models")) == [{"Models": []}]
+    assert list(made.pages("list_user_pools", MaxResults=60)) == [{"UserPools": []}]
+    assert made.conn.asked == [("list_models", {"MaxResults": 100}), ("list_user_pools", {"MaxResults": 60})]
 
 
 def test_another_validation_error_is_not_taken_for_that() -> None:
@@ -100,7 +118,9 @@ def test_what_is_not_there_was_deleted() -> None:
     assert hook(delete_model=error("ValidationException", "Could not find model")).delete("Model", "x") is False
 
 
-@pytest.mark.parametrize("code", ["ResourceLimitExceeded", "ExpiredTokenException", "ThrottlingException"])
+@pytest.mark.parametrize(
+    "code", ["ResourceLimitExceeded", "ServiceQuotaExceededException", "ExpiredTokenException", "ThrottlingException"]
+)
 def test_what_may_pass_is_left_to_airflows_retries(code: str) -> None:
     with pytest.raises(ClientError, match=code):
         hook(create_model=error(code)).create("Model", {})

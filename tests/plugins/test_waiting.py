@@ -17,7 +17,8 @@ from amazon_ml.naming import identifier, unversioned
 from amazon_ml.waiting import RULES_FILE, Watch, rules, transient
 
 NAMES = list(json.loads(RULES_FILE.read_text())["waiters"])
-MODEL = botocore.session.get_session().get_service_model("sagemaker")
+SESSION = botocore.session.get_session()
+MODEL = SESSION.get_service_model("sagemaker")
 
 
 def error(code: str, status: int = 400, message: str = "words") -> ClientError:
@@ -31,21 +32,29 @@ def watch(waiter: str = "training_job_finished", seconds: float = 60) -> tuple[W
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_rules_fit_sagemaker(name: str) -> None:
+def test_the_rules_fit_the_service(name: str) -> None:
     found = rules(name)
-    operation = MODEL.operation_model(f"Describe{found.kind}")
+    model = SESSION.get_service_model(found.service)
+    operation = model.operation_model(f"Describe{found.kind}")
     noun = unversioned(found.kind)
     assert operation.input_shape.required_members == [identifier(found.kind)]
     if found.parts:
-        assert identifier(found.kind) in MODEL.operation_model(found.parts).input_shape.members
-    statuses = operation.output_shape.members[found.status].enum
+        assert identifier(found.kind) in model.operation_model(found.parts).input_shape.members
+    statuses = member(operation.output_shape, found.status).enum
     for acceptor in found.acceptors:
         if acceptor["matcher"] == "path":
             assert acceptor["argument"] == found.status
             assert acceptor["expected"] in statuses
-    assert found.started in operation.output_shape.members
-    assert (f"Stop{noun}" in MODEL.operation_names) == found.stop
+    assert member(operation.output_shape, found.started).type_name == "timestamp"
+    assert (f"Stop{noun}" in model.operation_names) == found.stop
     assert xform_name(f"Describe{found.kind}") == f"describe_{xform_name(found.kind)}"
+
+
+def member(shape: Any, path: str) -> Any:
+    """The shape at a path such as "Workforce.Status"."""
+    for name in path.split("."):
+        shape = shape.members[name]
+    return shape
 
 
 def test_the_file_is_one_that_botocore_reads() -> None:
