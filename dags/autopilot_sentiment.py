@@ -21,17 +21,16 @@ from amazon_ml.operators.auto_ml import AutoMLJobOperator
 from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator
 from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
+from include import paths
 from include.algorithms import autopilot_job
 from include.assets import EVALUATIONS
 from include.autopilot import COLUMNS, to_judge
-from include.evaluation import EVALUATIONS_FOLDER, evaluate_endpoint
+from include.evaluation import evaluate_endpoint
 from include.params import keep_endpoint
 from include.reports import show
 from include.settings import settings
 from include.tasks import SYNTHETIC, features, find_reviews, task_defaults
 
-TRANSFORMED = settings.uri("data", "transformed", "reviews/")
-REPORTS = settings.uri("reports", "autopilot")
 ENDPOINT = f"{settings.endpoint_name}-autopilot"
 JOB_NAME = "{{ ti.xcom_pull(task_ids='autopilot')['name'] }}"
 LEARNT = ["sentiment", "review_body"]
@@ -60,9 +59,15 @@ with DAG(
     balance = ProcessingJobOperator(
         task_id="balance",
         job=settings.processing_job("balance"),
-        inputs={"reviews": TRANSFORMED, "test": splits.outputs["test"]},
+        inputs={"reviews": paths.REVIEWS, "test": splits.outputs["test"]},
         outputs=["reviews", "report"],
-        arguments={"by": "sentiment", "columns": LEARNT, "seed": "{{ params.seed }}", "synthetic": SYNTHETIC},
+        arguments={
+            "by": "sentiment",
+            "columns": LEARNT,
+            "text": settings.text,
+            "seed": "{{ params.seed }}",
+            "synthetic": SYNTHETIC,
+        },
         result="report/report.json",
     )
 
@@ -76,12 +81,12 @@ with DAG(
     candidates = ProcessingJobOperator(
         task_id="candidates",
         job=settings.processing_job("autopilot_candidates"),
-        outputs={"report": f"{REPORTS}/"},
+        outputs={"report": f"{paths.AUTOPILOT}/"},
         arguments={"job-name": JOB_NAME, "region": settings.region, "synthetic": SYNTHETIC},
         result="report/candidates.json",
     )
 
-    show_candidates = task(task_id="show_candidates")(show)(f"{REPORTS}/candidates.md")
+    show_candidates = task(task_id="show_candidates")(show)(f"{paths.AUTOPILOT}/candidates.md")
 
     @task_group
     def judge(name, kind, containers, model_data, training_seconds, endpoint, report):
@@ -112,7 +117,7 @@ with DAG(
         delete_endpoint = DeleteEndpointOperator(task_id="delete_endpoint", endpoint_name=endpoint)
         chain(model, deploy, evaluate, delete_endpoint.as_teardown(setups=deploy))
 
-    planned = task(task_id="plan")(to_judge)(autopilot.output, endpoint=ENDPOINT, reports=EVALUATIONS_FOLDER)
+    planned = task(task_id="plan")(to_judge)(autopilot.output, endpoint=ENDPOINT, reports=paths.EVALUATIONS)
     judged = judge.expand_kwargs(planned)
 
     @task(outlets=[EVALUATIONS])

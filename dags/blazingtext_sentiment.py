@@ -20,13 +20,13 @@ from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperato
 from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from amazon_ml.operators.training import TrainingJobOperator
+from include import paths
 from include.algorithms import BLAZINGTEXT_IMAGE, blazingtext_job
 from include.assets import EVALUATIONS
 from include.evaluation import evaluate_endpoint
 from include.settings import settings
 from include.tasks import SYNTHETIC, features, find_reviews, task_defaults
 
-TRANSFORMED = settings.uri("data", "transformed", "reviews/")
 ENDPOINT = f"{settings.endpoint_name}-blazingtext"
 # In the tokens that the model is taught.
 SMOKE_REVIEWS = ["i love this product !", "ok but not great .", "this is not the right product ."]
@@ -40,12 +40,12 @@ with DAG(
     dagrun_timeout=timedelta(hours=2),
     default_args=task_defaults(execution_timeout=timedelta(hours=1)),
     params={
-        "epochs": Param(20, type="integer", minimum=1, maximum=100, title="Epochs at most"),
+        "epochs": Param(5, type="integer", minimum=1, maximum=100, title="Epochs at most"),
         "early_stopping": Param(True, type="boolean", title="Stop when the validation accuracy no longer rises"),
         "patience": Param(3, type="integer", minimum=1, title="Epochs without a rise before stopping"),
-        "learning_rate": Param(0.3, type="number", exclusiveMinimum=0, maximum=1, title="Learning rate"),
+        "learning_rate": Param(0.2, type="number", exclusiveMinimum=0, maximum=1, title="Learning rate"),
         "min_count": Param(2, type="integer", minimum=0, title="Occurrences that a word must have"),
-        "vector_dim": Param(50, type="integer", minimum=1, maximum=1000, title="Dimension of the word vectors"),
+        "vector_dim": Param(10, type="integer", minimum=1, maximum=1000, title="Dimension of the word vectors"),
         "word_ngrams": Param(2, type="integer", minimum=1, maximum=5, title="Words in a row"),
         "buckets": Param(
             100_000,
@@ -67,9 +67,9 @@ with DAG(
     prepare = ProcessingJobOperator(
         task_id="prepare",
         job=settings.processing_job("blazingtext_prepare"),
-        inputs={"reviews": TRANSFORMED, "test": splits.outputs["test"]},
+        inputs={"reviews": paths.REVIEWS, "test": splits.outputs["test"]},
         outputs=["train", "validation", "report"],
-        arguments={"seed": "{{ params.seed }}", "synthetic": SYNTHETIC},
+        arguments={"text": settings.text, "seed": "{{ params.seed }}", "synthetic": SYNTHETIC},
         result="report/report.json",
     )
 

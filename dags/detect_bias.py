@@ -20,13 +20,12 @@ from airflow.sdk import DAG, Metadata, Param, chain, task
 from amazon_ml.clarify import BiasConfig, Facet
 from amazon_ml.operators.clarify import ClarifyBiasOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
+from include import paths
 from include.algorithms import clarify_job
 from include.assets import BALANCED_REVIEWS, REVIEWS
 from include.settings import settings
 from include.tasks import SYNTHETIC, find_reviews, task_defaults
 
-TRANSFORMED = settings.uri("data", "transformed", "reviews/")
-REPORTS = settings.uri("reports", "bias")
 MARK = "{{ 'SYNTHETIC: ' if ti.xcom_pull(task_ids='find_reviews')['synthetic'] else '' }}"
 
 BIAS = BiasConfig(
@@ -58,15 +57,15 @@ with DAG(
         task_id="bias_before",
         job=clarify_job(),
         config=replace(BIAS, report_title=f"{MARK}Bias in the reviews as they are"),
-        dataset=TRANSFORMED,
-        output_uri=f"{REPORTS}/before/",
+        dataset=paths.REVIEWS_CSV,
+        output_uri=f"{paths.BIAS}/before/",
     )
 
     balance = ProcessingJobOperator(
         task_id="balance",
         job=settings.processing_job("balance"),
-        inputs={"reviews": TRANSFORMED},
-        outputs={"reviews": settings.uri("data", "balanced", "reviews/"), "report": f"{REPORTS}/balancing/"},
+        inputs={"reviews": paths.REVIEWS},
+        outputs={"reviews": paths.BALANCED_REVIEWS, "report": f"{paths.BIAS}/balancing/"},
         arguments={"seed": "{{ params.seed }}", "synthetic": SYNTHETIC},
         result="report/report.json",
     )
@@ -76,14 +75,14 @@ with DAG(
         job=clarify_job(),
         config=replace(BIAS, report_title=f"{MARK}Bias in the balanced reviews"),
         dataset=balance.outputs["reviews"],
-        output_uri=f"{REPORTS}/after/",
+        output_uri=f"{paths.BIAS}/after/",
     )
 
     compare = ProcessingJobOperator(
         task_id="compare",
         job=settings.processing_job("compare_bias"),
         inputs={"before": bias_before.analysis, "after": bias_after.analysis},
-        outputs={"report": f"{REPORTS}/comparison/"},
+        outputs={"report": f"{paths.BIAS}/comparison/"},
         arguments={"synthetic": SYNTHETIC},
         result="report/comparison.json",
     )

@@ -18,15 +18,14 @@ from airflow.sdk import DAG, Metadata, Param, chain, task
 
 from amazon_ml.operators.athena import AthenaQueryOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
+from include import paths
 from include.assets import REVIEWS
+from include.raw import expected_raw
 from include.settings import INCLUDE, settings
-from include.tasks import ANSWERS, task_defaults
+from include.tasks import task_defaults
 
 QUERIES = ["sentiments", "categories", "average_sentiment", "split", "words"]
 
-RAW = settings.uri("data", "raw/")
-# The crawler names the table after the folder.
-TRANSFORMED = settings.uri("data", "transformed", "reviews/")
 # Made-up reviews say so in every report and on every chart.
 SYNTHETIC = "{{ ti.xcom_pull(task_ids='upload_raw')['synthetic'] }}"
 
@@ -51,7 +50,15 @@ with DAG(
             type="integer",
             minimum=0,
             title="Reviews to take",
-            description="A seeded sample of so many reviews; 0 takes them all.",
+            description="The number of reviews in a seeded sample; 0 takes them all.",
+        ),
+        "drop": Param(
+            settings.drop,
+            type="string",
+            enum=["needed", "reference"],
+            title="Rows to drop",
+            description="needed: those with a blank text, rating or category, and categories of ten reviews or fewer. "
+            "reference: those with a blank in any column.",
         ),
     },
     tags=["part-1", "ingest", "athena"],
@@ -60,20 +67,19 @@ with DAG(
 
     @task
     def upload_raw(params: dict | None = None) -> dict:
-        """Fetch the raw reviews and put them into S3. Returns ``{"uri", "source", "synthetic"}``."""
+        """Fetch the raw reviews and put them into S3; what :func:`include.raw.upload` returns."""
         from include.raw import upload
 
-        note = settings.uri("data", "origin.json")
-        return upload(params["source"], to=f"{RAW}reviews.csv", note=note, sample=params["max_reviews"])
+        return upload(params["source"], to=f"{paths.RAW}reviews.csv", note=paths.ORIGIN, sample=params["max_reviews"])
 
     raw = upload_raw()
 
     transform = ProcessingJobOperator(
         task_id="transform",
         job=settings.processing_job("transform"),
-        inputs={"raw": RAW},
-        outputs={"reviews": TRANSFORMED, "report": settings.uri("reports", "transform/")},
-        arguments={"synthetic": SYNTHETIC},
+        inputs={"raw": paths.RAW},
+        outputs={"table": paths.REVIEWS, "reviews": paths.REVIEWS_CSV, "report": paths.TRANSFORM_REPORT},
+        arguments={"drop": "{{ params.drop }}", "synthetic": SYNTHETIC, **expected_raw("upload_raw")},
         result="report/report.json",
     )
 
@@ -82,7 +88,7 @@ with DAG(
         """Create or update database, crawler and CSV classifier. Returns the crawler's name."""
         from include.crawler import define
 
-        return define(settings, target=TRANSFORMED)
+        return define(settings, target=paths.REVIEWS_CSV)
 
     crawler = define_crawler()
     crawl = GlueCrawlerRunOperator(
@@ -99,7 +105,7 @@ with DAG(
             task_id=f"ask_{name}",
             query=f"{name}.sql",
             database=settings.database,
-            output_location=f"{ANSWERS}/{name}/",
+            output_location=f"{paths.ANSWERS}/{name}/",
         )
         for name in QUERIES
     ]
@@ -107,18 +113,29 @@ with DAG(
     charts = ProcessingJobOperator(
         task_id="charts",
         job=settings.processing_job("charts"),
-        inputs={name: f"{ANSWERS}/{name}/" for name in QUERIES},
-        outputs={"charts": settings.uri("charts/")},
+        inputs={name: f"{paths.ANSWERS}/{name}/" for name in QUERIES},
+        outputs={"charts": paths.CHARTS},
         arguments={"synthetic": SYNTHETIC},
         result="charts/report.json",
     )
 
     @task(outlets=[REVIEWS])
     def check_counts(transformed: dict, drawn: dict, raw: dict):
-        """Fail unless the job that cleaned the reviews and Athena, which read them back, count the same."""
+        """Fail unless all count the same: who uploaded the reviews, the job that cleaned them, and Athena."""
+        from include.raw import note_table
+
+        if transformed["rows_in"] != raw["rows"]:
+            raise ValueError(f"{raw['rows']} rows were uploaded, and the transform job read {transformed['rows_in']}")
         for count in ("rows", "by_sentiment", "by_category"):
             if transformed[count] != drawn[count]:
                 raise ValueError(f"{count}: the transform job wrote {transformed[count]}, Athena reads {drawn[count]}")
+        note_table(
+            f"{paths.REVIEWS}reviews.parquet",
+            f"{paths.REVIEWS_CSV}reviews.csv",
+            paths.TABLE,
+            made=transformed["table"],
+            raw=raw,
+        )
         print(f"{drawn['rows']} reviews, counted alike by the transform job and by Athena: {drawn['by_sentiment']}")
         yield Metadata(REVIEWS, extra={"rows": drawn["rows"], "synthetic": raw["synthetic"], "source": raw["source"]})
 

@@ -16,13 +16,11 @@ from datetime import timedelta
 from airflow.sdk import DAG, chain, task
 
 from amazon_ml.operators.processing import ProcessingJobOperator
+from include import paths
 from include.assets import EVALUATIONS
-from include.evaluation import EVALUATIONS_FOLDER
 from include.reports import show
 from include.settings import settings
 from include.tasks import task_defaults
-
-BOARD = settings.uri("reports", "leader_board")
 
 with DAG(
     dag_id="leader_board",
@@ -37,9 +35,9 @@ with DAG(
     leader_board = ProcessingJobOperator(
         task_id="leader_board",
         job=settings.processing_job("leader_board"),
-        inputs={"models": f"{EVALUATIONS_FOLDER}/"},
-        outputs={"board": f"{BOARD}/"},
+        inputs={"models": f"{paths.EVALUATIONS}/"},
+        outputs={"board": f"{paths.LEADER_BOARD}/"},
         result="board/leader_board.json",
     )
 
-    chain(leader_board, task(task_id="show")(show)(f"{BOARD}/leader_board.md"))
+    chain(leader_board, task(task_id="show")(show)(f"{paths.LEADER_BOARD}/leader_board.md"))

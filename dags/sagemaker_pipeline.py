@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, chain, task
+from airflow.sdk import DAG, chain
 
 from amazon_ml.operators.code import UploadCodeOperator
 from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator
@@ -27,7 +27,6 @@ from include import registry
 from include.lineage import trace_and_draw
 from include.params import keep_endpoint, training_params
 from include.pipelines.parameters import CODE, DEFINITION, deployment_parameters
-from include.raw import version
 from include.settings import settings
 from include.tasks import SMOKE_REVIEWS, SYNTHETIC, find_reviews, task_defaults
 
@@ -58,7 +57,6 @@ with DAG(
         role_arn=settings.role_arn,
         description="Review sentiment: features, training, evaluation, accuracy gate, registration",
     )
-    data_version = task(task_id="data_version")(version)(settings.uri("data", "raw/"))
 
     execute = PipelineExecutionOperator(
         task_id="execute",
@@ -66,9 +64,10 @@ with DAG(
         parameters={
             **deployment_parameters(),
             **code.uris,
-            "DataVersion": data_version,
+            "DataVersion": "{{ ti.xcom_pull(task_ids='find_reviews')['table']['sha256'] }}",
             "Synthetic": SYNTHETIC,
             "ModelPackageGroupName": NAME,
+            "Text": "{{ params.text }}",
             "BaseModel": "{{ params.base_model }}",
             "Epochs": "{{ params.epochs }}",
             "LearningRate": "{{ params.learning_rate }}",
@@ -98,6 +97,6 @@ with DAG(
         task_id="delete_endpoint", endpoint_name=NAME, keep="{{ params.keep_endpoint }}"
     )
 
-    chain(found, [code, pipeline, data_version], execute, who_approves)
+    chain(found, [code, pipeline], execute, who_approves)
     chain(approve, latest, model, deploy, [smoke, traced])
     chain([smoke, drawn], delete_endpoint.as_teardown(setups=deploy))

@@ -12,8 +12,9 @@ better by more than `margin`, and not by chance (McNemar's test); and never, whe
 that learnt from SYNTHETIC ones. Every challenger becomes a version in the model registry; the run of a rejected one
 ends green, says why in `judge`, and leaves the endpoint as it was.
 
-An approved version is put behind the `sentiment` endpoint and judged once more, through it: that is under
-`reports/models/fine-tuned/` and updates the Asset `evaluations`, which sets off `leader_board`. What made it, from raw
+An approved version is put behind the `sentiment` endpoint, where `serve` is `onnx-int8` as its twin in eight bits, and
+judged once more, through it: that is under `reports/models/fine-tuned/` (`fine-tuned-int8/`) and updates the Asset
+`evaluations`, which sets off `leader_board`. What made it, from raw
 files to endpoint, is traced through SageMaker's lineage and drawn under `reports/lineage/`.
 """
 
@@ -26,14 +27,13 @@ from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, TriggerR
 
 from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator
 from amazon_ml.operators.model import ModelOperator
-from amazon_ml.operators.model_package import RegisterModelOperator
 from amazon_ml.operators.training import TrainingJobOperator
-from include import feature_store, registry
+from include import compiling, feature_store, registry
 from include.assets import EVALUATIONS, HUMAN_LABELS, REVIEWS, SENTIMENT_MODEL
-from include.champion import has_champion, judge, replace_champion
-from include.evaluation import evaluate, evaluate_endpoint
+from include.challenge import challenge
+from include.evaluation import evaluate_endpoint
 from include.lineage import trace_and_draw
-from include.params import hyperparameters, keep_endpoint, retraining_params, training_params
+from include.params import METRICS, hyperparameters, keep_endpoint, retraining_params, training_params
 from include.retraining import look, next_step, properties
 from include.settings import settings
 from include.tasks import SMOKE_REVIEWS, SYNTHETIC, features, find_reviews, task_defaults
@@ -53,6 +53,7 @@ with DAG(
         **training_params(),
         **retraining_params(),
         "require_approval": registry.REQUIRE_APPROVAL,
+        "serve": compiling.SERVE,
         "keep_endpoint": keep_endpoint(default=True),
     },
     tags=["part-2", "training", "endpoint"],
@@ -61,7 +62,7 @@ with DAG(
 
     known = task(look)()
     step = task.branch(next_step)(known)
-    splits = features("{{ params.base_model }}", store=True)
+    splits = features("{{ params.base_model }}", "{{ params.text }}", store=True)
 
     group = feature_store.feature_group()
     stored = feature_store.ingest(splits)
@@ -74,44 +75,16 @@ with DAG(
         channels=channels,
         hyperparameters=hyperparameters(),
         timeout=timedelta(hours=3),
-        metric_regexes={"validation:loss": r"val_loss: ([0-9.]+)", "validation:accuracy": r"val_acc: ([0-9.]+)"},
+        metric_regexes=METRICS,
         trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
     )
 
-    challenger = evaluate("evaluate", train.model_data, splits.outputs["test"])
+    approve = challenge(train, splits, known, properties())
 
-    old = task.short_circuit(ignore_downstream_trigger_rules=False)(has_champion)(known)
-    champion_data = "{{ ti.xcom_pull(task_ids='look')['champion']['model_data'] }}"
-    champion = evaluate("evaluate_champion", champion_data, splits.outputs["test"])
-
-    verdict = task(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)(judge)(
-        challenger.outputs["report"],
-        # The task may be skipped, and then has none.
-        "{{ ti.xcom_pull(task_ids='evaluate_champion', key='output_report') or '' }}",
-        "{{ (ti.xcom_pull(task_ids='look')['champion'] or {}).get('synthetic', False) }}",
-    )
-    register = RegisterModelOperator(
-        task_id="register",
-        group_name=settings.model_group,
-        image_uri=settings.inference_image,
-        model_data=train.model_data,
-        metrics={"ModelQuality": f"{challenger.outputs['report']}evaluation.json"},
-        properties=properties(),
-        approval_status="{{ 'PendingManualApproval' if ti.xcom_pull(task_ids='judge')['replace'] else 'Rejected' }}",
-        description="{{ ti.xcom_pull(task_ids='judge')['reason'] }}",
-    )
-
-    better = task.short_circuit(ignore_downstream_trigger_rules=True)(replace_champion)(
-        verdict, known, challenger.outputs["report"], register.output
-    )
-    who_approves, approve = registry.approval(
-        version="{{ ti.xcom_pull(task_ids='register')['arn'] }}",
-        body="{{ ti.xcom_pull(task_ids='register')['arn'] }}: {{ ti.xcom_pull(task_ids='judge')['reason'] }}",
-        instead_of="{{ ti.xcom_pull(task_ids='replace_champion')['champion'] }}",
-    )
     redeploy = EmptyOperator(task_id="redeploy")
     latest = registry.latest_approved(settings.model_group)
-    model = ModelOperator(task_id="model", role_arn=settings.role_arn, containers=latest)
+    _, served = compiling.choose_serving(latest)
+    model = ModelOperator(task_id="model", role_arn=settings.role_arn, containers=served)
     deploy = EndpointOperator(
         task_id="deploy",
         endpoint_name=settings.endpoint_name,
@@ -125,25 +98,24 @@ with DAG(
         task_id="evaluate_endpoint",
         endpoint=settings.endpoint_name,
         protocol="jsonlines",
-        model="fine-tuned",
-        kind="{{ params.base_model.split('/')[-1] }}, fine-tuned",
+        model="fine-tuned{{ '-int8' if params.serve == 'onnx-int8' else '' }}",
+        kind="{{ params.base_model.split('/')[-1] }}, fine-tuned{{ ', int8' if params.serve == 'onnx-int8' else '' }}",
         test=splits.outputs["test"],
         model_name=model.model_name,
-        model_data=train.model_data,
+        model_data="{{ ti.xcom_pull(task_ids='served', key='model_data') }}",
         synthetic=SYNTHETIC,
         outlets=[EVALUATIONS],
     )
-    traced, drawn = trace_and_draw(settings.endpoint_name, model, derived_from=feature_store.derivations(splits))
+    derived = [*feature_store.derivations(splits), *compiling.derivations()]
+    traced, drawn = trace_and_draw(settings.endpoint_name, model, derived_from=derived)
     delete_endpoint = DeleteEndpointOperator(
         task_id="delete_endpoint", endpoint_name=settings.endpoint_name, keep="{{ params.keep_endpoint }}"
     )
 
-    chain(found, known, step, splits, source, train, challenger, verdict, register)
+    chain(found, known, step, splits, source, train)
     chain(splits, group, stored, counted, unloads, train)
     chain(source, unloads)
-    chain(train, old, champion, verdict)
-    chain(register, better, who_approves)
     chain(step, redeploy, latest)
-    chain(approve, latest, model, deploy, smoke, evaluate_deployed, delete_endpoint)
+    chain(approve, latest, served, model, deploy, smoke, evaluate_deployed, delete_endpoint)
     chain(deploy, traced)
     chain(drawn, delete_endpoint)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from airflow.sdk import Asset
 
-from include.settings import settings
+from include import paths
 
-#: The raw reviews of one ingest, after their counts were checked.
-REVIEWS = Asset(name="reviews", uri=settings.uri("data", "raw/"), group="sentiment")
+#: The cleaned reviews of one ingest, after their counts were checked.
+REVIEWS = Asset(name="reviews", uri=paths.REVIEWS, group="sentiment")
 #: The reviews with as many of each sentiment in each category, after Clarify found no bias left in them.
-BALANCED_REVIEWS = Asset(name="balanced_reviews", uri=settings.uri("data", "balanced/"), group="sentiment")
+BALANCED_REVIEWS = Asset(name="balanced_reviews", uri=paths.BALANCED, group="sentiment")
 #: What each model was found to be worth on the test split: one folder a model, for the leader board.
-EVALUATIONS = Asset(name="evaluations", uri=settings.uri("reports", "models/"), group="sentiment")
+EVALUATIONS = Asset(name="evaluations", uri=f"{paths.EVALUATIONS}/", group="sentiment")
 #: The model that the ``sentiment`` endpoint serves.
-SENTIMENT_MODEL = Asset(name="sentiment_model", uri=settings.uri("models", "sentiment/"), group="sentiment")
+SENTIMENT_MODEL = Asset(name="sentiment_model", uri=paths.MODELS, group="sentiment")
 #: The features of one run, counted in the Feature Store.
-FEATURES = Asset(name="features", uri=settings.uri("feature_store"), group="sentiment")
+FEATURES = Asset(name="features", uri=paths.FEATURE_STORE, group="sentiment")
 #: What people said of reviews that the model was not sure of.
-HUMAN_LABELS = Asset(name="human_labels", uri=settings.uri("data", "human_labels/"), group="sentiment")
+HUMAN_LABELS = Asset(name="human_labels", uri=paths.HUMAN_LABELS, group="sentiment")

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from math import comb
 from typing import Any
 
+from include import low_confidence
+from include.params import LOW_CONFIDENCE
 from include.registry import APPROVED, learnt_from_synthetic
 from include.settings import settings
 
@@ -33,8 +35,8 @@ def judge(
     ``force`` makes up for all of this.
 
     Returns ``{"replace", "reason", "accuracy", "champion_accuracy", "only_challenger", "only_champion", "p_value",
-    "synthetic", "champion_synthetic"}``: ``only_`` are reviews that only one of them got right; None where there is no
-    champion.
+    "synthetic", "champion_synthetic", "low_confidence"}``: ``only_`` are reviews that only one of them got right, and
+    ``low_confidence`` is what :func:`include.low_confidence.compare` finds; None where there is no champion.
 
     :param challenger: S3 prefix of its evaluation's report.
     :param champion: that of the champion's, on the same reviews; "" where there is none.
@@ -46,7 +48,7 @@ def judge(
     accuracy = sum(mine.values()) / len(mine)
     verdict: dict[str, Any] = {"accuracy": accuracy, "champion_accuracy": None, "synthetic": is_synthetic(challenger)}
     verdict["champion_synthetic"] = champion_synthetic == "True"
-    verdict |= {"only_challenger": None, "only_champion": None, "p_value": None}
+    verdict |= {"only_challenger": None, "only_champion": None, "p_value": None, "low_confidence": None}
     if champion:
         theirs = answers(f"{champion}predictions.csv")
         if mine.keys() != theirs.keys():
@@ -55,6 +57,7 @@ def judge(
         lost = sum(theirs[review] and not mine[review] for review in mine)
         verdict |= {"champion_accuracy": sum(theirs.values()) / len(theirs), "only_challenger": gained}
         verdict |= {"only_champion": lost, "p_value": mcnemar(gained, lost)}
+        verdict["low_confidence"] = low_confidence.report(challenger, champion, LOW_CONFIDENCE, verdict["synthetic"])
     replace, reason = _decision(verdict, params)
     print(f"{'DEPLOYING' if replace else 'NOT DEPLOYED'}: {reason}")
     return {"replace": replace, "reason": reason, **verdict}

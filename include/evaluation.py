@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from amazon_ml.operators.processing import ProcessingJobOperator
+from include import paths
 from include.settings import settings
 from include.tasks import SYNTHETIC
-
-#: where the leader board looks: a folder for each model.
-EVALUATIONS_FOLDER = settings.uri("reports", "models")
 
 
 def evaluate(task_id: str, model_data: Any, test: Any) -> ProcessingJobOperator:
@@ -57,13 +55,13 @@ def evaluate_endpoint(
     :param model_data: S3 URI or URIs of its archives, for its size.
     :param synthetic: whether the reviews are made up.
     :param training_seconds: how long the training took; default that of the DAG's task ``train``.
-    :param report: S3 prefix of the report; default the model's folder in ``EVALUATIONS_FOLDER``.
+    :param report: S3 prefix of the report; default the model's folder in ``paths.EVALUATIONS``.
     """
     return ProcessingJobOperator(
         task_id=task_id,
         job=settings.processing_job("evaluate_endpoint"),
         inputs={"test": test},
-        outputs={"report": report or f"{EVALUATIONS_FOLDER}/{model}/"},
+        outputs={"report": report or f"{paths.EVALUATIONS}/{model}/"},
         arguments={
             "endpoint-name": endpoint,
             "protocol": protocol,

@@ -12,9 +12,10 @@ from airflow.sdk import XComArg, task
 from amazon_ml.operators.athena import AthenaQueryOperator
 from amazon_ml.operators.feature_group import FeatureGroupOperator, FeatureIngestOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
+from include import paths
 from include.assets import FEATURES
 from include.settings import settings
-from include.tasks import ANSWERS, EVENT_TIME
+from include.tasks import EVENT_TIME
 
 #: of the records: https://docs.aws.amazon.com/sagemaker/latest/dg/feature-store-quotas.html has the limits.
 SCHEMA = {
@@ -46,7 +47,7 @@ def feature_group() -> FeatureGroupOperator:
         identifier="review_id",
         event_time="date",
         role_arn=settings.role_arn,
-        offline_s3_uri=settings.uri("feature_store"),
+        offline_s3_uri=paths.FEATURE_STORE,
         description="Reviews as token ids, as many of each sentiment, in three splits",
     )
 
@@ -70,7 +71,7 @@ def check_store(splits: ProcessingJobOperator, group: FeatureGroupOperator) -> X
         mode="reschedule",
         outlets=[FEATURES],
     )
-    counted: XComArg = waits(stored)(splits.result, group.output, EVENT_TIME, f"{ANSWERS}/check_store/")
+    counted: XComArg = waits(stored)(splits.result, group.output, EVENT_TIME, f"{paths.ANSWERS}/check_store/")
     return counted
 
 
@@ -127,13 +128,13 @@ def unload(split: str) -> AthenaQueryOperator:
             ) TO '{unloaded(split)}' WITH (format = 'PARQUET')
         """,  # noqa: S608 (nothing in it comes from people)
         database=f"{{{{ {group}['database'] }}}}",
-        output_location=f"{ANSWERS}/unload_{split}/",
+        output_location=f"{paths.ANSWERS}/unload_{split}/",
     )
 
 
 def unloaded(split: str) -> str:
     """S3 prefix of what :func:`unload` writes."""
-    return f"{ANSWERS}/{split}/"
+    return f"{paths.ANSWERS}/{split}/"
 
 
 def _rows(query: str, database: str, answers: str) -> list[list[str]]:

@@ -8,11 +8,9 @@ from typing import Any
 from amazon_ml.operators.lineage import TraceEndpointOperator
 from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
+from include import paths
 from include.settings import settings
 from include.tasks import SYNTHETIC
-
-#: a folder for each endpoint, in it one for each deployed model: the picture, and the graph that it was drawn from.
-LINEAGE_FOLDER = settings.uri("reports", "lineage")
 
 
 def trace_and_draw(
@@ -30,7 +28,7 @@ def trace_and_draw(
     :param synthetic: whether the reviews are made up.
     """
     name = f"{{{{ ti.xcom_pull(task_ids='{model.task_id}', key='model_name') }}}}"
-    folder = f"{LINEAGE_FOLDER}/{endpoint}/{name}/"
+    folder = f"{paths.LINEAGE}/{endpoint}/{name}/"
     trace = TraceEndpointOperator(
         task_id="lineage", endpoint_name=endpoint, derived_from=derived_from, graph_folder=f"{folder}graphs/"
     )

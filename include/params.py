@@ -6,8 +6,14 @@ from airflow.sdk import Param
 
 from include.settings import settings
 
+#: the probability below which a prediction is one that the model is not sure of.
+LOW_CONFIDENCE = 0.9
+TEXTS = ["title_body", "body"]
 #: what does best first, and the default: benchmarks/results/balance.md.
 BALANCING = ["undersample", "oversample", "class_weights", "none"]
+
+#: what the log of ``include/jobs/train`` is read for: metric -> regex. The accuracy is in per cent.
+METRICS = {"validation:loss": r"val_loss: ([0-9.]+)", "validation:accuracy": r"val_acc: ([0-9.]+)"}
 
 
 def training_params() -> dict[str, Param]:
@@ -20,6 +26,13 @@ def training_params() -> dict[str, Param]:
             title="Base model",
             description="A Hugging Face model name, such as roberta-base, or an S3 prefix in Hugging Face layout.",
         ),
+        "text": Param(
+            settings.text,
+            type="string",
+            enum=TEXTS,
+            title="What the model reads",
+            description="title_body: title and body of a review. body: the body alone.",
+        ),
         "epochs": Param(settings.epochs, type="integer", minimum=1, maximum=20, title="Epochs"),
         "learning_rate": Param(1e-4, type="number", exclusiveMinimum=0, maximum=1e-2, title="Learning rate"),
         "train_batch_size": Param(32, type="integer", minimum=1, maximum=1024, title="Batch size"),
@@ -29,7 +42,7 @@ def training_params() -> dict[str, Param]:
             type="integer",
             minimum=0,
             title="Reviews an epoch",
-            description="Oversampling takes at most so many reviews an epoch; 0 sets no limit.",
+            description="The most reviews that oversampling takes an epoch; 0 sets no limit.",
         ),
         "seed": Param(42, type="integer", minimum=0, title="Seed"),
         "min_accuracy": Param(
@@ -40,7 +53,7 @@ def training_params() -> dict[str, Param]:
 
 def hyperparameters() -> dict[str, str | int]:
     """The training job's hyperparameters, from the run's :func:`training_params`."""
-    names = ("base_model", "epochs", "learning_rate", "train_batch_size", "balance", "max_epoch_rows", "seed")
+    names = ("base_model", "text", "epochs", "learning_rate", "train_batch_size", "balance", "max_epoch_rows", "seed")
     return {**{name: f"{{{{ params.{name} }}}}" for name in names}, "max_seq_length": settings.max_seq_length}
 
 

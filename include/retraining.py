@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from include import paths
+from include.compiling import TWIN, find_twin
 from include.raw import version
 from include.registry import APPROVED, learnt_from_synthetic
 from include.settings import settings
@@ -16,9 +18,12 @@ from include.tasks import SYNTHETIC
 INPUTS = ("inputs-data", "inputs-labels", "inputs-code", "inputs-settings")
 #: a version that its run has left without a verdict.
 UNDECIDED = "PendingManualApproval"
+#: the property of a version that comes from a tuning, and not from a training with the settings of the DAG.
+TUNING_JOB = "tuning-job"
 #: the params that the model depends on.
 SETTINGS = (
     "base_model",
+    "text",
     "epochs",
     "learning_rate",
     "train_batch_size",
@@ -29,31 +34,39 @@ SETTINGS = (
 )
 
 
-def look(params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def look(params: Mapping[str, Any] | None = None, names: Sequence[str] = SETTINGS) -> dict[str, Any]:
     """
     What this training would be made from, what has changed since the last one, and who the champion is.
 
     Returns ``{"inputs": {"inputs-data": digest, ...}, "changed": names | None where nothing was trained before,
     "last": {"version", "status"} | None, "champion": {"arn", "version", "model_data", "synthetic", "served"} |
-    None}``. The last training is the newest version of the group, whatever came of it; the champion is the newest
-    approved one, synthetic where it learnt from made-up reviews, and served where the endpoint has it.
+    None}``. The last training is the newest version of the group that no tuning has made, whatever came of it; the
+    champion is the newest approved one, synthetic where it learnt from made-up reviews, and served where the endpoint
+    has it or its twin in eight bits: what an A/B test has chosen stays. Where ``serve`` asks for the twin, only that
+    counts.
 
-    :param params: of the run, which Airflow gives; those that the model depends on count.
+    :param params: of the run, which Airflow gives.
+    :param names: those of them that the model depends on.
     """
     from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
     jobs = {"features": settings.processing_job("features"), "train": settings.training_job("train")}
     parts = {
-        "data": version(settings.uri("data", "raw/")),
-        "labels": version(settings.uri("data", "human_labels/"), may_be_empty=True),
+        "data": version(paths.REVIEWS),
+        "labels": version(paths.HUMAN_LABELS, may_be_empty=True),
         "code": {name: [job.image_uri, job.source().digest] for name, job in jobs.items()},
-        "settings": {name: params[name] for name in SETTINGS} | {"max_seq_length": settings.max_seq_length},
+        "settings": {name: params[name] for name in names} | {"max_seq_length": settings.max_seq_length},
     }
     inputs = {name: _digest(parts[name.removeprefix("inputs-")]) for name in INPUTS}
     for name, content in parts.items():
         print(f"{name}: {json.dumps(content, sort_keys=True)}")
     hook = SageMakerJobHook()
-    last, champion = (hook.newest_model_package(settings.model_group, **chosen) for chosen in ({}, APPROVED))
+    trained = (
+        package
+        for package in hook.model_packages(settings.model_group)
+        if TUNING_JOB not in package.get("CustomerMetadataProperties", {})
+    )
+    last, champion = next(trained, None), hook.newest_model_package(settings.model_group, **APPROVED)
     changed = None
     if last:
         before = last.get("CustomerMetadataProperties", {})
@@ -68,9 +81,18 @@ def look(params: Mapping[str, Any] | None = None) -> dict[str, Any]:
             "version": champion["ModelPackageVersion"],
             "model_data": champion["InferenceSpecification"]["Containers"][0]["ModelDataUrl"],
             "synthetic": learnt_from_synthetic(champion),
-            "served": hook.serves(settings.endpoint_name, champion["ModelPackageArn"]),
+            "served": _is_served(champion["ModelPackageArn"], params.get("serve")),
         },
     }
+
+
+def _is_served(champion: str, serve: str | None) -> bool:
+    from amazon_ml.hooks.sagemaker import SageMakerJobHook
+
+    twin = find_twin(champion)
+    wanted = [twin] if serve == TWIN else [champion, twin]
+    hook = SageMakerJobHook()
+    return any(hook.serves(settings.endpoint_name, version) for version in wanted if version)
 
 
 def next_step(known: Mapping[str, Any], params: Mapping[str, Any] | None = None) -> str | None:
@@ -91,9 +113,10 @@ def next_step(known: Mapping[str, Any], params: Mapping[str, Any] | None = None)
     elif params["force"]:
         print(f"TRAINING, since it is forced: nothing changed since version {last['version']}")
     elif champion and not champion["served"] and params["keep_endpoint"]:
+        form = f" as {TWIN}" if params.get("serve") == TWIN else ""
         print(
-            f"DEPLOYING: version {champion['version']} is approved, and not behind endpoint {settings.endpoint_name}; "
-            f"nothing changed since version {last['version']}, so there is no training"
+            f"DEPLOYING: version {champion['version']} is approved, and not behind endpoint {settings.endpoint_name}"
+            f"{form}; nothing changed since version {last['version']}, so there is no training"
         )
         return "redeploy"
     else:

@@ -31,8 +31,12 @@ LARGEST = 2 * 2**30
 MOST_COMPRESSED = 200
 
 
-class SourceError(Exception):
+class SourceError(ValueError):
     """The source cannot be used; the message is one sentence for the person who named it."""
+
+
+class SourceUnavailable(OSError):
+    """The source does not answer; it may when it is asked again."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ def fetch(source: str | None, target: Path) -> Origin:
     :param source: path or S3 URI of a ``.csv`` or of a ``.zip`` with one in it. Empty: the public data set, or
         made-up reviews where it cannot be had.
     :raises SourceError: a named source is missing, empty, or no such file. A named source is never replaced by another.
+    :raises SourceUnavailable: S3 does not answer.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".reviews-", dir=target.parent))
@@ -99,7 +104,9 @@ def _download(uri: str, target: Path) -> None:
         client: Any = boto3.client("s3", region_name=os.environ.get("AWS_DEFAULT_REGION", "us-east-1"))
         client.download_file(place.netloc, place.path.lstrip("/"), str(target))
     except (BotoCoreError, ClientError) as error:
-        raise SourceError(f"the source {uri} cannot be read: {error}") from error
+        answer: Any = getattr(error, "response", {})
+        refused = 400 <= answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) < 429
+        raise (SourceError if refused else SourceUnavailable)(f"the source {uri} cannot be read: {error}") from error
 
 
 def download_public(target: Path, url: str = PUBLIC_URL, patience: float = PATIENCE) -> None:

@@ -34,6 +34,8 @@ class Settings:
     feature_group: str
     model_group: str
     retraining_cron: str
+    drop: str
+    text: str
     base_model: str
     max_seq_length: int
     training_image: str
@@ -46,15 +48,19 @@ class Settings:
     max_epoch_rows: int
     min_accuracy: float
     max_reviews: int
+    workforce: str
+    cognito_domain: str
+    workers: tuple[str, ...]
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """Settings from ``environment``."""
         get = environment.get
         region = get("AWS_DEFAULT_REGION", "us-east-1")
+        bucket = get("REVIEWS_BUCKET", "sentiment-reviews")
         return cls(
             source=get("REVIEWS_SOURCE", ""),
-            bucket=get("REVIEWS_BUCKET", "sentiment-reviews"),
+            bucket=bucket,
             region=region,
             role_arn=get("SAGEMAKER_ROLE_ARN", "arn:aws:iam::123456789012:role/SageMakerExecutionRole"),
             database=get("REVIEWS_DATABASE", "reviews"),
@@ -62,6 +68,8 @@ class Settings:
             feature_group=get("REVIEWS_FEATURE_GROUP", "reviews"),
             model_group=get("REVIEWS_MODEL_GROUP", "sentiment"),
             retraining_cron=get("REVIEWS_RETRAINING_CRON", "0 3 * * 1"),
+            drop=get("REVIEWS_DROP", "needed"),
+            text=get("REVIEWS_TEXT", "title_body"),
             base_model=get("REVIEWS_BASE_MODEL", "sentence-transformers/all-MiniLM-L6-v2"),
             max_seq_length=int(get("REVIEWS_MAX_SEQ_LENGTH", "128")),
             training_image=get("SAGEMAKER_TRAINING_IMAGE", _TRAINING.format(region=region)),
@@ -74,7 +82,17 @@ class Settings:
             max_epoch_rows=int(get("REVIEWS_MAX_EPOCH_ROWS", "7500")),
             min_accuracy=float(get("REVIEWS_MIN_ACCURACY", "0.65")),
             max_reviews=int(get("REVIEWS_MAX_REVIEWS", "0")),
+            # AWS has one work force a region.
+            workforce=get("REVIEWS_WORKFORCE", "reviewers"),
+            # A domain is one of all accounts', as a bucket's name is.
+            cognito_domain=get("REVIEWS_COGNITO_DOMAIN", f"{bucket.replace('.', '-')}-people"),
+            workers=tuple(get("REVIEWS_WORKERS", "").replace(",", " ").split()),
         )
+
+    @property
+    def twin_group(self) -> str:
+        """The package group of the models that were compiled to eight bits: see :mod:`include.compiling`."""
+        return f"{self.model_group}-int8"
 
     def uri(self, *parts: str) -> str:
         """``s3://bucket/part/part``."""

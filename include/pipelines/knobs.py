@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from sagemaker.core.workflow.parameters import Parameter, ParameterFloat, ParameterInteger, ParameterString
 
+TEXTS = ["title_body", "body"]
 BALANCING = ["undersample", "oversample", "class_weights", "none"]
 #: in capitals too: Airflow renders Python's True.
 BOOLEANS = ["false", "true", "False", "True"]
@@ -40,6 +41,7 @@ def parameters() -> dict[str, Parameter]:
         ParameterString("InferenceInstanceType", default_value="ml.m5.large"),
         # Features.
         ParameterString("BaseModel", default_value="roberta-base"),
+        ParameterString("Text", default_value=TEXTS[0], enum_values=TEXTS),
         ParameterInteger("MaxSeqLength", default_value=128),
         ParameterFloat("ValidationShare", default_value=0.05),
         ParameterFloat("TestShare", default_value=0.11),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from amazon_ml.jobs import JobSpec
+from include import paths
 from include.settings import settings
 
 #: written by ``sentiment.py`` beside it.
@@ -22,8 +23,8 @@ def deployment_parameters() -> dict[str, str | int]:
     return {
         "RoleArn": settings.role_arn,
         "Region": settings.region,
-        "InputDataUri": settings.uri("data", "raw/"),
-        "OutputPrefix": settings.uri("pipelines", "sentiment"),
+        "InputDataUri": paths.REVIEWS,
+        "OutputPrefix": paths.PIPELINES,
         "ProcessingImageUri": settings.processing_image,
         "TrainImageUri": settings.training_image,
         "InferenceImageUri": settings.inference_image,

@@ -107,7 +107,6 @@ class Workflow:
         inputs: dict[str, Any],
         outputs: list[str],
         arguments: dict[str, Parameter],
-        environment: dict[str, Parameter] | None = None,
         instances: Parameter | int = 1,
     ) -> Any:
         """The arguments of a step that runs ``include/jobs/<job>/<job>.py``, given to it as plain jobs give it."""
@@ -119,7 +118,6 @@ class Workflow:
             volume_size_in_gb=self["ProcessingVolumeSizeInGB"],
             max_runtime_in_seconds=self["MaxRuntimeInSeconds"],
             entrypoint=["python3", f"{PROCESSING}/input/code/{job}.py"],
-            env=environment,
             sagemaker_session=self.session,
         )
         return processor.run(
@@ -129,22 +127,23 @@ class Workflow:
         )
 
     def features(self) -> ProcessingStep:
-        """Raw reviews -> three splits."""
+        """The cleaned reviews -> three splits."""
         return ProcessingStep(
             "Processing",
             step_args=self.processing(
                 "features",
-                {"code": self["FeaturesCodeUri"], "raw": self["InputDataUri"]},
+                {"code": self["FeaturesCodeUri"], "reviews": self["InputDataUri"]},
                 ["train", "validation", "test", "report"],
                 {
                     "base-model": self["BaseModel"],
+                    "text": self["Text"],
                     "max-seq-length": self["MaxSeqLength"],
                     "validation-share": self["ValidationShare"],
                     "test-share": self["TestShare"],
                     "seed": self["SplitSeed"],
+                    # To the cache, too, other reviews at the same place are another computation.
+                    "reviews-sha256": self["DataVersion"],
                 },
-                # The job does not read it: other reviews at the same place are another computation to the cache.
-                {"DATA_VERSION": self["DataVersion"]},
                 self["ProcessingInstanceCount"],
             ),
             cache_config=CACHED,
@@ -161,6 +160,7 @@ class Workflow:
             output_data_config=OutputDataConfig(s3_output_path=self.output("train")),
             hyperparameters={
                 "base_model": self["BaseModel"],
+                "text": self["Text"],
                 "epochs": self["Epochs"].to_string(),
                 "learning_rate": self["LearningRate"].to_string(),
                 "train_batch_size": self["TrainBatchSize"].to_string(),

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 import torch
-from jobs_kit import review, run, write_csv
+from jobs_kit import cleaned, review, run, write_csv
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from training_kit import train
 from transformers import (
@@ -49,10 +49,14 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
         words = random.choices(PLAIN, k=random.randint(4, 20)) + random.choices(TELLING[rating], k=3)
         random.shuffle(words)
         # The number makes each text a text of its own.
-        rows.append(
-            review(f"{' '.join(words)} {index}", rating, index=index, title="" if index % 10 == 0 else "A title")
-        )
+        rows.append(review(f"{' '.join(words)} {index}", rating, index=index, title="Dress" if index % 10 == 0 else ""))
     return write_csv(tmp_path_factory.mktemp("made_up") / "reviews.csv", rows).parent
+
+
+@pytest.fixture(scope="session")
+def table(made_up: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cleaned table of the made-up reviews."""
+    return cleaned(made_up, tmp_path_factory.mktemp("cleaned"))
 
 
 @pytest.fixture(scope="session")
@@ -108,10 +112,10 @@ def tiny_roberta(made_up: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="session")
-def features(made_up: Path, tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def features(table: Path, tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The features job's output for the made-up reviews."""
     folder = tmp_path_factory.mktemp("features")
-    assert run("features", input=made_up, output=folder, **{"base-model": tiny_bert, "max-seq-length": 48}) == 0
+    assert run("features", input=table, output=folder, **{"base-model": tiny_bert, "max-seq-length": 48}) == 0
     return folder
 
 

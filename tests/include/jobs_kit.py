@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 JOBS = Path(__file__).parent.parent.parent / "include" / "jobs"
@@ -71,6 +72,29 @@ def plain_reviews(each: int = 20, category: str = "Dresses") -> list[list[Any]]:
         for rating in (1, 3, 5)
         for n in range(each)
     ]
+
+
+def write_table(path: Path, rows: Iterable[Iterable[Any]], **columns: Any) -> Path:
+    """Write a file of the cleaned table: sentiment, body and category a row; ``columns`` replaces whole columns."""
+    sentiments, bodies, categories = zip(*rows, strict=True) if (rows := [*rows]) else ((), (), ())
+    given = {
+        "review_id": [f"{path.stem}-{number}" for number in range(len(rows))],
+        "title": [""] * len(rows),
+        "body": bodies,
+        "rating": [3 + 2 * sentiment for sentiment in sentiments],
+        "sentiment": sentiments,
+        "category": categories,
+        **columns,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(given, schema=load("transform", "review_table").SCHEMA), path)
+    return path
+
+
+def cleaned(raw: Path, target: Path, **arguments: Any) -> Path:
+    """Run the transform job; the folder of the cleaned table."""
+    assert run("transform", input=raw, output=target, **arguments) == 0
+    return target / "table"
 
 
 def files(folder: Path) -> list[str]:

@@ -10,9 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from jobs_kit import files, load, run, write_csv
-
-HEADER = ["sentiment", "review_body", "product_category"]
+from jobs_kit import cleaned, files, load, run, write_table
 
 
 @pytest.mark.parametrize(
@@ -56,21 +54,14 @@ def reviews(sizes: tuple[int, int, int]) -> list[list[Any]]:
     ]
 
 
-def hold_out(folder: Path, texts: list[str], sentiments: list[int] | None = None) -> None:
+def hold_out(folder: Path, ids: list[str]) -> None:
     """A test split as the features job writes it."""
     (folder / "test").mkdir(parents=True, exist_ok=True)
-    table = pa.table(
-        {
-            "review_id": [str(number) for number in range(len(texts))],
-            "review_body": texts,
-            "sentiment": pa.array(sentiments or [0] * len(texts), pa.int8()),
-        }
-    )
-    pq.write_table(table, folder / "test" / "part-algo-1.parquet")
+    pq.write_table(pa.table({"review_id": ids}), folder / "test" / "part-algo-1.parquet")
 
 
 def prepare(folder: Path, table: list[list[Any]], **arguments: Any) -> int:
-    write_csv(folder / "in" / "reviews" / "reviews.csv", table, HEADER)
+    write_table(folder / "in" / "reviews" / "reviews.parquet", table)
     reason = folder / "a" / "b" / "message"
     return run("blazingtext_prepare", input=folder / "in", output=folder / "out", reason=reason, **arguments)
 
@@ -84,7 +75,7 @@ def report(folder: Path, name: str = "report") -> dict[str, Any]:
 
 
 def test_lines_are_balanced_tokenised_and_split_alike_in_each_class(tmp_path: Path) -> None:
-    assert prepare(tmp_path, reviews((20, 35, 90))) == 0
+    assert prepare(tmp_path, reviews((20, 35, 90)), repeats=1) == 0
     train, validation = written(tmp_path, "train"), written(tmp_path, "validation")
     assert Counter(line.split()[0] for line in train) == dict.fromkeys(["__label__-1", "__label__0", "__label__1"], 18)
     assert Counter(line.split()[0] for line in validation) == dict.fromkeys(
@@ -98,6 +89,25 @@ def test_lines_are_balanced_tokenised_and_split_alike_in_each_class(tmp_path: Pa
     assert said["tokens"] == sum(len(line.split()) - 1 for line in [*train, *validation])
 
 
+def test_the_rarest_sentiment_is_repeated_where_the_others_have_more_reviews(tmp_path: Path) -> None:
+    assert prepare(tmp_path, reviews((20, 35, 90)), repeats=3) == 0
+    train, validation = Counter(written(tmp_path, "train")), written(tmp_path, "validation")
+    repeated = {sentiment: [] for sentiment in ("-1", "0", "1")}
+    for line, times in train.items():
+        repeated[line.split()[0].removeprefix("__label__")].append(times)
+    assert {sentiment: sum(times) for sentiment, times in repeated.items()} == dict.fromkeys(repeated, 54)
+    assert repeated["-1"] == [3] * 18 and sorted(repeated["0"]) == [1] * 12 + [2] * 21 and repeated["1"] == [1] * 54
+    assert len(validation) == len({*validation}) == 6 and not train.keys() & {*validation}
+    said = report(tmp_path)
+    assert (said["rows"], said["train"], said["validation"], said["repeats"]) == (168, 162, 6, 3)
+
+
+@pytest.mark.parametrize("repeats", [0, 101])
+def test_repeats_out_of_range_are_refused(tmp_path: Path, repeats: int) -> None:
+    with pytest.raises(SystemExit):
+        prepare(tmp_path, reviews((20, 20, 20)), repeats=repeats)
+
+
 def test_the_seed_decides_which_and_where(tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         (tmp_path / name).mkdir()
@@ -108,15 +118,31 @@ def test_the_seed_decides_which_and_where(tmp_path: Path) -> None:
 
 
 def test_what_the_model_will_be_judged_by_is_not_learnt_from(tmp_path: Path) -> None:
-    # The features job has the raw text, where commas and line breaks still are.
-    held = ["I don't know, number 3 of 1", "I DON'T know,\r\nnumber 4  of 1", "something else"]
-    hold_out(tmp_path / "in", held)
-    table = [[one[0], str(one[1]).replace(",", " "), one[2]] for one in reviews((20, 20, 20))]
-    assert prepare(tmp_path, table) == 0
+    # The same words again are held out with the review that is in the test split.
+    again = [1, "I DON'T know,\r\nnumber 3  of 1", "Dresses"]
+    hold_out(tmp_path / "in", ["reviews-43", "reviews-44"])
+    assert prepare(tmp_path, [*reviews((20, 20, 20)), again]) == 0
     lines = [*written(tmp_path, "train"), *written(tmp_path, "validation")]
     assert not [line for line in lines if line.endswith(("number 3 of 1", "number 4 of 1"))]
     said = report(tmp_path)
-    assert (said["held_out"], said["rows"]) == (2, 54)
+    # 18 of the sentiment 1 are left: 2 to validate, and 16 to train, twice.
+    assert (said["held_out"], said["rows"]) == (3, 3 * (2 + 2 * 16))
+
+
+def test_a_test_split_of_another_table_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hold_out(tmp_path / "in", ["reviews-1", "unknown"])
+    assert prepare(tmp_path, reviews((20, 20, 20))) == 2
+    assert "1 of 2 reviews of the test split are not in the reviews table" in capsys.readouterr().err
+
+
+def test_the_title_is_learnt_too_unless_the_body_alone_is_wanted(tmp_path: Path) -> None:
+    rows = reviews((20, 20, 20))
+    for text, said in (("title_body", True), ("body", False)):
+        folder = tmp_path / text
+        write_table(folder / "in" / "reviews" / "reviews.parquet", rows, title=["Great"] * 30 + [""] * 30)
+        assert run("blazingtext_prepare", input=folder / "in", output=folder / "out", text=text) == 0
+        lines = [*written(folder, "train"), *written(folder, "validation")]
+        assert len({line for line in lines if " great . i do n't " in line}) == 30 * said
 
 
 def test_a_review_of_nothing_but_commas_is_counted_and_left_out(tmp_path: Path) -> None:
@@ -130,7 +156,7 @@ def test_a_review_of_nothing_but_commas_is_counted_and_left_out(tmp_path: Path) 
         ([], "no review has the sentiment -1, 0, 1"),
         (reviews((20, 0, 20)), "no review has the sentiment 0"),
         (reviews((20, 2, 20)), "the rarest sentiment has 2 reviews"),
-        ([[7, "a", "b"]], "reviews.csv:1 has the sentiment '7'"),
+        ([[7, "a", "b"]], "the sentiment 7 is none of -1, 0, 1"),
     ],
 )
 def test_too_little_to_learn_from_is_refused_and_nothing_is_written(
@@ -143,7 +169,7 @@ def test_too_little_to_learn_from_is_refused_and_nothing_is_written(
 
 def test_inputs_that_are_something_else_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("blazingtext_prepare", input=tmp_path, output=tmp_path / "out") == 2
-    assert "there is no .csv file" in capsys.readouterr().err
+    assert "there is no .parquet file" in capsys.readouterr().err
     (tmp_path / "in" / "test").mkdir(parents=True)
     (tmp_path / "in" / "test" / "part.parquet").write_bytes(b"no parquet")
     assert prepare(tmp_path, reviews((20, 20, 20))) == 2
@@ -151,14 +177,14 @@ def test_inputs_that_are_something_else_are_refused(tmp_path: Path, capsys: pyte
 
 
 @pytest.mark.real_data
-def test_the_real_reviews_give_7110_lines(tmp_path: Path, reviews_file: Path) -> None:
+def test_the_real_reviews_give_13509_lines(tmp_path: Path, reviews_file: Path) -> None:
     import zipfile
 
     with zipfile.ZipFile(reviews_file) as archive:
         name = next(name for name in archive.namelist() if name.endswith(".csv") and "MACOSX" not in name)
         (tmp_path / "raw").mkdir()
         (tmp_path / "raw" / "reviews.csv").write_bytes(archive.read(name))
-    assert run("transform", input=tmp_path / "raw", output=tmp_path / "in") == 0
-    assert run("blazingtext_prepare", input=tmp_path / "in", output=tmp_path / "out") == 0
+    cleaned(tmp_path / "raw", tmp_path / "cleaned").rename(tmp_path / "reviews")
+    assert run("blazingtext_prepare", input=tmp_path, output=tmp_path / "out") == 0
     said = report(tmp_path)
-    assert (said["rows_in"], said["rows"], said["train"], said["validation"]) == (22626, 7110, 6399, 711)
+    assert (said["rows_in"], said["rows"], said["train"], said["validation"]) == (22626, 13509, 12798, 711)

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -238,6 +239,47 @@ def test_an_endpoint_or_a_model_that_is_not_there_is_named(
     assert judge(tmp_path, **arguments) == 2
     assert says in capsys.readouterr().err
     assert files(tmp_path / "out") == []
+
+
+def _away(code: str, status: int) -> Exception:
+    from botocore.exceptions import ClientError
+
+    answer: Any = {"Error": {"Code": code, "Message": "away"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "InvokeEndpoint")
+
+
+@pytest.mark.parametrize(("code", "status"), [("ServiceUnavailable", 503), ("ModelError", 424), ("Throttling", 400)])
+def test_an_endpoint_that_is_away_for_a_moment_is_asked_again(
+    tmp_path: Path, aws: Aws, monkeypatch: pytest.MonkeyPatch, code: str, status: int
+) -> None:
+    hold_out(tmp_path, ["good"])
+    answer, failures = aws.invoke_endpoint, [_away(code, status)] * 3
+
+    def invoke(**request: Any) -> dict[str, Any]:
+        if failures:
+            raise failures.pop()
+        return answer(**request)
+
+    monkeypatch.setattr(aws, "invoke_endpoint", invoke)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    assert judge(tmp_path) == 0
+    assert failures == [] and report(tmp_path)["reviews"] == 1
+
+
+def test_an_endpoint_that_stays_away_is_no_wrong_input(
+    tmp_path: Path, aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hold_out(tmp_path, ["good"])
+    error = _away("ServiceUnavailable", 503)
+    monkeypatch.setattr(aws, "invoke_endpoint", lambda **_: (_ for _ in ()).throw(error))
+    # The clock goes on by what is slept.
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    clock = time.monotonic
+    monkeypatch.setattr("time.monotonic", lambda: clock() + sum(slept))
+    assert judge(tmp_path) == 1
+    assert "the endpoint judged does not answer: " in capsys.readouterr().err
+    assert 60 < sum(slept) < 120
 
 
 def test_a_missing_or_foreign_test_split_is_named(tmp_path: Path, aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
-from jobs_kit import JOBS, files, job_folder, load, plain_reviews, review, run, split, write_csv
+from jobs_kit import JOBS, cleaned, files, job_folder, load, plain_reviews, review, run, split, write_csv, write_table
 from transformers import AutoTokenizer
 
 from include.reviews import fetch
@@ -27,6 +28,12 @@ def build(source: Path, target: Path, base_model: Path, **arguments: Any) -> dic
     with job_folder(JOBS / "features"):
         assert load("features").main(words(source, target, base_model, **arguments)) == 0
     return dict(json.loads((target / "report" / "report.json").read_text()))
+
+
+def ingest(folder: Path, rows: list[list[Any]]) -> Path:
+    """The cleaned table of these raw reviews."""
+    write_csv(folder / "raw" / "r.csv", rows)
+    return cleaned(folder / "raw", folder / "cleaned")
 
 
 def texts(folder: Path, name: str) -> set[str]:
@@ -65,10 +72,8 @@ def test_the_records_for_the_feature_store_are_balanced_in_each_split_and_on_one
     tmp_path: Path, tiny_bert: Path
 ) -> None:
     endless = review("first, \r\nsecond " * 5_000, 1, index=999)
-    write_csv(
-        tmp_path / "raw" / "r.csv", [*plain_reviews(100), endless, *[review(f"of many {n}", 5) for n in range(200)]]
-    )
-    report = build(tmp_path / "raw", tmp_path / "out", tiny_bert)
+    rows = [*plain_reviews(100), endless, *[review(f"of many {n}", 5) for n in range(200)]]
+    report = build(ingest(tmp_path, rows), tmp_path / "out", tiny_bert)
     records = split(tmp_path / "out", "feature_store")
     assert list(records[0])[-1] == "split_type"
     for name in SPLITS:
@@ -83,31 +88,41 @@ def test_the_records_for_the_feature_store_are_balanced_in_each_split_and_on_one
 
 
 def test_the_same_reviews_and_seed_give_the_same_splits_another_seed_others(
-    made_up: Path, tiny_bert: Path, features: Path, tmp_path: Path
+    table: Path, tiny_bert: Path, features: Path, tmp_path: Path
 ) -> None:
-    build(made_up, tmp_path / "same", tiny_bert)
-    build(made_up, tmp_path / "other", tiny_bert, seed=7)
+    build(table, tmp_path / "same", tiny_bert)
+    build(table, tmp_path / "other", tiny_bert, seed=7)
     assert texts(tmp_path / "same", "test") == texts(features, "test")
     assert texts(tmp_path / "other", "test") != texts(features, "test")
 
 
-def test_rows_with_a_blank_anywhere_or_an_impossible_rating_are_dropped_and_counted(
-    tmp_path: Path, tiny_bert: Path
-) -> None:
-    bad = [review("untitled", 5, title=""), review("nine stars", 9), review("no class", 5, category=" ")]
-    write_csv(tmp_path / "raw" / "r.csv", [*plain_reviews(100), *bad])
-    report = build(tmp_path / "raw", tmp_path / "out", tiny_bert)
-    assert report["dropped"] == {"blank Title": 1, "rating outside 1-5": 1, "blank Class Name": 1}
-    assert report["first_dropped"]["blank Title"] == "r.csv:301"
-    assert (
-        report["rows"] == 300 == report["held_out_unused"] + sum(len(split(tmp_path / "out", name)) for name in SPLITS)
+def test_the_model_reads_title_and_body_unless_the_body_alone_is_wanted(tmp_path: Path, tiny_bert: Path) -> None:
+    titles = ["Great", "Why?", "", "  "]
+    rows = [
+        review(f"text {n} of {rating}", rating, title=titles[n % 4], index=n) for rating in (1, 3, 5) for n in range(40)
+    ]
+    source = ingest(tmp_path, rows)
+    report = build(source, tmp_path / "both", tiny_bert)
+    assert report["text"] == "title_body" and build(source, tmp_path / "body", tiny_bert, text="body")["text"] == "body"
+    both, body = (
+        {row["review_id"]: (name, row["review_body"]) for name in SPLITS for row in split(tmp_path / folder, name)}
+        for folder in ("both", "body")
     )
+    # What is read decides nothing about where a review goes.
+    assert {key: name for key, (name, _) in both.items()} == {key: name for key, (name, _) in body.items()}
+    kinds = {both[key][1].removesuffix(body[key][1]) for key in both}
+    assert kinds == {"Great. ", "Why? ", ""}
+
+
+def test_reviews_keep_the_ids_that_ingest_gave_them(features: Path, table: Path) -> None:
+    known = {row["review_id"]: row for part in table.glob("*") for row in pq.read_table(part).to_pylist()}
+    for name in SPLITS:
+        assert all(known[row["review_id"]]["sentiment"] == row["sentiment"] for row in split(features, name))
 
 
 def test_a_text_that_occurs_often_stays_in_one_split_and_once_where_held_out(tmp_path: Path, tiny_bert: Path) -> None:
     repeated = [review(f"  TEXT number {n} of 5   stars", 5, index=9000 + n) for n in range(100)]
-    write_csv(tmp_path / "raw" / "r.csv", [*plain_reviews(100), *repeated])
-    build(tmp_path / "raw", tmp_path / "out", tiny_bert)
+    build(ingest(tmp_path, [*plain_reviews(100), *repeated]), tmp_path / "out", tiny_bert, text="body")
     found = [plain(texts(tmp_path / "out", name)) for name in SPLITS]
     assert not found[0] & found[1] and not found[0] & found[2] and not found[1] & found[2]
     for name in ("validation", "test"):
@@ -115,30 +130,35 @@ def test_a_text_that_occurs_often_stays_in_one_split_and_once_where_held_out(tmp
 
 
 def test_few_reviews_still_give_all_three_splits(tmp_path: Path, tiny_bert: Path) -> None:
-    write_csv(tmp_path / "raw" / "r.csv", plain_reviews(20))
-    report = build(tmp_path / "raw", tmp_path / "out", tiny_bert)
+    report = build(ingest(tmp_path, plain_reviews(20)), tmp_path / "out", tiny_bert)
     assert all(set(report["splits"][name]) == {"-1", "0", "1"} for name in SPLITS)
 
 
 def configure(folder: Path, host: str, hosts: list[str], distribution: str) -> Path:
     folder.mkdir(parents=True)
     (folder / "resourceconfig.json").write_text(json.dumps({"current_host": host, "hosts": hosts}))
-    given = {"LocalPath": "/opt/ml/processing/input/raw", "S3DataDistributionType": distribution}
+    given = {"LocalPath": "/opt/ml/processing/input/reviews", "S3DataDistributionType": distribution}
     (folder / "processingjobconfig.json").write_text(
-        json.dumps({"ProcessingInputs": [{"InputName": "raw", "S3Input": given}]})
+        json.dumps({"ProcessingInputs": [{"InputName": "reviews", "S3Input": given}]})
     )
     return folder
 
 
 def test_instances_with_copies_of_all_files_share_them_out_without_a_leak(
-    made_up: Path, tiny_bert: Path, features: Path, tmp_path: Path
+    table: Path, tiny_bert: Path, features: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "raw").symlink_to(made_up)
+    (tmp_path / "reviews").symlink_to(table)
     hosts = ["algo-1", "algo-2"]
     for host in hosts:
         config = configure(tmp_path / host, host, hosts, "FullyReplicated")
         assert (
-            run("features", input=tmp_path / "raw", output=tmp_path / "out", config=config, **{"base-model": tiny_bert})
+            run(
+                "features",
+                input=tmp_path / "reviews",
+                output=tmp_path / "out",
+                config=config,
+                **{"base-model": tiny_bert},
+            )
             == 0
         )
     assert [name for name in files(tmp_path / "out") if "report" in name] == [
@@ -166,12 +186,13 @@ def test_instances_with_files_of_their_own_agree_on_a_text_that_both_have(tmp_pa
     rows = plain_reviews(200)
     hosts = ["algo-1", "algo-2"]
     for host, part in zip(hosts, (rows[::2] + rows[:300], rows[1::2] + rows[:300]), strict=True):
-        write_csv(tmp_path / host / "raw" / f"{host}.csv", part)
+        rated = [(row[3] // 2 - 1, row[2], row[5]) for row in part]
+        write_table(tmp_path / host / "reviews" / f"{host}.parquet", rated)
         config = configure(tmp_path / host / "config", host, hosts, "ShardedByS3Key")
         assert (
             run(
                 "features",
-                input=tmp_path / host / "raw",
+                input=tmp_path / host / "reviews",
                 output=tmp_path / "out",
                 config=config,
                 **{"base-model": tiny_bert},
@@ -183,12 +204,9 @@ def test_instances_with_files_of_their_own_agree_on_a_text_that_both_have(tmp_pa
     assert sum(map(len, found)) > 500
 
 
-def test_bytes_nuls_emoji_and_a_megabyte_are_counted_or_come_through(tmp_path: Path, tiny_bert: Path) -> None:
-    odd = [review("nul \0 here", 5), review("👗 יפה", 1, index=990), review("long " * 200_000, 3, index=991)]
-    path = write_csv(tmp_path / "raw" / "r.csv", [*plain_reviews(30), *odd])
-    path.write_bytes(path.read_bytes() + b"1,T,\xff\xfe,5,General,Dresses\n")
-    report = build(tmp_path / "raw", tmp_path / "out", tiny_bert)
-    assert report["dropped"] == {"a NUL byte": 1, "bytes that are not UTF-8": 1}
+def test_emoji_and_a_megabyte_come_through(tmp_path: Path, tiny_bert: Path) -> None:
+    odd = [review("👗 יפה", 1, index=990), review("long " * 200_000, 3, index=991)]
+    report = build(ingest(tmp_path, [*plain_reviews(30), *odd]), tmp_path / "out", tiny_bert)
     kept = [row for name in SPLITS for row in split(tmp_path / "out", name)]
     assert max(len(row["input_ids"]) for row in kept) <= 48
     assert report["rows"] == 92
@@ -197,32 +215,48 @@ def test_bytes_nuls_emoji_and_a_megabyte_are_counted_or_come_through(tmp_path: P
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([review("text", 5)] * 40, "of one class (1, column Rating)"),
-        ([review("", 5)] * 40, "no usable review"),
-        ([review("a", 1), review("b", 3), review("c", 5)], "too few reviews to hold any out"),
+        ([[1, "text", "Dresses"]] * 40, "of one class (1, column sentiment)"),
+        ([], "no usable review"),
+        ([[-1, "a", "Dresses"], [0, "b", "Dresses"], [1, "c", "Dresses"]], "too few reviews to hold any out"),
+        ([[4, "a", "Dresses"]], "the sentiment 4 is none of -1, 0, 1"),
     ],
 )
 def test_reviews_that_cannot_be_split_are_refused(
     tmp_path: Path, tiny_bert: Path, capsys: pytest.CaptureFixture[str], rows: list[list[Any]], said: str
 ) -> None:
-    write_csv(tmp_path / "raw" / "r.csv", rows)
-    assert run("features", input=tmp_path / "raw", output=tmp_path / "out", **{"base-model": tiny_bert}) == 2
+    write_table(tmp_path / "reviews" / "r.parquet", rows)
+    assert run("features", input=tmp_path / "reviews", output=tmp_path / "out", **{"base-model": tiny_bert}) == 2
     assert said in capsys.readouterr().err
     assert files(tmp_path / "out") == []
 
 
-def test_a_base_model_that_is_not_there_is_named(
-    made_up: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_another_table_than_was_ingested_is_refused_with_both_counts(
+    tmp_path: Path, tiny_bert: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("features", input=made_up, output=tmp_path / "out", **{"base-model": "nobody/no-such-model"}) == 2
+    source = ingest(tmp_path, plain_reviews(20))
+    told = json.loads((tmp_path / "cleaned" / "report" / "report.json").read_text())["table"]
+    expected = {"reviews-sha256": told["sha256"], "reviews-rows": told["rows"]}
+    build(source, tmp_path / "out", tiny_bert, **expected)
+    ingest(tmp_path, plain_reviews(19))
+    words = {"input": source, "output": tmp_path / "again", "base-model": tiny_bert, **expected}
+    assert run("features", **words) == 2
+    error = capsys.readouterr().err
+    assert "and 60 rows" in error and "with 57 rows" in error and "run ingest_reviews" in error
+    assert files(tmp_path / "again") == []
+
+
+def test_a_base_model_that_is_not_there_is_named(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("features", input=table, output=tmp_path / "out", **{"base-model": "nobody/no-such-model"}) == 2
     assert "'nobody/no-such-model'" in capsys.readouterr().err
     assert files(tmp_path / "out") == []
 
 
-def test_a_base_model_given_as_an_input_is_used(made_up: Path, tiny_bert: Path, tmp_path: Path) -> None:
-    (tmp_path / "raw").symlink_to(made_up)
+def test_a_base_model_given_as_an_input_is_used(table: Path, tiny_bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "reviews").symlink_to(table)
     (tmp_path / "base_model").symlink_to(tiny_bert)
-    build(tmp_path / "raw", tmp_path / "out", Path("nobody/no-such-model"))
+    build(tmp_path / "reviews", tmp_path / "out", Path("nobody/no-such-model"))
 
 
 def test_memory_stays_flat_when_the_rows_grow_tenfold(
@@ -231,7 +265,8 @@ def test_memory_stays_flat_when_the_rows_grow_tenfold(
     build_once = {"base_model": tiny_bert, "test_share": 0.02, "validation_share": 0.02}
     peaks = []
     for each in (1000, 10_000):
-        write_csv(tmp_path / str(each) / "r.csv", plain_reviews(each))
+        rated = [(row[3] // 2 - 1, row[2], row[5]) for row in plain_reviews(each)]
+        write_table(tmp_path / str(each) / "r.parquet", rated)
         script = load("features")
         # Every row has a word of its own here: with the bound as it is, ten times these few rows would not reach it.
         monkeypatch.setitem(script.token_ids.__globals__, "MOST_WORDS", 400)
@@ -243,17 +278,46 @@ def test_memory_stays_flat_when_the_rows_grow_tenfold(
 
 
 @pytest.mark.real_data
-def test_the_real_reviews_give_the_reference_count_and_600_balanced_test_reviews(
-    reviews_file: Path, tiny_bert: Path, tmp_path: Path
+@pytest.mark.parametrize("drop", ["needed", "reference"])
+def test_the_real_reviews_are_split_as_many_of_each_class_held_out(
+    reviews_file: Path, tiny_bert: Path, tmp_path: Path, drop: str
 ) -> None:
     fetch(str(reviews_file), tmp_path / "raw" / "reviews.csv")
-    report = build(tmp_path / "raw", tmp_path / "out", tiny_bert)
-    assert report["rows"] == 19_662
-    assert report["splits"]["test"] == {"-1": 242, "0": 242, "1": 242}
-    assert report["splits"]["validation"] == {"-1": 112, "0": 112, "1": 112}
-    assert report["splits"]["train"] == {"-1": 1697, "0": 2080, "1": 12_770}
-    assert report["feature_store"] == {"-1": 2051, "0": 2051, "1": 2051}
-    assert report["dropped"] == {"blank Title": 3810, "blank Division Name": 13, "blank Review Text": 1}
+    report = build(cleaned(tmp_path / "raw", tmp_path / "cleaned", drop=drop), tmp_path / "out", tiny_bert)
+    if drop == "reference":
+        assert report["rows"] == 19_662
+        assert {name: sum(report["splits"][name].values()) for name in SPLITS} == {
+            "train": 5_537,
+            "validation": 307,
+            "test": 309,
+        }
+        assert sum(sum(report["splits"][name][value] for name in SPLITS) for value in ("-1", "0", "1")) == 3 * 2_051
+    else:
+        assert report["rows"] == 22_626
+        assert report["splits"]["test"] == {"-1": 271, "0": 271, "1": 271}
+        assert report["splits"]["validation"] == {"-1": 128, "0": 128, "1": 128}
+        assert report["splits"]["train"] == {"-1": 1971, "0": 2385, "1": 14_703}
+    found = [plain(bodies(tmp_path / "out", name, tmp_path / "cleaned" / "table")) for name in SPLITS]
+    assert not found[0] & found[1] and not found[0] & found[2] and not found[1] & found[2]
+
+
+def bodies(folder: Path, name: str, table: Path) -> set[str]:
+    known = {row["review_id"]: row["body"] for part in table.glob("*") for row in pq.read_table(part).to_pylist()}
+    return {known[row["review_id"]] for row in split(folder, name)}
+
+
+def test_a_table_of_the_reference_is_split_as_the_reference_does(tmp_path: Path, tiny_bert: Path) -> None:
+    write_csv(tmp_path / "raw" / "r.csv", [*plain_reviews(100), *plain_reviews(3), review("of many", 5, index=500)])
+    source = cleaned(tmp_path / "raw", tmp_path / "cleaned", drop="reference")
+    report = build(source, tmp_path / "out", tiny_bert)
+    # 103 of each: 309, of which 31 are held out.
+    assert {name: sum(report["splits"][name].values()) for name in SPLITS} == {
+        "train": 278,
+        "validation": 15,
+        "test": 16,
+    }
+    found = [plain(texts(tmp_path / "out", name)) for name in SPLITS]
+    assert not found[0] & found[1] and not found[0] & found[2] and not found[1] & found[2]
 
 
 def test_a_review_stays_in_its_split_when_others_are_added() -> None:

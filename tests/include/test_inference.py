@@ -64,6 +64,25 @@ def test_csv_is_a_text_a_row_and_answered_by_label_and_probability(serving: Modu
     assert [row.split(",")[0] for row in rows] == ["1", "-1"]
 
 
+@pytest.mark.parametrize(("text", "read"), [("title_body", "Great. fine"), ("body", "fine")])
+@pytest.mark.parametrize(("body", "form"), [('{"features": ["Great", "fine"]}', LINES), ("Great,fine\n", CSV)])
+def test_of_title_and_body_the_model_reads_what_it_was_trained_on(
+    serving: ModuleType, text: str, read: str, body: str, form: str
+) -> None:
+    class Reader:
+        def __init__(self) -> None:
+            self.text = text
+
+        def __call__(self, texts: list[str]) -> list[dict[str, Any]]:
+            return [{"read": one} for one in texts]
+
+    assert serving.predict_fn(serving.input_fn(body, form), Reader())[0] == [{"read": read}]
+
+
+def test_an_archive_says_what_its_model_has_read(model: Any) -> None:
+    assert model.text == "title_body"
+
+
 def test_accept_chooses_the_form_and_nothing_chosen_means_that_of_the_request(serving: ModuleType, model: Any) -> None:
     body = json.dumps([GOOD])
     assert json.loads(answer(serving, model, body, JSON, LINES))["predicted_label"] == 1
@@ -76,7 +95,9 @@ def test_accept_chooses_the_form_and_nothing_chosen_means_that_of_the_request(se
     [
         ('{"features": ["fine"]}\n{"features": ', LINES, "line 2 is not JSON"),
         ('{"features": ["fine"]}\n\n{"text": "no"}', LINES, "line 3 has no text"),
-        ('{"features": ["one", "two"]}', LINES, "line 1 has no text"),
+        ('{"features": ["one", "two", "three"]}', LINES, "line 1 has no text"),
+        ('{"features": ["one", null]}', LINES, "line 1 has no text"),
+        ('{"features": []}', LINES, "line 1 has no text"),
         ('{"features": [7]}', LINES, "line 1 has no text"),
         ("[1]", JSON, "item 1 has no text"),
         ("{", JSON, "not JSON"),
@@ -207,3 +228,18 @@ def test_a_failure_reaches_those_in_the_batch_and_nobody_after() -> None:
         batcher([-1])
     start(batcher, [6], answers).join(10)
     assert answers == {6: [60]}
+
+
+def test_bf16_is_for_those_who_allow_it_and_changes_no_label(
+    serving: ModuleType, model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [f"{text} {number}" for number in range(40) for text in (GOOD, BAD)]
+    assert not model.bf16
+    exact = model(texts)
+    monkeypatch.setattr(model, "bf16", False)
+    monkeypatch.setitem(model.allow_bf16.__func__.__globals__, "gains_by_bf16", lambda device: True)
+    model.allow_bf16()
+    rounded = model(texts)
+    assert [one["predicted_label"] for one in rounded] == [one["predicted_label"] for one in exact]
+    assert rounded != exact
+    assert max(abs(a["probability"] - b["probability"]) for a, b in zip(rounded, exact, strict=True)) < 0.02

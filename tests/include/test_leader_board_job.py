@@ -85,8 +85,8 @@ def test_models_within_the_leader_s_margin_are_named(tmp_path: Path) -> None:
     put(tmp_path, evaluation("best", 0.72), evaluation("near", 0.69), evaluation("far", 0.5))
     assert compare(tmp_path) == 0
     assert board(tmp_path)["undecided"] == ["near"]
-    assert "Within its margin of chance on so many reviews: near." in page(tmp_path, "md")
-    assert "Within its margin of chance on so many reviews: near." in page(tmp_path, "html")
+    assert "Within its margin of chance on these reviews: near." in page(tmp_path, "md")
+    assert "Within its margin of chance on these reviews: near." in page(tmp_path, "html")
 
 
 def test_only_what_was_judged_by_the_latest_evaluation_s_split_is_compared(tmp_path: Path) -> None:

@@ -132,3 +132,11 @@ def test_files_that_are_no_features_are_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"other": [1]}), tmp_path / "train" / "x.parquet")
     with pytest.raises(data.BadInput, match="not a file of the features job"):
         data.read_split(tmp_path / "train", 10)
+
+
+def test_a_model_assumes_classes_alike_unless_nothing_balances_them() -> None:
+    natural = [pytest.approx(10 / 130, abs=1e-6), pytest.approx(20 / 130, abs=1e-6), pytest.approx(100 / 130, abs=1e-6)]
+    assert data.class_shares(LABELS) == natural == data.learned_shares(LABELS, "none")
+    for balance in ("undersample", "oversample", "class_weights"):
+        assert data.learned_shares(LABELS, balance) == [pytest.approx(1 / 3, abs=1e-6)] * 3
+    assert data.learned_shares(np.array([0, 0, 2]), "undersample") == [0.5, 0.0, 0.5]

@@ -35,7 +35,14 @@ def test_the_model_is_in_hugging_face_layout_with_its_labels_tokenizer_and_code(
     model = AutoModelForSequenceClassification.from_pretrained(trained / "model")
     assert model.config.id2label == {0: "-1", 1: "0", 2: "1"}
     assert AutoTokenizer.from_pretrained(trained / "model").model_max_length == 48
-    assert sorted(path.name for path in (trained / "model" / "code").iterdir()) == ["inference.py", "microbatch.py"]
+    assert sorted(path.name for path in (trained / "model" / "code").glob("*.py")) == [
+        "classifier.py",
+        "inference.py",
+        "microbatch.py",
+        "model_input.py",
+        "ngrams.py",
+        "precision.py",
+    ]
 
 
 def test_the_epoch_with_the_best_validation_accuracy_is_kept_and_named_last(
@@ -76,9 +83,9 @@ def test_every_balance_trains(features: Path, tiny_bert: Path, tmp_path: Path, b
     assert (tmp_path / "model" / "model.safetensors").exists()
 
 
-def test_a_roberta_with_byte_level_bpe_goes_all_the_way(made_up: Path, tiny_roberta: Path, tmp_path: Path) -> None:
+def test_a_roberta_with_byte_level_bpe_goes_all_the_way(table: Path, tiny_roberta: Path, tmp_path: Path) -> None:
     words = {"base-model": tiny_roberta, "max-seq-length": 48}
-    assert run("features", input=made_up, output=tmp_path / "features", **words) == 0
+    assert run("features", input=table, output=tmp_path / "features", **words) == 0
     assert train(tmp_path / "features", tiny_roberta, tmp_path, epochs=2) == 0
     config = json.loads((tmp_path / "model" / "config.json").read_text())
     assert config["architectures"] == ["RobertaForSequenceClassification"]
@@ -100,7 +107,7 @@ def test_bf16_is_used_where_asked_and_gives_a_model(features: Path, tiny_bert: P
 )
 def test_bf16_is_chosen_by_the_processors_instructions(tmp_path: Path, flags: str, bf16: bool) -> None:
     (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n")
-    gains = load("train", "cluster").gains_by_bf16
+    gains = load("train", "precision").gains_by_bf16
     assert gains(torch.device("cpu"), tmp_path / "cpuinfo") is bf16
     assert gains(torch.device("cpu"), tmp_path / "none") is False
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from jobs_kit import files, load, plain_reviews, review, run, write_csv
 
@@ -22,6 +24,10 @@ def transform(source: Path, target: Path, **arguments: Any) -> dict[str, Any]:
 def table(target: Path) -> list[dict[str, str]]:
     with open(target / "reviews" / "reviews.csv", encoding="utf-8", newline="") as text:
         return list(csv.DictReader(text))
+
+
+def cleaned(target: Path) -> list[dict[str, Any]]:
+    return list(pq.read_table(target / "table" / "reviews.parquet").to_pylist())
 
 
 def refused(source: Path, target: Path, capsys: pytest.CaptureFixture[str]) -> str:
@@ -146,7 +152,7 @@ def test_what_is_no_csv_is_refused_by_name(
     assert "r.csv" in error and said in error
 
 
-def test_a_quotation_mark_that_is_never_closed_is_refused_with_its_row(
+def test_a_quotation_mark_that_is_never_closed_is_refused_with_its_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_csv(tmp_path / "raw" / "r.csv", plain_reviews())
@@ -160,7 +166,7 @@ def test_a_quotation_mark_that_is_never_closed_is_refused_with_its_row(
     finally:
         csv.field_size_limit(before)
     error = capsys.readouterr().err
-    assert "r.csv, row 3" in error and "not closed" in error
+    assert "r.csv, line 4: a quotation mark is not closed" in error
     assert files(tmp_path / "out") == []
 
 
@@ -173,7 +179,49 @@ def test_a_quotation_mark_that_the_end_of_the_file_leaves_open_is_named_whatever
     rest = [] if last else lines[3:]
     path.write_text("".join([*lines[:3], '7,T,"never closed,5,General,Dresses\n', *rest]))
     error = refused(tmp_path / "raw", tmp_path / "out", capsys)
-    assert "r.csv, row 3: its quotation mark is not closed" in error
+    assert "r.csv, line 4: a quotation mark is not closed" in error
+
+
+@pytest.mark.parametrize("next_text", ["other, quoted", "two\nlines, quoted"])
+def test_a_quotation_mark_that_the_next_quoted_text_seems_to_close_is_refused_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], next_text: str
+) -> None:
+    path = write_csv(tmp_path / "raw" / "r.csv", [*plain_reviews(), review(next_text), *plain_reviews()])
+    lines = path.read_text().splitlines(keepends=True)
+    # Read leniently this row and the quoted one are one row, of the right number of fields and so not even dropped.
+    path.write_text("".join([*lines[:50], '7,T,"never closed,5,General,Dresses\n', *lines[50:]]))
+    error = refused(tmp_path / "raw", tmp_path / "out", capsys)
+    assert "r.csv, line 51: a quotation mark is not closed" in error
+
+
+def test_a_quotation_inside_a_line_that_is_not_doubled_loses_no_row(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "raw" / "r.csv", plain_reviews())
+    path.write_text(f'{path.read_text()}7,T,"she said "hi" there",5,General,Dresses\n')
+    assert transform(tmp_path / "raw", tmp_path / "out")["rows"] == 61
+
+
+def test_the_file_that_was_uploaded_is_taken(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "raw" / "r.csv", plain_reviews())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    expected = {"raw-sha256": digest, "raw-rows": 60}
+    assert transform(tmp_path / "raw", tmp_path / "out", **expected)["rows_in"] == 60
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_another_file_than_was_uploaded_is_refused_with_both_counts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], beside: bool
+) -> None:
+    path = write_csv(tmp_path / "raw" / "r.csv", plain_reviews())
+    expected = {"raw-sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "raw-rows": 60}
+    write_csv(tmp_path / "raw" / ("stale.csv" if beside else "r.csv"), plain_reviews(each=5))
+    assert run("transform", input=tmp_path / "raw", output=tmp_path / "out", **expected) == 2
+    error = capsys.readouterr().err
+    assert (
+        f"SHA-256 {expected['raw-sha256'][:12]}... and 60 rows" in error
+        and "with 15 rows" in error
+        and "run ingest_reviews" in error
+    )
+    assert files(tmp_path / "out") == []
 
 
 def test_all_rows_blank_is_refused_with_the_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -200,7 +248,7 @@ def test_unusable_input_leaves_an_earlier_result_as_it_was(tmp_path: Path, capsy
     write_csv(tmp_path / "bad" / "r.csv", [review("", 5)])
     assert run("transform", input=tmp_path / "bad", output=tmp_path / "out") == 2
     assert (tmp_path / "out" / "reviews" / "reviews.csv").read_bytes() == before
-    assert files(tmp_path / "out") == ["report/report.json", "reviews/reviews.csv"]
+    assert files(tmp_path / "out") == ["report/report.json", "reviews/reviews.csv", "table/reviews.parquet"]
 
 
 def test_the_reason_is_left_where_sagemaker_looks_for_it(tmp_path: Path) -> None:
@@ -219,6 +267,56 @@ def test_memory_stays_flat_when_the_rows_grow_tenfold(tmp_path: Path) -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]
+
+
+def test_the_table_has_title_body_rating_and_the_rows_of_the_csv(tmp_path: Path) -> None:
+    rows = [review("soft, warm\r\nand nice", 5, title=" Love it "), *plain_reviews(), review("no title", 2, title="")]
+    write_csv(tmp_path / "raw" / "r.csv", rows)
+    report = transform(tmp_path / "raw", tmp_path / "out")
+    first, *_, last = cleaned(tmp_path / "out")
+    assert {**first, "review_id": ""} == {
+        "review_id": "",
+        "title": "Love it",
+        "body": "soft, warm\r\nand nice",
+        "rating": 5,
+        "sentiment": 1,
+        "category": "Dresses",
+    }
+    assert (last["title"], last["body"], last["rating"], last["sentiment"]) == ("", "no title", 2, -1)
+    assert [str(row["sentiment"]) for row in cleaned(tmp_path / "out")] == [
+        row["sentiment"] for row in table(tmp_path / "out")
+    ]
+    content = (tmp_path / "out" / "table" / "reviews.parquet").read_bytes()
+    assert report["table"] == {"sha256": hashlib.sha256(content).hexdigest(), "rows": 62}
+
+
+def test_a_review_keeps_its_id_whatever_stands_around_it(tmp_path: Path) -> None:
+    rows = [*plain_reviews(), review("twice", 5), review("twice", 5), review("twice", 5, index=1)]
+    write_csv(tmp_path / "raw" / "r.csv", rows)
+    write_csv(tmp_path / "other" / "r.csv", rows[:0:-1])
+    transform(tmp_path / "raw", tmp_path / "out")
+    transform(tmp_path / "other", tmp_path / "fewer")
+    ids, fewer = ([row["review_id"] for row in cleaned(tmp_path / name)] for name in ("out", "fewer"))
+    assert len(set(ids)) == 63 and set(fewer) == set(ids[1:])
+    assert ids[61] == f"{ids[60]}-2" and ids[62][:16] != ids[60]
+
+
+def test_the_reference_drops_rows_with_a_blank_anywhere_and_keeps_small_categories(tmp_path: Path) -> None:
+    odd = [review("untitled", 5, title=""), review("no class", 5, category=" "), review("one", 5, category="Chemises")]
+    write_csv(tmp_path / "raw" / "r.csv", [*plain_reviews(), *odd])
+    report = transform(tmp_path / "raw", tmp_path / "out", drop="reference")
+    assert report["dropped"] == {"blank Title": 1, "blank Class Name": 1}
+    assert report["first_dropped"]["blank Title"] == "r.csv:61"
+    assert (report["drop"], report["rows"], report["by_category"]["Chemises"]) == ("reference", 61, 1)
+    assert transform(tmp_path / "raw", tmp_path / "out")["rows"] == 61
+
+
+@pytest.mark.real_data
+def test_the_real_reviews_give_the_counts_of_the_reference_notebook(reviews_file: Path, tmp_path: Path) -> None:
+    fetch(str(reviews_file), tmp_path / "raw" / "reviews.csv")
+    report = transform(tmp_path / "raw", tmp_path / "out", drop="reference")
+    assert report["rows"] == 19_662 and min(report["by_sentiment"].values()) == 2_051
+    assert report["dropped"] == {"blank Title": 3810, "blank Division Name": 13, "blank Review Text": 1}
 
 
 @pytest.mark.real_data

@@ -21,8 +21,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from drawing import draw
-from job import BadInput, is_synthetic, processing_parser, run, write_files
-from wording import duration
+from job import BadInput, aws_failure, is_synthetic, processing_parser, run, write_files
+from wording import cell, duration
 
 
 def read_candidates(job: str, region: str | None) -> list[dict[str, Any]]:
@@ -32,7 +32,7 @@ def read_candidates(job: str, region: str | None) -> list[dict[str, Any]]:
         pages = sagemaker.get_paginator("list_candidates_for_auto_ml_job").paginate(AutoMLJobName=job)
         found = [candidate for page in pages for candidate in page["Candidates"]]
     except (BotoCoreError, ClientError) as error:
-        raise BadInput(f"the candidates of {job} cannot be asked for: {error}") from error
+        raise aws_failure(f"the candidates of {job} cannot be asked for", error) from error
     if not found:
         raise BadInput(f"the AutoML job {job} has no candidate")
     return sorted(map(_row, found), key=_place)
@@ -72,12 +72,8 @@ def as_markdown(report: dict[str, Any]) -> str:
         value = "none" if row["value"] is None else f"{row['value']:.4f}"
         status = f"{row['status']}: {row['failure_reason']}" if row["failure_reason"] else row["status"]
         words = (row["name"], value, duration(row["training_seconds"]), status)
-        lines.append(f"| {place} | {' | '.join(map(_cell, words))} |")
+        lines.append(f"| {place} | {' | '.join(map(cell, words))} |")
     return "\n".join(lines) + "\n"
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
 
 
 def work(target: Path, job: str, region: str | None, synthetic: bool) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
+from figures import INK, LEAD, png
 from matplotlib.figure import Figure
 from wording import duration
 
-INK, FAINT, LEAD, REST = "#22272e", "#59636e", "#1f5f8f", "#9db4c6"
+REST = "#9db4c6"
 
 
 def draw(report: dict[str, Any]) -> bytes:
@@ -43,6 +43,4 @@ def draw(report: dict[str, Any]) -> bytes:
     title = f"{mark}Autopilot's candidates by {metric}"
     figure.suptitle(title, x=0.015, ha="left", fontsize=14, fontweight="bold", color=INK)
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", metadata={"Software": None})
-    return content.getvalue()
+    return png(figure)

@@ -1,15 +1,17 @@
 """
-Processing job: transformed reviews -> as many of each sentiment, in each category or over all of them.
+Processing job: the cleaned table of the reviews -> as many of each sentiment, in each category or over all of them.
 
-Reads the CSV files in ``--input`` (columns sentiment, review_body, product_category) twice, never holding them: once to
-count, once to keep a seeded sample of every group, as large as the smallest of them. Groups are those of category and
-sentiment, or, with ``--by sentiment``, of sentiment alone. A category that has no review of some sentiment cannot be
-balanced: it is left out, and named in the report. Reviews of the features job's test split in ``--held-out``, where
-there is one, are left out too: a model that learns from the result will be judged by them. Writes::
+Reads the transform job's Parquet files in ``--input`` twice, never holding them: once to count, once to keep a seeded
+sample of every group, as large as the smallest of them. Groups are those of category and sentiment, or, with ``--by
+sentiment``, of sentiment alone. A category that has no review of some sentiment cannot be balanced: it is left out, and
+named in the report. Reviews of the features job's test split in ``--held-out``, where there is one, are left out too: a
+model that learns from the result will be judged by them. Writes::
 
-    OUTPUT/reviews/reviews.csv   the order of the input, and its columns or those of ``--columns``
+    OUTPUT/reviews/reviews.csv   sentiment, review_body, product_category, or those of ``--columns``; the table's order
     OUTPUT/report/report.json    {"rows_in", "held_out", "rows", "per_group", "by_sentiment", "by_category",
                                   "left_out": {category: [sentiments it lacks]}, "seed", "synthetic"}
+
+``review_body`` is what a model reads of the review (``--text``), on one line and without commas.
 
 Exit status 2, and one sentence, when the input cannot be used; nothing is written then.
 """
@@ -28,14 +30,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from held_out import read_held_out, same
+from held_out import HeldOut, read_held_out
 from job import BadInput, is_synthetic, processing_parser, run
+from model_input import TEXTS, model_input
+from review_body import as_in_the_table
+from review_table import SENTIMENTS, read_reviews, table_files
 
-SENTIMENT, CATEGORY, TEXT = "sentiment", "product_category", "review_body"
-SENTIMENTS = ("-1", "0", "1")
+READ = ("review_id", "title", "body", "sentiment", "category")
+COLUMNS = ("sentiment", "review_body", "product_category")
 
 #: category and sentiment; the category is "" where the sentiment alone makes the group.
-Group = tuple[str, str]
+Group = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -43,66 +48,25 @@ class Task:
     """
     What to balance and how.
 
-    :param held_out: texts to leave out, in the form of :func:`held_out.same`.
-    :param columns: to write; none for those of the input.
+    :param held_out: reviews to leave out.
+    :param columns: to write, of ``COLUMNS``.
+    :param text: what a model reads of a review, one of ``model_input.TEXTS``.
     """
 
     by_category: bool = True
-    held_out: frozenset[str] = field(default_factory=frozenset)
-    columns: tuple[str, ...] = ()
+    held_out: HeldOut = field(default_factory=HeldOut)
+    columns: tuple[str, ...] = COLUMNS
+    text: str = "body"
     seed: int = 42
 
-    @property
-    def needed(self) -> tuple[str, ...]:
-        """Columns that the input must have."""
-        text = (TEXT,) if self.held_out else ()
-        return tuple(dict.fromkeys((SENTIMENT, *((CATEGORY,) if self.by_category else ()), *text, *self.columns)))
 
-
-def usable(files: Sequence[Path], task: Task) -> Iterator[tuple[list[str], Group, list[str]]]:
-    """The rows that are not held out."""
-    for header, group, fields in read_rows(files, task):
-        if not task.held_out or same(fields[header.index(TEXT)]) not in task.held_out:
-            yield header, group, fields
-
-
-def read_rows(files: Sequence[Path], task: Task) -> Iterator[tuple[list[str], Group, list[str]]]:
-    """
-    Header, group and fields of each row.
-
-    :raises BadInput: a file is no such CSV, or a row has no category or an unknown sentiment.
-    """
-    csv.field_size_limit(16 * 1024 * 1024)
-    first: list[str] = []
-    for path in files:
-        with path.open(encoding="utf-8-sig", newline="") as text:
-            reader = csv.reader(text)
-            try:
-                header = next(reader, [])
-                missing = [name for name in task.needed if name not in header]
-                if missing:
-                    raise BadInput(f"{path.name} lacks the columns {', '.join(missing)}")
-                first = first or header
-                if header != first:
-                    raise BadInput(f"{path.name} has other columns than {files[0].name}: {', '.join(header)}")
-                for number, fields in enumerate(reader, start=1):
-                    yield header, _group(fields, header, task, f"{path.name}:{number}"), fields
-            except (csv.Error, UnicodeDecodeError) as error:
-                raise BadInput(f"{path.name} is not a CSV in UTF-8: {error}") from error
-
-
-def _group(fields: list[str], header: list[str], task: Task, place: str) -> Group:
-    if len(fields) != len(header):
-        raise BadInput(f"{place} has {len(fields)} fields and the header {len(header)}")
-    sentiment = fields[header.index(SENTIMENT)]
-    if not task.by_category:
-        if sentiment not in SENTIMENTS:
-            raise BadInput(f"{place} has the sentiment {sentiment!r}")
-        return "", sentiment
-    category = fields[header.index(CATEGORY)]
-    if not category.strip() or sentiment not in SENTIMENTS:
-        raise BadInput(f"{place} has category {category!r} and sentiment {sentiment!r}")
-    return category, sentiment
+def usable(files: Sequence[Path], task: Task) -> Iterator[tuple[Group, dict[str, Any]]]:
+    """Return group and columns of the reviews that are not held out."""
+    for review_id, title, body, sentiment, category in read_reviews(files, READ):
+        if not task.held_out.has(review_id, body):
+            text = as_in_the_table(model_input(title, body, task.text))
+            group = (category if task.by_category else "", sentiment)
+            yield group, {"sentiment": sentiment, "review_body": text, "product_category": as_in_the_table(category)}
 
 
 def choose(counts: Counter[Group], task: Task) -> tuple[dict[Group, set[int]], dict[str, list[str]]]:
@@ -113,7 +77,7 @@ def choose(counts: Counter[Group], task: Task) -> tuple[dict[Group, set[int]], d
     """
     categories = {category for category, _ in counts}
     lacking = {
-        category: [sentiment for sentiment in SENTIMENTS if not counts[category, sentiment]]
+        category: [str(sentiment) for sentiment in SENTIMENTS if not counts[category, sentiment]]
         for category in sorted(categories)
     }
     left_out = {category: missing for category, missing in lacking.items() if missing}
@@ -129,15 +93,12 @@ def choose(counts: Counter[Group], task: Task) -> tuple[dict[Group, set[int]], d
     }, left_out
 
 
-def balance(source: Path, target: Path, task: Task, synthetic: bool) -> dict[str, Any]:
-    """Write the balanced table and the report below ``target``, both or neither; the report."""
-    files = sorted(source.rglob("*.csv")) if source.is_dir() else []
-    if not files:
-        raise BadInput(f"there is no .csv file in {source}")
-    rows_in = sum(1 for _ in read_rows(files, task))
+def balance(files: Sequence[Path], target: Path, task: Task, synthetic: bool) -> dict[str, Any]:
+    """Write the balanced reviews and the report below ``target``, both or neither; the report."""
+    rows_in = sum(1 for _ in read_reviews(files, ("sentiment",)))
     if not rows_in:
-        raise BadInput("the input has no rows")
-    counts = Counter(group for _, group, _ in usable(files, task))
+        raise BadInput("the reviews table has no rows")
+    counts = Counter(group for group, _ in usable(files, task))
     if not counts:
         raise BadInput("every review is in the test split")
     chosen, left_out = choose(counts, task)
@@ -170,12 +131,10 @@ def _write(path: Path, files: Sequence[Path], chosen: dict[Group, set[int]], tas
     written: Counter[Group] = Counter()
     with path.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text, lineterminator="\n")
-        for header, group, fields in usable(files, task):
+        writer.writerow(task.columns)
+        for group, values in usable(files, task):
             if seen[group] in chosen.get(group, ()):
-                places = [header.index(name) for name in task.columns or header]
-                if not written:
-                    writer.writerow([header[place] for place in places])
-                writer.writerow([fields[place] for place in places])
+                writer.writerow([values[name] for name in task.columns])
                 written[group] += 1
             seen[group] += 1
     return written
@@ -184,7 +143,7 @@ def _write(path: Path, files: Sequence[Path], chosen: dict[Group, set[int]], tas
 def _totals(written: Counter[Group], place: int) -> dict[str, int]:
     totals: Counter[str] = Counter()
     for group, count in written.items():
-        totals[group[place]] += count
+        totals[str(group[place])] += count
     return dict(sorted(totals.items()))
 
 
@@ -192,15 +151,17 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the job; the exit status."""
     parser = processing_parser("reviews -> as many of each sentiment", reads="reviews")
     parser.add_argument("--by", default="category", choices=("category", "sentiment"))
-    parser.add_argument("--columns", nargs="+", default=[], help="to write; default: those of the input")
+    parser.add_argument("--columns", nargs="+", default=COLUMNS, choices=COLUMNS, help="to write")
+    parser.add_argument("--text", choices=TEXTS, default="body", help="what a model reads of a review")
     parser.add_argument("--held-out", type=Path, default=Path("/opt/ml/processing/input/test"))
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args(arguments)
 
     def work() -> None:
-        held_out = frozenset(read_held_out(options.held_out))
-        task = Task(options.by == "category", held_out, tuple(options.columns), options.seed)
-        report = balance(options.input, options.output, task, is_synthetic(options))
+        files = table_files(options.input)
+        held_out = read_held_out(options.held_out, files)
+        task = Task(options.by == "category", held_out, tuple(options.columns), options.text, options.seed)
+        report = balance(files, options.output, task, is_synthetic(options))
         print(f"{report['rows_in']} reviews in, {report['held_out']} held out for the test")
         print(f"{report['rows']} out, {report['per_group']} a group")
         for category, missing in report["left_out"].items():

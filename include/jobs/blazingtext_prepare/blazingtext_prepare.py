@@ -1,15 +1,17 @@
 """
-Processing job: transformed reviews -> the lines that BlazingText learns from.
+Processing job: the cleaned table of the reviews -> the lines that BlazingText learns from.
 
-Reads the CSV files in ``INPUT/reviews/`` (columns sentiment, review_body, ...) twice, never holding them, and the test
-split of the features job in ``INPUT/test/``, if there is one: what is in that split is left out here, since the model
-will be judged by it. What remains is balanced by sentiment down to the smallest class (seeded) and split, each class
-alike, into training and validation. Writes, a line a review (``__label__1 i love this dress !``)::
+Reads the transform job's Parquet files in ``INPUT/reviews/`` several times, never holding them, and the test split of
+the features job in ``INPUT/test/``, if there is one: what is in that split is left out here, since the model will be
+judged by it. What remains is split (seeded) into training and validation, as many reviews of each sentiment in both.
+The training lines are written in ``--repeats`` rounds: each has all reviews of the rarest sentiment, and as many of
+each of the others, other ones in each round as long as there are any. Writes, a line a review
+(``__label__1 i love this dress !``)::
 
     OUTPUT/train/train.txt
     OUTPUT/validation/validation.txt
     OUTPUT/report/report.json    {"rows_in", "held_out", "without_tokens", "by_sentiment", "rows", "train",
-                                  "validation", "tokens", "seed", "synthetic"}
+                                  "validation", "tokens", "repeats", "seed", "text", "synthetic"}
 
 Exit status 2, and one sentence, when the input cannot be used; nothing is written then.
 """
@@ -17,58 +19,55 @@ Exit status 2, and one sentence, when the input cannot be used; nothing is writt
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import random
 import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from held_out import read_held_out, same
-from job import BadInput, is_synthetic, processing_parser, run
+from held_out import HeldOut, read_held_out
+from job import BadInput, is_synthetic, processing_parser, run, share
+from model_input import TEXTS, model_input
+from review_table import read_reviews, table_files
 from tokens import tokenise
 
-SENTIMENT, TEXT = "sentiment", "review_body"
+READ = ("review_id", "title", "body", "sentiment")
 SENTIMENTS = ("-1", "0", "1")
 
-
-def read_rows(files: Sequence[Path]) -> Iterator[tuple[str, str]]:
-    """Sentiment and text of each row. :raises BadInput: a file is no such CSV, or a row has an unknown sentiment."""
-    csv.field_size_limit(16 * 1024 * 1024)
-    for path in files:
-        with path.open(encoding="utf-8-sig", newline="") as text:
-            reader = csv.DictReader(text)
-            try:
-                missing = [name for name in (SENTIMENT, TEXT) if name not in (reader.fieldnames or [])]
-                if missing:
-                    raise BadInput(f"{path.name} lacks the columns {', '.join(missing)}")
-                for number, row in enumerate(reader, start=1):
-                    if row[SENTIMENT] not in SENTIMENTS or row[TEXT] is None:
-                        raise BadInput(f"{path.name}:{number} has the sentiment {row[SENTIMENT]!r}")
-                    yield row[SENTIMENT], row[TEXT]
-            except (csv.Error, UnicodeDecodeError) as error:
-                raise BadInput(f"{path.name} is not a CSV in UTF-8: {error}") from error
+#: sentiment and tokens of a review.
+Line = tuple[str, str]
 
 
-def usable(files: Sequence[Path], held_out: set[str], left_out: Counter[str]) -> Iterator[tuple[str, str]]:
+def usable(files: Sequence[Path], held_out: HeldOut, text: str, left_out: Counter[str]) -> Iterator[Line]:
     """Sentiment and tokens of each review that may be learnt from; why others may not is counted in ``left_out``."""
-    for sentiment, text in read_rows(files):
-        if same(text) in held_out:
+    for review_id, title, body, sentiment in read_reviews(files, READ):
+        if held_out.has(review_id, body):
             left_out["held_out"] += 1
-        elif tokens := tokenise(text):
-            yield sentiment, tokens
+        elif tokens := tokenise(model_input(title, body, text)):
+            yield str(sentiment), tokens
         else:
             left_out["without_tokens"] += 1
 
 
-def place(counts: Counter[str], validation_share: float, seed: int) -> dict[str, dict[int, str]]:
-    """
-    Of each sentiment, the number of a review among its like -> the split it goes to.
+@dataclass(frozen=True)
+class Places:
+    """Where reviews go, by sentiment and their number among their like; ``rounds`` are those of the training lines."""
 
+    validation: dict[str, frozenset[int]]
+    rounds: list[dict[str, frozenset[int]]]
+
+
+def place(counts: Counter[str], validation_share: float, repeats: int, seed: int) -> Places:
+    """
+    Decide where reviews go.
+
+    :param counts: reviews of each sentiment.
     :raises BadInput: a sentiment does not occur, or so rarely that a split would have none of it.
     """
     lacking = [sentiment for sentiment in SENTIMENTS if not counts[sentiment]]
@@ -78,27 +77,29 @@ def place(counts: Counter[str], validation_share: float, seed: int) -> dict[str,
     held = round(size * validation_share)
     if not 0 < held < size:
         raise BadInput(f"the rarest sentiment has {size} reviews: too few for training and validation")
-    places = {}
+    places = Places({}, [{} for _ in range(repeats)])
     for sentiment in SENTIMENTS:
-        chosen = random.Random(f"{seed} {sentiment}").sample(range(counts[sentiment]), size)
-        places[sentiment] = {number: "validation" if at < held else "train" for at, number in enumerate(chosen)}
+        order = list(range(counts[sentiment]))
+        random.Random(f"{seed} {sentiment}").shuffle(order)
+        places.validation[sentiment] = frozenset(order[:held])
+        endless = cycle(order[held:])
+        for chosen in places.rounds:
+            chosen[sentiment] = frozenset(islice(endless, size - held))
     return places
 
 
-def prepare(source: Path, target: Path, validation_share: float, seed: int, synthetic: bool) -> dict[str, Any]:
-    """Write the lines and the report below ``target``, all or nothing; the report."""
-    folder = source / "reviews"
-    files = sorted(folder.rglob("*.csv")) if folder.is_dir() else []
-    if not files:
-        raise BadInput(f"there is no .csv file in {folder}")
-    held_out = read_held_out(source / "test")
+def prepare(options: argparse.Namespace) -> dict[str, Any]:
+    """Write the lines and the report below ``options.output``, all or nothing; the report."""
+    target, seed, text = options.output, options.seed, options.text
+    files = table_files(options.input / "reviews")
+    held_out = read_held_out(options.input / "test", files)
     left_out: Counter[str] = Counter()
-    counts = Counter(sentiment for sentiment, _ in usable(files, held_out, left_out))
-    places = place(counts, validation_share, seed)
+    counts = Counter(sentiment for sentiment, _ in usable(files, held_out, text, left_out))
+    places = place(counts, options.validation_share, options.repeats, seed)
     target.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".prepare-", dir=target))
     try:
-        written, tokens = _write(scratch, usable(files, held_out, Counter()), places)
+        written, tokens = _write(scratch, lambda: usable(files, held_out, text, Counter()), places)
         report = {
             "rows_in": counts.total() + left_out.total(),
             "held_out": left_out["held_out"],
@@ -108,8 +109,10 @@ def prepare(source: Path, target: Path, validation_share: float, seed: int, synt
             "train": written["train"],
             "validation": written["validation"],
             "tokens": tokens,
+            "repeats": options.repeats,
             "seed": seed,
-            "synthetic": synthetic,
+            "text": text,
+            "synthetic": is_synthetic(options),
         }
         (scratch / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         for name, file in (("train", "train.txt"), ("validation", "validation.txt"), ("report", "report.json")):
@@ -120,45 +123,46 @@ def prepare(source: Path, target: Path, validation_share: float, seed: int, synt
     return report
 
 
-def _write(
-    folder: Path, reviews: Iterator[tuple[str, str]], places: dict[str, dict[int, str]]
-) -> tuple[Counter[str], int]:
+def _write(folder: Path, read: Callable[[], Iterator[Line]], places: Places) -> tuple[Counter[str], int]:
     """Write both files; how many lines each has, and how many tokens they have together."""
-    seen: Counter[str] = Counter()
     written: Counter[str] = Counter()
     tokens = 0
+    nothing: dict[str, frozenset[int]] = dict.fromkeys(SENTIMENTS, frozenset())
     with (
         (folder / "train.txt").open("w", encoding="utf-8", newline="\n") as train,
         (folder / "validation.txt").open("w", encoding="utf-8", newline="\n") as validation,
     ):
-        targets = {"train": train, "validation": validation}
-        for sentiment, text in reviews:
-            split = places[sentiment].get(seen[sentiment])
-            seen[sentiment] += 1
-            if split:
-                targets[split].write(f"__label__{sentiment} {text}\n")
-                written[split] += 1
-                tokens += text.count(" ") + 1
+        for number, chosen in enumerate(places.rounds):
+            targets = (("train", train, chosen), ("validation", validation, nothing if number else places.validation))
+            seen: Counter[str] = Counter()
+            for sentiment, text in read():
+                for split, file, wanted in targets:
+                    if seen[sentiment] in wanted[sentiment]:
+                        file.write(f"__label__{sentiment} {text}\n")
+                        written[split] += 1
+                        tokens += text.count(" ") + 1
+                seen[sentiment] += 1
     return written, tokens
 
 
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+def _repeats(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 100")
     return value
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the job; the exit status."""
     parser = processing_parser("reviews -> the lines that BlazingText learns from")
-    parser.add_argument("--validation-share", type=_share, default=0.1)
+    parser.add_argument("--validation-share", type=share, default=0.1)
+    parser.add_argument("--repeats", type=_repeats, default=2, help="of the rarest sentiment's reviews in training")
+    parser.add_argument("--text", choices=TEXTS, default=TEXTS[0], help="what the model reads of a review")
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args(arguments)
 
     def work() -> None:
-        synthetic = is_synthetic(options)
-        report = prepare(options.input, options.output, options.validation_share, options.seed, synthetic)
+        report = prepare(options)
         print(f"{report['rows_in']} reviews in, {report['held_out']} held out for the test")
         print(f"{report['train']} to train, {report['validation']} to validate, {report['tokens']} tokens")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
+from figures import INK, png
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-INK, FAINT, BEFORE, AFTER = "#22272e", "#8a929c", "#c3cbd4", "#2f6f9f"
+FAINT, BEFORE, AFTER = "#8a929c", "#c3cbd4", "#2f6f9f"
 
 
 def draw(report: dict[str, Any]) -> bytes:
@@ -26,9 +26,7 @@ def draw(report: dict[str, Any]) -> bytes:
     mark = "SYNTHETIC: " if report["synthetic"] else ""
     title = f"{mark}Bias by category, before and after balancing"
     figure.suptitle(title, x=0.01, ha="left", fontsize=14, fontweight="bold", color=INK)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", metadata={"Software": None})
-    return content.getvalue()
+    return png(figure)
 
 
 def _panel(axes: Axes, names: list[str], rows: list[dict[str, Any]], metric: str, title: str) -> None:

@@ -2,11 +2,13 @@
 Processing job: a trained model and the test split -> how good it is.
 
 Reads the model's archive in ``INPUT/model/`` and the Parquet parts in ``INPUT/test/``. The archive's own
-``code/inference.py`` predicts from the review texts, so that what is judged is what an endpoint would serve. Writes::
+``code/inference.py`` predicts from the review texts, so that what is judged is what an endpoint would serve. It does so
+in bf16, as training does, where the archive's model offers that and the processor gains by it. Writes::
 
     OUTPUT/report/evaluation.json       {"metrics": {"accuracy": {"value"}, "macro_f1": {"value"},
                                          "confusion_matrix": {"value": rows true, columns predicted, -1 0 1},
-                                         "per_class": {"value": {sentiment: {precision, recall, f1, support}}}}, ...}
+                                         "per_class": {"value": {sentiment: {precision, recall, f1, support}}}},
+                                         "natural_mix": {"accuracy", "prior_corrected": {"accuracy", ...}, ...}, ...}
     OUTPUT/report/confusion_matrix.png
     OUTPUT/report/predictions.csv       review_id, sentiment, predicted_label, probability: all of them
     OUTPUT/report/misclassified.csv     the errors the model was surest of, at most 100
@@ -20,40 +22,39 @@ import importlib
 import json
 import shutil
 import sys
-import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from job import BadInput, is_synthetic, processing_parser, run
+from job import is_synthetic, processing_parser, run
 from judging import Answer, measure, read_reviews, write_judgement
+from model_archive import unpack
+from natural_mix import natural_mix, read_shares
 
 
-def unpack(folder: Path, target: Path) -> None:
-    """Unpack the one model archive. :raises BadInput: there is none, or it is damaged or points elsewhere."""
-    archives = sorted(folder.rglob("*.tar.gz")) if folder.is_dir() else []
-    if len(archives) != 1:
-        raise BadInput(f"there must be one model archive (.tar.gz) in {folder}; there are {len(archives)}")
-    try:
-        with tarfile.open(archives[0]) as archive:
-            archive.extractall(target, filter="data")
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise BadInput(f"the model archive {archives[0].name} cannot be unpacked: {error}") from error
-    if not (target / "code" / "inference.py").exists():
-        raise BadInput(f"the model archive {archives[0].name} has no code/inference.py")
-
-
-def predict(model: Path, texts: Sequence[str]) -> list[Answer]:
-    """Predicted sentiments and their probabilities, by the functions that an endpoint calls."""
+def predict(model: Path, texts: Sequence[str]) -> tuple[list[Answer], np.ndarray | None]:
+    """Predicted sentiments with their probabilities, by the functions that an endpoint calls; and :func:`odds_of`."""
     sys.path.insert(0, str(model / "code"))
     serving = importlib.import_module("inference")
     body = "".join(json.dumps({"features": [text]}) + "\n" for text in texts)
     request = serving.input_fn(body, "application/jsonlines")
-    answer = serving.output_fn(serving.predict_fn(request, serving.model_fn(str(model))), "application/jsonlines")
-    lines = [json.loads(line) for line in answer.splitlines()]
-    return [(line["predicted_label"], line["probability"]) for line in lines]
+    loaded = serving.model_fn(str(model))
+    # Models in eight bits, and those of older archives, have nothing to allow.
+    if hasattr(loaded, "allow_bf16"):
+        loaded.allow_bf16()
+    predicted = serving.predict_fn(request, loaded)
+    lines = [json.loads(line) for line in serving.output_fn(predicted, "application/jsonlines").splitlines()]
+    return [(line["predicted_label"], line["probability"]) for line in lines], odds_of(predicted)
+
+
+def odds_of(predicted: Any) -> np.ndarray | None:
+    """The odds of -1, 0, 1 for each text, [texts, 3]; None where the archive's code is none that gives them."""
+    found = predicted[0] if isinstance(predicted, tuple) else None
+    if not isinstance(found, list) or not all(isinstance(one, dict) and "odds" in one for one in found):
+        return None
+    return np.array([one["odds"] for one in found])
 
 
 def evaluate(source: Path, target: Path, synthetic: bool) -> dict[str, Any]:
@@ -64,9 +65,11 @@ def evaluate(source: Path, target: Path, synthetic: bool) -> dict[str, Any]:
     try:
         model = scratch / "model"
         unpack(source / "model", model)
-        answers = predict(model, reviews["review_body"].to_pylist())
-        predicted = np.array([sentiment for sentiment, _ in answers])
-        report = {**measure(reviews["sentiment"].to_numpy(), predicted), "synthetic": synthetic}
+        answers, odds = predict(model, reviews["review_body"].to_pylist())
+        true, predicted = reviews["sentiment"].to_numpy(), np.array([sentiment for sentiment, _ in answers])
+        report = {**measure(true, predicted), "synthetic": synthetic}
+        if shares := read_shares(model):
+            report["natural_mix"] = natural_mix(true, predicted, odds, shares)
         folder = scratch / "report"
         write_judgement(folder, report, reviews, answers)
         (target / "report").mkdir(exist_ok=True)
@@ -75,6 +78,13 @@ def evaluate(source: Path, target: Path, synthetic: bool) -> dict[str, Any]:
     finally:
         shutil.rmtree(scratch)
     return report
+
+
+def mixes(report: dict[str, Any]) -> list[tuple[str, dict[str, float]]]:
+    """The figures of the natural mix that the report has, and what to call each."""
+    natural = report.get("natural_mix", {})
+    named = [("as answered", natural), ("prior-corrected", natural.get("prior_corrected", {}))]
+    return [(name, figures) for name, figures in named if figures]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -86,6 +96,8 @@ def main(arguments: list[str] | None = None) -> int:
         report = evaluate(options.input, options.output, is_synthetic(options))
         accuracy, f1 = (report["metrics"][name]["value"] for name in ("accuracy", "macro_f1"))
         print(f"test_accuracy: {accuracy:.4f} - test_macro_f1: {f1:.4f} on {report['reviews']} reviews")
+        for name, figures in mixes(report):
+            print(f"estimated on the natural mix, {name}: {figures['accuracy']:.4f} +- {figures['standard_error']:.4f}")
 
     return run("evaluate", work, options.reason)
 

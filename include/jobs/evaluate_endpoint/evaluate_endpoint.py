@@ -34,12 +34,14 @@ from typing import Any
 import boto3
 import numpy as np
 from botocore.exceptions import BotoCoreError, ClientError
-from job import BadInput, is_synthetic, processing_parser, run
+from job import BadInput, aws_failure, is_synthetic, processing_parser, run
 from judging import Answer, measure, read_reviews, write_judgement
 from protocols import PROTOCOLS
 
 BATCH = 100
 TIMED = 100
+#: seconds that an endpoint may be away.
+PATIENCE = 120.0
 
 
 def fingerprint(review_ids: Sequence[str]) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def model_bytes(uris: Sequence[str], region: str | None) -> int | None:
         try:
             total += s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
         except (BotoCoreError, ClientError) as error:
-            raise BadInput(f"the model data {uri} cannot be looked at: {error}") from error
+            raise aws_failure(f"the model data {uri} cannot be looked at", error) from error
     return total or None
 
 
@@ -72,14 +74,7 @@ class Endpoint:
 
     def ask(self, texts: Sequence[str]) -> list[Answer]:
         """The most probable sentiment of each text, and its probability."""
-        content_type = self.protocol.content_type
-        try:
-            answer = self.runtime.invoke_endpoint(
-                EndpointName=self.name, Body=self.protocol.write(texts), ContentType=content_type, Accept=content_type
-            )
-            body = answer["Body"].read()
-        except (BotoCoreError, ClientError) as error:
-            raise BadInput(f"the endpoint {self.name} does not answer: {error}") from error
+        body = self._answer(self.protocol.write(texts))
         try:
             found = self.protocol.read(body.decode())
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
@@ -89,6 +84,24 @@ class Endpoint:
         if len(found) != len(texts):
             raise BadInput(f"the endpoint {self.name} does not answer like {self.kind}: {len(found)} for {len(texts)}")
         return found
+
+    def _answer(self, body: str) -> bytes:
+        """Ask the endpoint, and again while it does not answer: a model's container may be starting again."""
+        content_type = self.protocol.content_type
+        deadline, pause = time.monotonic() + PATIENCE, 1.0
+        while True:
+            try:
+                answer = self.runtime.invoke_endpoint(
+                    EndpointName=self.name, Body=body, ContentType=content_type, Accept=content_type
+                )
+                return bytes(answer["Body"].read())
+            except (BotoCoreError, ClientError) as error:
+                failure = aws_failure(f"the endpoint {self.name} does not answer", error)
+                if isinstance(failure, BadInput) or time.monotonic() + pause > deadline:
+                    raise failure from error
+                print(f"{failure}; asking again in {pause:.0f} s")
+            time.sleep(pause)
+            pause = min(pause * 2, 10.0)
 
     def latencies(self, texts: Sequence[str]) -> dict[str, float]:
         """Milliseconds of a request with one text: median and 95th percentile."""

@@ -1,25 +1,33 @@
 """
-Processing job: raw reviews -> token ids in three splits that no review shares.
+Processing job: the cleaned table of the reviews -> token ids in three splits that no review shares.
 
-Reads the raw CSV files in ``--input`` once, and never holds them: the reviews and their token ids go into a scratch
-file, and from there into the splits, once all hashes are known. Rows with a blank in any column are dropped, as are
-ratings outside 1-5. Writes, with HOST the instance's name (``algo-1``)::
+Reads the transform job's Parquet files in ``--input`` once, and never holds them: the reviews and their token ids go
+into a scratch file, and from there into the splits, once all hashes are known. What the model reads is title and body,
+or with ``--text body`` the body alone. Writes, with HOST the instance's name (``algo-1``)::
 
     OUTPUT/{train,validation,test}/part-HOST.parquet
         review_id string, sentiment int (-1, 0, 1), label_id int (0, 1, 2), input_ids list<int32> (not padded),
-        review_body string, date string (ISO 8601, the event time)
+        review_body string (what the model reads), date string (ISO 8601, the event time)
     OUTPUT/feature_store/part-HOST.parquet
         the records for Feature Store: the same columns and split_type ("train", ...), as many of each class in each
         split; review_body on one line, and cut to what there is room for in a feature
-    OUTPUT/report/report.json    {"rows", "dropped": {reason: n}, "splits": {split: {sentiment: n}},
-                                 "feature_store": {sentiment: n}, ...};
+    OUTPUT/report/report.json    {"rows", "text", "splits": {split: {sentiment: n}},
+                                 "feature_store": {sentiment: n},
+                                 "human_labels": {"given", "in_training", "changed"}, ...};
                                  report-HOST.json on all instances but the first
 
-**Splits.** A hash of the text and ``--seed`` places a review, so a text that occurs twice is in one split only, on
+**Splits.** A hash of the body and ``--seed`` places a review, so a body that occurs twice is in one split only, on
 whichever instance, and a review stays in its split when the data grows. The test and validation splits have as many
-reviews of each class (the smallest class decides) and no text twice; they are held out before any balancing of the
+reviews of each class (the smallest class decides) and no body twice; they are held out before any balancing of the
 training data. Reviews of larger classes that fall into their share but are not needed there stay unused, since another
 instance could hold the same text.
+
+**Labels of people.** A review that people have labelled (``--labels``, Parquet files of the human_labels job; may be
+absent) has their label in place of its rating's sentiment where it is in the training split, and only there: the splits
+are made by the ratings, so the held-out reviews and their classes stay as they are whatever people say.
+
+A table that was made by ``--drop reference`` is split as the reference workflow does: as many of each class in all
+splits, 90 % of them to train, and the rest halved.
 
 **Several instances.** With inputs sharded by S3 key each reads its own files; with replicated inputs each takes its
 share of the texts, by hash.
@@ -37,7 +45,7 @@ import sys
 import tempfile
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timezone
 from itertools import islice
@@ -49,18 +57,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from base_model import load_tokenizer, locate, vocabulary_hash
-from job import processing_parser, run
-from raw_csv import Drops, Row, input_files, read_rows
+from expectation import add_expectation, require
+from human_label_table import read_labels
+from job import PROCESSING, processing_parser, run
+from model_input import TEXTS, model_input
 from review_body import as_in_the_table
-from splitting import SPLITS, UNUSED, Plan, Review, Share, balanced, plan_splits, text_key, this_share
+from review_table import BATCH, count_rows, drop_of, read_reviews, table_files
+from splitting import SPLITS, UNUSED, Plan, Review, Share, balanced, plan_reference, plan_splits, text_key, this_share
 from tokenising import token_ids
 from transformers import PreTrainedTokenizerBase
 
-TEXT, RATING = "Review Text", "Rating"
-COLUMNS = (TEXT, RATING)
-BATCH = 2048
+COLUMNS = ("review_id", "title", "body", "sentiment")
 #: batches that go into one row group of a split.
 ROW_GROUP = 4
+
+#: in place of a label: people were not asked.
+UNLABELLED = 2
 
 #: letters of a text at most: Feature Store takes 358,400 bytes a feature.
 LONGEST_FEATURE = 50_000
@@ -79,43 +91,34 @@ STORE = "feature_store"
 STORE_SCHEMA = SCHEMA.append(pa.field("split_type", pa.string()))
 
 
-def reviews(files: Sequence[Path], seed: int, share: Share, drops: Drops) -> Iterator[Review]:
-    """The usable reviews of this instance's share; what is not usable is counted in ``drops``."""
-    for row in read_rows(files, COLUMNS, drops):
-        key = text_key(row.values[TEXT], seed)
-        if not share.holds(key):
-            continue
-        blank = row.blank(tuple(row.values))
-        sentiment = row.sentiment()
-        if blank:
-            drops.add(f"blank {blank or 'first column'}", row.place)
-        elif sentiment is None:
-            drops.add("rating outside 1-5", row.place)
-        else:
-            yield Review(_review_id(row, key), row.values[TEXT], sentiment, key)
-
-
-def _review_id(row: Row, key: int) -> str:
-    """The first column when it is an index (it has no name then, or this one), else the hash of the text."""
-    for column in ("review_id", ""):
-        if column in row.values:
-            return row.values[column].strip()
-    return f"{key:016x}"
+def reviews(files: Sequence[Path], seed: int, share: Share, text: str) -> Iterator[Review]:
+    """Return the reviews of this instance's share; ``text`` says what the model reads of them."""
+    for review_id, title, body, sentiment in read_reviews(files, COLUMNS):
+        key = text_key(body, seed)
+        if share.holds(key):
+            yield Review(review_id, model_input(title, body, text), sentiment, key)
 
 
 class Spool:
-    """A scratch file of the reviews, tokenised a batch at a time; what places them is kept in memory, 9 bytes each."""
+    """
+    A scratch file of the reviews, tokenised a batch at a time; what places them is kept in memory, 10 bytes each.
 
-    def __init__(self, path: Path, tokenizer: PreTrainedTokenizerBase, length: int, date: str) -> None:
-        self.path, self.length, self.date = path, length, date
+    :param labels: review_id -> what people said of it.
+    """
+
+    def __init__(
+        self, path: Path, tokenizer: PreTrainedTokenizerBase, length: int, date: str, labels: Mapping[str, int]
+    ) -> None:
+        self.path, self.length, self.date, self.labels = path, length, date, labels
         self.ids_of = token_ids(tokenizer, length)
-        self.keys, self.sentiments = array("Q"), array("b")
+        self.keys, self.sentiments, self.given = array("Q"), array("b"), array("b")
         self.writer = pa.ipc.new_file(str(path), SCHEMA)
 
     def add(self, batch: Sequence[Review]) -> None:
         """Tokenise and write one batch."""
         self.keys.extend(review.key for review in batch)
         self.sentiments.extend(review.sentiment for review in batch)
+        self.given.extend(self.labels.get(review.review_id, UNLABELLED) for review in batch)
         # The cap bounds the work on a text of megabytes: what lies beyond it is beyond max_seq_length too.
         ids = self.ids_of([review.text[: self.length * 100] for review in batch])
         columns = {
@@ -143,6 +146,18 @@ class Spool:
     def placing(self) -> tuple[np.ndarray, np.ndarray]:
         """The hashes of all texts, and their sentiments."""
         return np.array(self.keys, np.uint64), np.array(self.sentiments, np.int8)
+
+    def learned(self, plan: Plan) -> tuple[np.ndarray, dict[str, int]]:
+        """
+        The sentiments that the splits are written with, and what people changed of them.
+
+        What people said counts in the training split alone: models are compared by held-out splits that never change.
+        """
+        sentiments, given = np.array(self.sentiments, np.int8), np.array(self.given, np.int8)
+        counted = (given != UNLABELLED) & (plan.splits == SPLITS.index("train"))
+        learned = np.where(counted, given, sentiments).astype(np.int8)
+        changed = {"in_training": int(counted.sum()), "changed": int((learned != sentiments).sum())}
+        return learned, {"given": len(self.labels), **changed}
 
     def batches(self) -> Iterator[pa.Table]:
         """The reviews in the order in which they came, some batches at a time."""
@@ -190,40 +205,48 @@ class Writers:
 
 def write_splits(spool: Spool, plan: Plan, writers: Writers) -> dict[str, Any]:
     """Write every review to its place; the reviews of each file by sentiment, and the tokens of the splits."""
-    stored = balanced(plan, *spool.placing())
+    learned, changed = spool.learned(plan)
+    stored = balanced(plan, spool.placing()[0], learned)
     begin = 0
     for table in spool.batches():
         here = slice(begin, begin + len(table))
-        writers.write(table, plan.splits[here], stored[here])
+        writers.write(with_sentiments(table, learned[here]), plan.splits[here], stored[here])
         begin = here.stop
     writers.close()
     counts = {name: dict(sorted(found.items())) for name, found in writers.counts.items()}
-    return {"splits": {split: counts[split] for split in SPLITS}, STORE: counts[STORE], "tokens": writers.tokens}
+    splits = {split: counts[split] for split in SPLITS}
+    return {"splits": splits, STORE: counts[STORE], "human_labels": changed, "tokens": writers.tokens}
+
+
+def with_sentiments(table: pa.Table, sentiments: np.ndarray) -> pa.Table:
+    """Return the reviews with these sentiments, and the label ids that go with them."""
+    for name, values in (("sentiment", sentiments), ("label_id", sentiments + 1)):
+        place = SCHEMA.get_field_index(name)
+        table = table.set_column(place, SCHEMA.field(place), pa.array(values, pa.int8()))
+    return table
 
 
 def build(options: argparse.Namespace) -> dict[str, Any]:
     """Read, tokenise, place and write the reviews below ``options.output``, or nothing; the report."""
     share = this_share(options.config, options.input)
-    files = input_files(options.input)
+    files = table_files(options.input)
+    require(files, options, "reviews", "reviews", count_rows)
+    labels = read_labels(options.labels)
     with tempfile.TemporaryDirectory() as name:
         tokenizer = load_tokenizer(locate(options.base_model, options.input.parent / "base_model", Path(name)))
     length = options.max_seq_length
-    metadata = {"vocabulary": vocabulary_hash(tokenizer), "max_seq_length": str(length)}
+    metadata = {"vocabulary": vocabulary_hash(tokenizer), "max_seq_length": str(length), "text": options.text}
     options.output.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".features-", dir=options.output))
     try:
-        drops = Drops()
-        spool = Spool(scratch / "reviews.arrow", tokenizer, length, options.date)
-        spool.fill(reviews(files, options.seed, share, drops))
-        for line in drops.lines():
-            print(line)
+        spool = Spool(scratch / "reviews.arrow", tokenizer, length, options.date, labels)
+        spool.fill(reviews(files, options.seed, share, options.text))
         shares = {"test": options.test_share, "validation": options.validation_share}
-        plan = plan_splits(*spool.placing(), shares)
+        like_reference = drop_of(files) == "reference"
+        plan = plan_reference(*spool.placing()) if like_reference else plan_splits(*spool.placing(), shares)
         written = scratch / "written"
         report = {
             "rows": len(plan.splits),
-            "dropped": dict(drops.counts),
-            "first_dropped": drops.first,
             "held_out_unused": int((plan.splits == UNUSED).sum()),
             "shares": {split: round(share, 4) for split, share in plan.shares.items()},
             **write_splits(spool, plan, Writers(written, share.host, metadata)),
@@ -251,7 +274,11 @@ def _fraction(text: str) -> float:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The job's arguments, with the container's paths as defaults."""
-    parser = processing_parser("raw reviews -> token ids in three splits", reads="raw", synthetic=False)
+    parser = processing_parser("reviews -> token ids in three splits", reads="reviews", synthetic=False)
+    add_expectation(parser, "reviews")
+    parser.add_argument("--text", choices=TEXTS, default=TEXTS[0], help="what the model reads of a review")
+    labels = PROCESSING / "input" / "labels"
+    parser.add_argument("--labels", type=Path, default=labels, help="what people said of reviews; may be absent")
     parser.add_argument("--config", type=Path, default=Path("/opt/ml/config"))
     parser.add_argument("--base-model", default="roberta-base", help="hub name or folder")
     parser.add_argument("--max-seq-length", type=int, default=128, help="tokens a review at most")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from job import BadInput
+from review_table import folded
 
 HELD_OUT = ("validation", "test")
 SPLITS = ("train", *HELD_OUT)
@@ -85,25 +87,21 @@ class Plan:
 
 def text_key(text: str, seed: int) -> int:
     """64 bits of a hash of the text, letter case and spacing aside."""
-    plain = " ".join(text.casefold().split())
-    return int.from_bytes(hashlib.blake2b(f"{seed}\n{plain}".encode(), digest_size=8).digest(), "big")
+    return int.from_bytes(hashlib.blake2b(f"{seed}\n{folded(text)}".encode(), digest_size=8).digest(), "big")
 
 
 def plan_splits(keys: np.ndarray, sentiments: np.ndarray, shares: dict[str, float]) -> Plan:
     """
     Share out the reviews: in the held-out splits as many of each class, and no text twice.
 
-    Where a class has less than ``FEWEST`` reviews in a held-out share, the shares are widened until it has so many.
+    Where a class has less than ``FEWEST`` reviews in a held-out share, the shares are widened until it has that number.
 
     :param keys: the texts' hashes (uint64), a review each.
     :param sentiments: the reviews' classes (int8).
     :param shares: what to hold out of each class: ``{"test": 0.1, "validation": 0.05}``.
     :raises BadInput: there are no reviews, or of one class only, or too few of one to hold any out.
     """
-    totals = {int(value): int(count) for value, count in zip(*np.unique(sentiments, return_counts=True), strict=True)}
-    if len(totals) < 2:
-        classes = f"all {len(keys)} usable reviews are of one class ({', '.join(map(str, totals))}, column Rating)"
-        raise BadInput(f"{classes if totals else 'no usable review'}: there is nothing to train on")
+    totals = _totals(keys, sentiments)
     candidates = _candidates(keys, sentiments, shares)
     if min(map(len, candidates.values())) < FEWEST:
         shares = _widened({value: np.unique(keys[sentiments == value]) for value in totals}, totals)
@@ -114,6 +112,45 @@ def plan_splits(keys: np.ndarray, sentiments: np.ndarray, shares: dict[str, floa
         smallest = min(len(candidates[pool, sentiment]) for sentiment in totals)
         splits[rows[:smallest]] = SPLITS.index(pool)
     return Plan(splits, shares)
+
+
+def plan_reference(keys: np.ndarray, sentiments: np.ndarray) -> Plan:
+    """
+    Share out the reviews as the reference workflow does: as many of each class, 90 % of them to train.
+
+    What is left is halved, by the reference's arithmetic: 19,662 reviews make 5,537, 307 and 309. Unlike there no text
+    of a held-out split is in another one.
+
+    :raises BadInput: as :func:`plan_splits`.
+    """
+    totals = _totals(keys, sentiments)
+    each = min(totals.values())
+    held = math.ceil(len(totals) * each * (1 - 0.9))
+    test = math.ceil(held * (0.05 / (1 - 0.9)))
+    _, of_row, occurrences = np.unique(keys, return_inverse=True, return_counts=True)
+    lone = occurrences[of_row] == 1
+    splits = np.full(len(keys), UNUSED, np.int8)
+    for at, sentiment in enumerate(totals):
+        rows = np.flatnonzero(sentiments == sentiment)
+        rows = rows[np.argsort(keys[rows], kind="stable")][:each]
+        splits[rows] = SPLITS.index("train")
+        # Of a number that is no multiple of the classes, the first classes have one more.
+        ends = [(size + len(totals) - 1 - at) // len(totals) for size in (test, held - test)]
+        candidates = rows[lone[rows]]
+        if not all(ends) or len(candidates) <= sum(ends):
+            raise BadInput(f"too few reviews to hold any out for validation and test: {totals} by sentiment")
+        splits[candidates[: ends[0]]] = SPLITS.index("test")
+        splits[candidates[ends[0] : sum(ends)]] = SPLITS.index("validation")
+    return Plan(splits, {"test": test / len(keys), "validation": (held - test) / len(keys)})
+
+
+def _totals(keys: np.ndarray, sentiments: np.ndarray) -> dict[int, int]:
+    """How many reviews each class has. :raises BadInput: there are no two."""
+    totals = {int(value): int(count) for value, count in zip(*np.unique(sentiments, return_counts=True), strict=True)}
+    if len(totals) < 2:
+        classes = f"all {len(keys)} usable reviews are of one class ({', '.join(map(str, totals))}, column sentiment)"
+        raise BadInput(f"{classes if totals else 'no usable review'}: there is nothing to train on")
+    return totals
 
 
 def balanced(plan: Plan, keys: np.ndarray, sentiments: np.ndarray) -> np.ndarray:

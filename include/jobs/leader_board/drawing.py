@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from typing import Any
 
+from figures import FAINT, INK, LEAD, LINE, png, titled
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from wording import amount, duration, size
 
-INK, FAINT, LINE, LEAD, REST = "#22272e", "#59636e", "#d9dee4", "#1f5f8f", "#9db4c6"
+REST = "#9db4c6"
 
 
 def draw(board: dict[str, Any]) -> bytes:
     """A PNG; the models in the order of the board, from the top."""
     rows = board["models"]
     height = 2.1 + 0.62 * len(rows)
-    figure = Figure(figsize=(12, height), dpi=120, layout="constrained")
+    title = f"Sentiment models on the same {board['test_split']['reviews']:,} test reviews"
+    figure = titled(title, (12, height), synthetic=board["synthetic"])
     panels = figure.subplots(1, 4, sharey=True, width_ratios=[2.1, 1, 1, 1])
     _accuracy(panels[0], rows)
     _bars(panels[1], rows, "Training", [row["training_seconds"] for row in rows], duration)
@@ -25,19 +25,7 @@ def draw(board: dict[str, Any]) -> bytes:
     _bars(panels[3], rows, "Size of the model", [row["model_bytes"] for row in rows], size)
     panels[0].set_yticks(range(len(rows)), [_name(row) for row in rows])
     panels[0].set_ylim(len(rows) - 0.45, -0.55)
-    mark = "SYNTHETIC: " if board["synthetic"] else ""
-    figure.suptitle(
-        f"{mark}Sentiment models on the same {board['test_split']['reviews']:,} test reviews",
-        x=0.012,
-        ha="left",
-        fontsize=15,
-        fontweight="bold",
-        color=INK,
-    )
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", metadata={"Software": None})
-    return content.getvalue()
+    return png(figure)
 
 
 def _accuracy(axes: Axes, rows: list[dict[str, Any]]) -> None:

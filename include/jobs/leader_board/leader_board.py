@@ -14,7 +14,7 @@ with the reason. Writes::
     OUTPUT/board/leader_board.png
 
 The interval of an accuracy is Wilson's, at 95 %. Models whose interval reaches into the leader's are ``undecided``: on
-so many reviews, their places may be chance.
+these reviews their places may be chance.
 
 Exit status 2, and one sentence, when there is no evaluation to go by; nothing is written then.
 """

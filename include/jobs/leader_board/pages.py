@@ -48,7 +48,7 @@ def sentences(board: dict[str, Any]) -> list[str]:
     ]
     if board["undecided"]:
         said.append(
-            f"Within its margin of chance on so many reviews: {', '.join(board['undecided'])}. The order among these "
+            f"Within its margin of chance on these reviews: {', '.join(board['undecided'])}. The order among these "
             "may change with other reviews."
         )
     return said

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from job import BadInput
+from job import BadInput, aws_failure
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 
@@ -42,7 +42,7 @@ def _fetch(uri: str, scratch: Path) -> Path:
         for name in (name for name in names if name and "/" not in name):
             client.download_file(place.netloc, prefix + name, str(scratch / name))
     except (BotoCoreError, ClientError) as error:
-        raise BadInput(f"the base model {uri} cannot be read: {error}") from error
+        raise aws_failure(f"the base model {uri} cannot be read", error) from error
     if not (scratch / "config.json").exists():
         raise BadInput(f"the base model {uri} has no config.json: is it in Hugging Face layout?")
     return scratch

@@ -10,8 +10,10 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-UNUSABLE = 2
+#: exit statuses. After the first Airflow does not try again: amazon_ml's operators know it by this number.
+UNUSABLE, UNAVAILABLE = 2, 1
 #: where SageMaker puts a processing job's inputs, and takes its outputs from.
 PROCESSING = Path("/opt/ml/processing")
 
@@ -20,20 +22,38 @@ class BadInput(Exception):
     """The input cannot be used; the message is one sentence for the person who supplied it."""
 
 
+class Unavailable(Exception):
+    """Something that the job needs does not answer, and may when it is asked again."""
+
+
+def aws_failure(message: str, error: Any) -> BadInput | Unavailable:
+    """
+    Return the exception for one of botocore's: :class:`BadInput` where AWS refuses, else :class:`Unavailable`.
+
+    AWS refuses by 4xx, but not by throttling, nor by 424: a model's container that is being started again gives that.
+    """
+    answer = getattr(error, "response", None) or {}
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+    throttled = "Throttl" in answer.get("Error", {}).get("Code", "")
+    refused = answer and 400 <= status < 500 and status not in (424, 429) and not throttled
+    return (BadInput if refused else Unavailable)(f"{message}: {error}")
+
+
 def run(name: str, work: Callable[[], int | None], reason: Path) -> int:
     """
-    Do the ``work`` of the job ``name``; the exit status: that of the work (None is 0), 2 for unusable input.
+    Do the ``work`` of the job ``name``; the exit status: that of the work (None is 0), 2 for unusable input, 1 where
+    something did not answer.
 
     :param reason: the file that SageMaker takes the failure reason from; written where there is a container.
     """
     try:
         return work() or 0
-    except BadInput as error:
+    except (BadInput, Unavailable) as error:
         print(f"{name}: {error}", file=sys.stderr)
         if reason.parent.parent.is_dir():
             reason.parent.mkdir(exist_ok=True)
             reason.write_text(f"{error}\n", encoding="utf-8")
-        return UNUSABLE
+        return UNUSABLE if isinstance(error, BadInput) else UNAVAILABLE
 
 
 def processing_parser(description: str, *, reads: str | None = "", synthetic: bool = True) -> argparse.ArgumentParser:
@@ -52,6 +72,18 @@ def processing_parser(description: str, *, reads: str | None = "", synthetic: bo
         # In capitals too: Airflow renders Python's True.
         parser.add_argument("--synthetic", default="false", choices=("true", "false", "True", "False"))
     return parser
+
+
+def share(text: str) -> float:
+    """
+    Return a share that an argument says: more than none and less than all.
+
+    :raises ArgumentTypeError: it is none.
+    """
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
 
 
 def is_synthetic(options: argparse.Namespace) -> bool:

@@ -27,18 +27,18 @@ MOST_ERRORS = 100
 Answer = tuple[int, float]
 
 
-def read_reviews(folder: Path) -> pa.Table:
+def read_reviews(folder: Path, split: str = "test") -> pa.Table:
     """review_id, review_body, sentiment of the split. :raises BadInput: there are no such Parquet parts, or no rows."""
     parts = sorted(folder.glob("*.parquet")) if folder.is_dir() else []
     if not parts:
-        raise BadInput(f"there is no .parquet file of a test split in {folder}")
+        raise BadInput(f"there is no .parquet file of a {split} split in {folder}")
     columns = ["review_id", "review_body", "sentiment"]
     try:
         table = pa.concat_tables([pq.read_table(part, columns=columns) for part in parts])
     except (pa.ArrowException, KeyError) as error:
-        raise BadInput(f"the test split is not one of the features job: {str(error).splitlines()[0]}") from error
+        raise BadInput(f"the {split} split is not one of the features job: {str(error).splitlines()[0]}") from error
     if not len(table):
-        raise BadInput(f"the test split in {folder} has no rows")
+        raise BadInput(f"the {split} split in {folder} has no rows")
     return table
 
 

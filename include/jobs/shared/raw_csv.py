@@ -1,8 +1,7 @@
 """
 Reads raw review files row by row: flat memory, whatever the size, and no row lost without being counted.
 
-The folders of the transform and features jobs each hold a link to this module: a
-job sees its own folder only.
+The folder of the transform job holds a link to this module: a job sees its own folder only.
 """
 
 from __future__ import annotations
@@ -10,10 +9,10 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
+from typing import IO
 
 from job import BadInput
 
@@ -77,6 +76,15 @@ class Row:
         return SENTIMENT_BY_RATING.get(int(rating)) if rating in SENTIMENT_BY_RATING else None
 
 
+def count_rows(path: Path) -> str:
+    """Return how many rows a file has, for messages."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
+            return str(max(0, sum(1 for fields in csv.reader(text) if fields) - 1))
+    except csv.Error:
+        return "uncountable"
+
+
 def input_files(folder: Path) -> list[Path]:
     """All files below ``folder``, sorted; hidden ones and macOS's archive leftovers aside."""
     if not folder.is_dir():
@@ -104,40 +112,54 @@ def read_rows(files: Sequence[Path], required: Sequence[str], drops: Drops) -> I
 
 def _read_file(path: Path, required: Sequence[str], drops: Drops) -> Iterator[Row]:
     _refuse_other_formats(path)
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
-        # A generator in between takes as long as the rest of the reading: only where there is something to replace.
-        reader = csv.reader((line.replace("\0", NUL) for line in text) if _has_nul(path) else text)
-        number = 0
-        try:
-            header = _header(path, next(reader, []), required)
-            start, end = 0, reader.line_num
-            for number, fields in enumerate(reader, start=1):
-                start, end = end, reader.line_num
-                if not fields:
-                    continue  # an empty line is no row
-                place = f"{path.name}:{number}"
-                fault = _fault(fields, len(header))
-                if fault:
-                    drops.add(fault, place)
-                else:
-                    yield Row(dict(zip(header, fields, strict=True)), place)
-        except csv.Error as error:
-            raise BadInput(f"{path.name}, row {number + 1}: {error}; is a quotation mark not closed?") from error
-    _refuse_unclosed(path, start, number)
+    nul = _has_nul(path)
+    with _open(path) as text:
+        header = _header(path, next(csv.reader(_lines(text, nul)), []), required)
+    _refuse_unclosed(path, nul)
+    with _open(path) as text:
+        reader = csv.reader(_lines(text, nul))
+        next(reader)
+        for number, fields in enumerate(reader, start=1):
+            if not fields:
+                continue  # an empty line is no row
+            place = f"{path.name}:{number}"
+            fault = _fault(fields, len(header))
+            if fault:
+                drops.add(fault, place)
+            else:
+                yield Row(dict(zip(header, fields, strict=True)), place)
 
 
-def _refuse_unclosed(path: Path, start: int, number: int) -> None:
+def _refuse_unclosed(path: Path, nul: bool) -> None:
     """
-    :raises BadInput: a quotation mark is open at the end of the file: all rows behind it are in one field.
+    Refuse a file in which a quotation mark is not closed: the rows behind it, up to the next mark, would be one field.
 
-    :param start: the line that the last row begins after, and ``number`` that row's.
+    Told by the mark that seems to close it lines below: it opens another field, so that text follows and no comma.
+    Within one line such text is a quotation inside a review, and swallows nothing.
+
+    :raises BadInput: names the line that the row begins in.
     """
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
-        try:
-            list(csv.reader(islice(text, start, None), strict=True))
-        except csv.Error as error:
-            if "end of data" in str(error):
-                raise BadInput(f"{path.name}, row {number}: its quotation mark is not closed") from error
+    with _open(path) as text:
+        reader = csv.reader(_lines(text, nul), strict=True)
+        while True:
+            start = reader.line_num
+            try:
+                if next(reader, None) is None:
+                    return
+            except csv.Error as error:
+                if reader.line_num - start > 1 or "expected after" not in str(error):
+                    raise BadInput(
+                        f"{path.name}, line {start + 1}: a quotation mark is not closed ({error})"
+                    ) from error
+
+
+def _open(path: Path) -> IO[str]:
+    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _lines(text: IO[str], nul: bool) -> Iterable[str]:
+    """The lines with NULs replaced. A generator takes as long as the reading: only where there is one to replace."""
+    return (line.replace("\0", NUL) for line in text) if nul else text
 
 
 def _has_nul(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Amounts as people read them; "unknown" for what was not measured."""
+"""Words and amounts as people read them; "unknown" for what was not measured."""
 
 from __future__ import annotations
 
@@ -38,3 +38,8 @@ def size(count: float | None) -> str:
         if value < 999.5 or unit == "GB":
             return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
     raise AssertionError("the last unit takes everything")
+
+
+def cell(text: str) -> str:
+    """A text as one cell of a table in Markdown."""
+    return " ".join(text.replace("|", "\\|").split())

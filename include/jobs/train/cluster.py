@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import torch.distributed as dist
-
-# What Linux calls them: x86 with AVX-512 or AMX, and Arm.
-BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 @dataclass(frozen=True)
@@ -67,15 +63,3 @@ def width_multiple(device: torch.device) -> int:
     A GPU chooses its kernels anew for each width that it has not seen, which takes longer than the step.
     """
     return 8 if device.type == "cuda" else 1
-
-
-def gains_by_bf16(device: torch.device, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """
-    Whether bf16 is the faster arithmetic on ``device``: whether it has instructions for it.
-
-    Asked of the processor rather than tried: beside other work a trial of a few milliseconds says anything.
-    """
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    flags = cpuinfo.read_text().split() if cpuinfo.exists() else []
-    return not BF16_FLAGS.isdisjoint(flags)

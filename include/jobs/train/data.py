@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ import torch
 from job import BadInput
 
 CLASSES = 3
+#: what another value in a split's metadata means.
+OTHER = {"vocabulary": "for another base model", "text": "of another text"}
 BALANCES = ("undersample", "oversample", "class_weights", "none")
 
 # Batches are cut from pools of this many, sorted by length: little padding, and still another order in each epoch.
@@ -67,19 +69,20 @@ class Examples:
         return Batch(torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(self.labels[rows]))
 
 
-def read_split(folder: Path, longest: int, vocabulary: str | None = None) -> Examples:
+def read_split(folder: Path, longest: int, vocabulary: str | None = None, text: str | None = None) -> Examples:
     """
     All Parquet parts of a split: the features job's, or those that Athena unloads from the Feature Store.
 
     :param longest: tokens a review at most.
     :param vocabulary: the hash of the base model's vocabulary, which the features must have been made with.
-    :raises BadInput: no part, a part that is no such file, or one made for another base model.
+    :param text: what the model reads of a review, which the features must have been made of.
+    :raises BadInput: no part, a part that is no such file, or one made for another base model or of another text.
     """
     # What Athena unloads has names without an ending.
     parts = sorted(path for path in folder.glob("[!._]*") if path.is_file())
     if not parts:
         raise BadInput(f"channel {folder.name}: there is no Parquet file in {folder}")
-    tables = [_read_part(part, vocabulary) for part in parts]
+    tables = [_read_part(part, {"vocabulary": vocabulary, "text": text}) for part in parts]
     table = pa.concat_tables(tables).combine_chunks()
     if not len(table):
         raise BadInput(f"channel {folder.name}: the files in {folder} have no rows")
@@ -92,14 +95,16 @@ def read_split(folder: Path, longest: int, vocabulary: str | None = None) -> Exa
     return Examples(lists.values.to_numpy(), offsets, labels, longest)
 
 
-def _read_part(part: Path, vocabulary: str | None) -> pa.Table:
+def _read_part(part: Path, expected: Mapping[str, str | None]) -> pa.Table:
     try:
         table = pq.read_table(part, columns=["input_ids", "label_id"])
     except (pa.ArrowException, KeyError) as error:
         raise BadInput(f"{part} is not a file of the features job: {str(error).splitlines()[0]}") from error
-    made_with = (table.schema.metadata or {}).get(b"vocabulary", b"").decode()
-    if vocabulary and made_with and made_with != vocabulary:
-        raise BadInput(f"{part.name} was tokenised for another base model (vocabulary {made_with}, not {vocabulary})")
+    metadata = table.schema.metadata or {}
+    for name, value in expected.items():
+        made_with = metadata.get(name.encode(), b"").decode()
+        if value and made_with and made_with != value:
+            raise BadInput(f"{part.name} was made {OTHER[name]} ({name} {made_with}, not {value}): run features")
     return table
 
 
@@ -108,6 +113,19 @@ def class_weights(labels: np.ndarray) -> np.ndarray:
     counts = np.bincount(labels, minlength=CLASSES)
     present = counts > 0
     return np.where(present, len(labels) / (present.sum() * np.maximum(counts, 1)), 0.0)
+
+
+def class_shares(labels: np.ndarray) -> list[float]:
+    """Return the share of each class in the reviews, before any balancing, [classes]."""
+    return [round(float(share), 6) for share in np.bincount(labels, minlength=CLASSES) / len(labels)]
+
+
+def learned_shares(labels: np.ndarray, balance: str) -> list[float]:
+    """Return the share of each class that a model assumes, [classes]: alike, unless nothing balances them."""
+    if balance == "none":
+        return class_shares(labels)
+    present = np.bincount(labels, minlength=CLASSES) > 0
+    return [round(float(share), 6) for share in present / present.sum()]
 
 
 def epoch_rows(labels: np.ndarray, balance: str, most: int, epoch: int, seed: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrai
 from transformers.utils import logging
 
 LABELS = {0: "-1", 1: "0", 2: "1"}
-SERVING = ("inference.py", "microbatch.py")
+SERVING = ("inference.py", "classifier.py", "microbatch.py", "model_input.py", "ngrams.py", "precision.py")
 FREEZE = ("none", "embeddings", "encoder")
 
 # The masks of this dropout cost a fifth of a training step on a CPU; the hidden layers keep theirs.

@@ -5,6 +5,10 @@ Channels ``train`` and ``validation`` are splits of the features job; a channel 
 hyperparameter of that name. The epoch with the best validation accuracy is the one that is saved, in Hugging Face
 layout with ``code/inference.py``, which an endpoint serves.
 
+Before the first epoch a linear model on tokens and pairs of tokens is fitted to all reviews of the training split
+(``terms.py``; seconds). Its logits have a share of ``--ngrams`` in those that an epoch is judged by, and in the
+archive's answers; the encoder's have the rest. The encoder is trained by itself.
+
 Batches hold reviews of like length and are padded to their longest, on a GPU to a multiple of 8; arithmetic is bf16
 where that is faster. With several instances torchrun starts one process each: a batch is shared out, so that the result
 does not depend on their number. After each epoch, every five minutes, and on SIGTERM, a checkpoint is written, from
@@ -30,12 +34,28 @@ from typing import Any
 import checkpoints
 import model as models
 import numpy as np
+import terms
 import torch
 from base_model import load_tokenizer, locate, vocabulary_hash
 from checkpoints import Progress
-from cluster import Cluster, gains_by_bf16, width_multiple
-from data import BALANCES, CLASSES, Batch, Examples, bucketed, by_length, class_weights, epoch_rows, read_split
+from cluster import Cluster, width_multiple
+from data import (
+    BALANCES,
+    CLASSES,
+    Batch,
+    Examples,
+    bucketed,
+    by_length,
+    class_shares,
+    class_weights,
+    epoch_rows,
+    learned_shares,
+    read_split,
+)
 from job import run
+from model_input import TEXTS
+from ngrams import Ngrams
+from precision import gains_by_bf16
 from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 
@@ -61,9 +81,15 @@ class Trainer:
         self.padding, self.multiple = self.tokenizer.pad_token_id or 0, width_multiple(cluster.device)
         longest = options.max_seq_length
         models.check_length(self.tokenizer, longest)
-        self.train = read_split(options.train, longest, vocabulary).take(options.max_train_rows, options.seed)
-        self.validation = read_split(options.validation, longest, vocabulary)
+        made_of = (longest, vocabulary, options.text)
+        self.train = read_split(options.train, *made_of).take(options.max_train_rows, options.seed)
+        self.validation = read_split(options.validation, *made_of)
         self.model = models.load(base_model, cluster.device)
+        # For the code that serves the model.
+        self.model.config.review_text = options.text
+        # For the job that evaluates it.
+        self.model.config.class_shares = class_shares(self.train.labels)
+        self.model.config.learned_shares = learned_shares(self.train.labels, options.balance)
         models.freeze(self.model, options.freeze)
         self.forward = DistributedDataParallel(self.model) if cluster.size > 1 else self.model
         self.head_rate = options.head_learning_rate or 20 * options.learning_rate
@@ -73,10 +99,19 @@ class Trainer:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self.rate)
         weights = class_weights(self.train.labels) if options.balance == "class_weights" else np.ones(CLASSES)
         self.weights = torch.tensor(weights, dtype=torch.float32, device=cluster.device)
+        self.ngrams = self.fit_ngrams()
         self.bf16 = options.precision == "bf16" or (options.precision == "auto" and gains_by_bf16(cluster.device))
         self.progress = Progress()
         self.stopping = False
         self.saved_at = time.monotonic()
+
+    def fit_ngrams(self) -> Ngrams | None:
+        """Fit the linear model that answers beside the encoder: alike in every process."""
+        options, labels = self.options, self.train.labels
+        if not options.ngrams:
+            return None
+        weights = np.ones(CLASSES) if options.balance == "none" else class_weights(labels)
+        return terms.fit(self.train, weights, options.ngrams, options.seed)
 
     def batches(self, epoch: int) -> list[np.ndarray]:
         """The batches of an epoch, the same in every process: rows of the training split."""
@@ -159,8 +194,11 @@ class Trainer:
                 continue
             batch = self.batch(examples, rows)
             with self.arithmetic():
-                logits = self.model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
-            loss += cross_entropy(logits.float(), batch.labels, reduction="sum").cpu()
+                logits = self.model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits.float()
+            if self.ngrams:
+                beside = torch.from_numpy(self.ngrams([examples.row(row) for row in rows]))
+                logits = self.ngrams.encoder * logits + beside.to(logits.device)
+            loss += cross_entropy(logits, batch.labels, reduction="sum").cpu()
             at = (batch.labels * CLASSES + logits.argmax(1)).cpu()
             counts += torch.bincount(at, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
         counts, loss = self.cluster.sum(counts), self.cluster.sum(loss)
@@ -215,6 +253,8 @@ class Trainer:
         if self.cluster.leads and best:
             models.restore(self.model, best["model"])
             models.save(self.model, self.tokenizer, self.options.max_seq_length, self.options.model_dir)
+            if self.ngrams:
+                self.ngrams.save(self.options.model_dir)
             self.options.output_data_dir.mkdir(parents=True, exist_ok=True)
             history = json.dumps({"epochs": self.progress.history, "best": best["figures"]}, indent=2)
             (self.options.output_data_dir / "history.json").write_text(history + "\n")
@@ -262,12 +302,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--head_learning_rate", type=float, default=0.0, help="0: 20 times the learning rate")
     add("--train_batch_size", type=_positive, default=32, help="reviews a step, over all instances")
     add("--max_seq_length", type=_positive, default=128)
+    add("--text", choices=TEXTS, default="title_body", help="what the features job made of a review")
     add("--warmup_ratio", type=float, default=0.1)
     add("--weight_decay", type=float, default=0.01)
     add("--label_smoothing", type=float, default=0.0)
     add("--balance", choices=BALANCES, default="undersample")
     add("--max_epoch_rows", type=int, default=7500, help="oversample: reviews an epoch at most; 0: no limit")
-    add("--max_train_rows", type=int, default=0, help="use so many reviews only; 0: all")
+    add("--max_train_rows", type=int, default=0, help="the most reviews to use; 0: all")
+    add("--ngrams", type=_share, default=0.4, help="share of the linear model on token pairs; 0: none")
     add("--freeze", choices=models.FREEZE, default="embeddings")
     add("--precision", choices=("auto", "bf16", "fp32"), default="auto")
     add("--seed", type=int, default=42)
@@ -280,6 +322,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--checkpoints", type=Path, default=Path("/opt/ml/checkpoints"))
     add("--reason", type=Path, default=Path("/opt/ml/output/failure"))
     return parser.parse_args(arguments)
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return number
 
 
 def _positive(text: str) -> int:

@@ -1,81 +1,164 @@
 """
-Processing job: raw reviews -> the table that Athena queries.
+Processing job: raw reviews -> the one cleaned table that every later job reads, and its CSV for Athena.
 
-Reads the raw CSV files in ``--input``; keeps review text, rating and class; drops rows with a blank in these and
-categories with ten reviews or fewer; turns stars into sentiment (1-2 -> -1, 3 -> 0, 4-5 -> 1). Writes::
+Reads the raw CSV files in ``--input`` and drops rows that are of no use, by the filter ``--drop``: ``needed`` drops
+rows with a blank text, rating or category, and categories with ten reviews or fewer; ``reference`` drops rows with a
+blank in any column. Turns stars into sentiment (1-2 -> -1, 3 -> 0, 4-5 -> 1). Writes::
 
-    OUTPUT/reviews/reviews.csv   sentiment,review_body,product_category (header line; no comma or line break in a text)
-    OUTPUT/report/report.json    {"rows_in", "rows", "dropped": {reason: n}, "by_sentiment", "by_category", "synthetic"}
+    OUTPUT/table/reviews.parquet  review_id, title ("" where there is none), body, rating, sentiment, category; its
+                                  metadata has ``drop``, so that later jobs know by which filter it was made
+    OUTPUT/reviews/reviews.csv    sentiment,review_body,product_category (header line; no comma or line break in a text)
+    OUTPUT/report/report.json     {"rows_in", "rows", "drop", "dropped": {reason: n}, "by_sentiment", "by_category",
+                                   "table": {"sha256", "rows"}, "synthetic"}
 
-Memory does not grow with the number of rows. Exit status 2, and one sentence, when the input cannot be used; nothing
-is written then.
+Both have the same reviews in the order of the input. The ``review_id`` is a hash of all values of the raw row, with a
+number behind it for the second and later rows that are the same: it is the same in every run, and in every sample.
+
+Memory does not grow with the number of rows, but for eight bytes each. Exit status 2, and one sentence, when the input
+cannot be used; nothing is written then.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 import sys
 import tempfile
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from expectation import add_expectation, require, sha256
 from job import BadInput, is_synthetic, processing_parser, run
-from raw_csv import Drops, Row, input_files, read_rows
+from raw_csv import Drops, Row, count_rows, input_files, read_rows
 from review_body import as_in_the_table
+from review_table import BATCH, SCHEMA
 
-TEXT, RATING, CATEGORY = "Review Text", "Rating", "Class Name"
-COLUMNS = (TEXT, RATING, CATEGORY)
+TITLE, TEXT, RATING, CATEGORY = "Title", "Review Text", "Rating", "Class Name"
+NEEDED = (TEXT, RATING, CATEGORY)
 HEADER = ("sentiment", "review_body", "product_category")
 SMALL_CATEGORY = 10
 
-Record = tuple[int, str, str, str]
+
+@dataclass(frozen=True)
+class Filter:
+    """
+    Which rows are dropped.
+
+    :param columns: those that must not be blank; none for all that the file has.
+    :param small_categories: whether categories with ``SMALL_CATEGORY`` reviews or fewer stay.
+    """
+
+    columns: tuple[str, ...] = ()
+    small_categories: bool = True
 
 
-def cleaned(row: Row, drops: Drops) -> Record | None:
-    """``(sentiment, review_body, product_category, place)``; None, and a count in ``drops``, when it has no use."""
-    blank = row.blank(COLUMNS)
-    if blank:
-        drops.add(f"blank {blank}", row.place)
+FILTERS = {"needed": Filter(NEEDED, small_categories=False), "reference": Filter()}
+
+
+class Record(NamedTuple):
+    """A row that can be used: what the table has of it, its hash, and its place in the input."""
+
+    sentiment: int
+    row_hash: int
+    title: str
+    body: str
+    rating: int
+    category: str
+    place: str
+
+    @property
+    def product_category(self) -> str:
+        """The category as the CSV has it, and as reviews are counted by it."""
+        return as_in_the_table(self.category)
+
+    @property
+    def csv_row(self) -> tuple[int, str, str]:
+        """The columns of ``HEADER``."""
+        return self.sentiment, as_in_the_table(self.body), self.product_category
+
+
+def cleaned(row: Row, columns: Sequence[str], drops: Drops) -> Record | None:
+    """Return the record; None, and a count in ``drops``, when the row has no use."""
+    blank = row.blank(columns or tuple(row.values))
+    if blank is not None:
+        drops.add(f"blank {blank or 'first column'}", row.place)
         return None
     sentiment = row.sentiment()
     if sentiment is None:
         drops.add("rating outside 1-5", row.place)
         return None
-    text, category = as_in_the_table(row.values[TEXT]), as_in_the_table(row.values[CATEGORY].strip())
-    return sentiment, text, category, row.place
+    return Record(
+        sentiment,
+        row_hash(row),
+        row.values.get(TITLE, "").strip(),
+        row.values[TEXT],
+        int(float(row.values[RATING])),
+        row.values[CATEGORY].strip(),
+        row.place,
+    )
 
 
-def transform(source: Path, target: Path, synthetic: bool) -> dict[str, Any]:
-    """Write the table and the report below ``target``, both or neither; the report."""
+def row_hash(row: Row) -> int:
+    """Return 64 bits of a hash of all values, whatever the order of the columns."""
+    values = json.dumps(sorted(row.values.items()), ensure_ascii=False)
+    return int.from_bytes(hashlib.blake2b(values.encode(), digest_size=8).digest(), "big")
+
+
+class ReviewIds:
+    """Names rows by their hashes; of rows with one hash the later ones get a number, in the order of the input."""
+
+    def __init__(self, hashes: array[int]) -> None:
+        values, counts = np.unique(np.array(hashes, np.uint64), return_counts=True)
+        self._seen = dict.fromkeys(values[counts > 1].tolist(), 0)
+
+    def name(self, row_hash: int) -> str:
+        """Return the id of the next row with this hash."""
+        if row_hash not in self._seen:
+            return f"{row_hash:016x}"
+        self._seen[row_hash] += 1
+        number = self._seen[row_hash]
+        return f"{row_hash:016x}" if number == 1 else f"{row_hash:016x}-{number}"
+
+
+def transform(files: list[Path], target: Path, drop: str, synthetic: bool) -> dict[str, Any]:
+    """Write table, CSV and report below ``target``, all or none; the report."""
     drops = Drops()
-    files = input_files(source)
     target.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".transform-", dir=target))
     try:
         usable = scratch / "usable.csv"
-        sizes = _write(usable, _records(files, drops), (*HEADER, "place"))
-        small = {category for category, n in sizes.items() if n <= SMALL_CATEGORY}
-        table = scratch / "reviews" / "reviews.csv"
-        table.parent.mkdir()
-        by_sentiment: Counter[int] = Counter()
-        by_category = _write(table, _without(small, usable, drops, by_sentiment), HEADER)
-        if len(by_sentiment) < 2:
-            raise BadInput(_too_little(by_sentiment, drops))
+        sizes, hashes = _spool(usable, _records(files, FILTERS[drop], drops))
+        small = set() if FILTERS[drop].small_categories else {name for name, n in sizes.items() if n <= SMALL_CATEGORY}
+        written = Written(scratch, ReviewIds(hashes), drop)
+        for batch in _batches(_without(small, usable, drops)):
+            written.add(batch)
+        written.close()
+        if len(written.by_sentiment) < 2:
+            raise BadInput(_too_little(written.by_sentiment, drops))
         report = {
-            "rows_in": by_sentiment.total() + drops.counts.total(),
-            "rows": by_sentiment.total(),
+            "rows_in": written.rows + drops.counts.total(),
+            "rows": written.rows,
+            "drop": drop,
             "dropped": dict(drops.counts),
             "first_dropped": drops.first,
-            "by_sentiment": {str(sentiment): by_sentiment[sentiment] for sentiment in (-1, 0, 1)},
-            "by_category": dict(by_category.most_common()),
+            "by_sentiment": {str(sentiment): written.by_sentiment[sentiment] for sentiment in (-1, 0, 1)},
+            "by_category": dict(written.by_category.most_common()),
+            "table": {"sha256": sha256(written.table), "rows": written.rows},
             "synthetic": synthetic,
             "files": [path.name for path in files],
         }
-        _publish(table, target / "reviews" / "reviews.csv")
+        _publish(written.table, target / "table" / "reviews.parquet")
+        _publish(written.csv, target / "reviews" / "reviews.csv")
         _publish_json(report, scratch, target / "report" / "report.json")
     finally:
         shutil.rmtree(scratch)
@@ -84,35 +167,76 @@ def transform(source: Path, target: Path, synthetic: bool) -> dict[str, Any]:
     return report
 
 
-def _records(files: list[Path], drops: Drops) -> Iterator[Record]:
-    for row in read_rows(files, COLUMNS, drops):
-        record = cleaned(row, drops)
+class Written:
+    """The table and its CSV in ``folder``, and what has gone into both."""
+
+    def __init__(self, folder: Path, ids: ReviewIds, drop: str) -> None:
+        self.table, self.csv = folder / "reviews.parquet", folder / "reviews.csv"
+        self.by_sentiment: Counter[int] = Counter()
+        self.by_category: Counter[str] = Counter()
+        self._ids = ids
+        self._parquet = pq.ParquetWriter(self.table, SCHEMA.with_metadata({"drop": drop}))
+        self._text = self.csv.open("w", encoding="utf-8", newline="")
+        self._rows = csv.writer(self._text, lineterminator="\n")
+        self._rows.writerow(HEADER)
+
+    @property
+    def rows(self) -> int:
+        """How many reviews there are."""
+        return self.by_sentiment.total()
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Write one batch."""
+        columns = {
+            "review_id": [self._ids.name(record.row_hash) for record in records],
+            **{name: [getattr(record, name) for record in records] for name in SCHEMA.names[1:]},
+        }
+        self._parquet.write_batch(pa.record_batch(columns, schema=SCHEMA))
+        self._rows.writerows(record.csv_row for record in records)
+        self.by_sentiment.update(record.sentiment for record in records)
+        self.by_category.update(record.product_category for record in records)
+
+    def close(self) -> None:
+        """Finish both files."""
+        self._parquet.close()
+        self._text.close()
+
+
+def _records(files: list[Path], rule: Filter, drops: Drops) -> Iterator[Record]:
+    for row in read_rows(files, NEEDED, drops):
+        record = cleaned(row, rule.columns, drops)
         if record:
             yield record
 
 
-def _without(small: set[str], usable: Path, drops: Drops, by_sentiment: Counter[int]) -> Iterator[Record]:
-    with usable.open(encoding="utf-8", newline="") as text:
-        reader = csv.reader(text)
-        next(reader)
-        for sentiment, review_body, category, place in reader:
-            if category in small:
-                drops.add(f"category with {SMALL_CATEGORY} reviews or fewer", f"{place}, {category!r}")
-            else:
-                by_sentiment[int(sentiment)] += 1
-                yield int(sentiment), review_body, category, place
-
-
-def _write(path: Path, records: Iterator[Record], columns: Sequence[str]) -> Counter[str]:
-    """Write the ``columns`` of ``records`` with a header; how many of each category there were."""
+def _spool(path: Path, records: Iterator[Record]) -> tuple[Counter[str], array[int]]:
+    """Write the records to a scratch file; how many of each category there are, and their hashes."""
     by_category: Counter[str] = Counter()
+    hashes = array("Q")
     with path.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
         for record in records:
-            by_category[record[2]] += 1
-            writer.writerow(record[: len(columns)])
-    return by_category
+            by_category[record.product_category] += 1
+            hashes.append(record.row_hash)
+            writer.writerow(record)
+    return by_category, hashes
+
+
+def _without(small: set[str], usable: Path, drops: Drops) -> Iterator[Record]:
+    with usable.open(encoding="utf-8", newline="") as text:
+        for fields in csv.reader(text):
+            record = Record(*fields)  # type: ignore[arg-type] # the numbers come back as text
+            if record.product_category in small:
+                place = f"{record.place}, {record.product_category!r}"
+                drops.add(f"category with {SMALL_CATEGORY} reviews or fewer", place)
+            else:
+                numbers = {name: int(getattr(record, name)) for name in ("sentiment", "row_hash", "rating")}
+                yield record._replace(**numbers)
+
+
+def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
+    while batch := list(islice(records, BATCH)):
+        yield batch
 
 
 def _too_little(by_sentiment: Counter[int], drops: Drops) -> str:
@@ -136,11 +260,15 @@ def _publish_json(report: dict[str, Any], scratch: Path, target: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the job; the exit status."""
-    parser = processing_parser("raw reviews -> the table that Athena queries", reads="raw")
+    parser = processing_parser("raw reviews -> the cleaned table", reads="raw")
+    add_expectation(parser, "raw")
+    parser.add_argument("--drop", default="needed", choices=sorted(FILTERS), help="which rows are of no use")
     options = parser.parse_args(arguments)
 
     def work() -> None:
-        report = transform(options.input, options.output, is_synthetic(options))
+        files = input_files(options.input)
+        require(files, options, "raw", "raw reviews", count_rows)
+        report = transform(files, options.output, options.drop, is_synthetic(options))
         print(f"{report['rows_in']} rows in, {report['rows']} out: {report['by_sentiment']}")
 
     return run("transform", work, options.reason)

@@ -1,0 +1,1 @@
+../shared/human_label_table.py

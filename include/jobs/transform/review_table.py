@@ -1,0 +1,1 @@
+../shared/review_table.py

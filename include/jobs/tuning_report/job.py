@@ -1,0 +1,1 @@
+../shared/job.py
