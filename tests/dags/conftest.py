@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def dagbag(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """All DAGs of ``dags/``; parsing that opens a connection or reads a Variable or Connection fails."""
+def airflow_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The project's folders, and a home of Airflow's own: before the first import of Airflow."""
     os.environ.setdefault("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
     os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
     os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(ROOT / "plugins")
@@ -24,6 +24,10 @@ def dagbag(tmp_path_factory: pytest.TempPathFactory) -> Any:
         if path not in sys.path:
             sys.path.insert(0, path)
 
+
+@pytest.fixture(scope="session")
+def dagbag(airflow_settings: None) -> Any:
+    """All DAGs of ``dags/``; parsing that opens a connection or reads a Variable or Connection fails."""
     from airflow.dag_processing.dagbag import DagBag
     from airflow.sdk import Connection, Variable
 

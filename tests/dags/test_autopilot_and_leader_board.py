@@ -69,14 +69,13 @@ def test_it_learns_from_balanced_reviews_that_are_not_in_the_test_split(dagbag: 
 
 
 def test_the_board_is_made_whenever_a_model_was_judged(dagbag: Any) -> None:
-    from include.assets import EVALUATIONS
-    from include.evaluation import EVALUATIONS_FOLDER
+    from include import assets, paths
 
     dag = dagbag.dags["leader_board"]
-    assert dag.schedule == EVALUATIONS
+    assert dag.schedule == assets.EVALUATIONS
     job = dag.get_task("leader_board")
-    assert job.inputs == {"models": f"{EVALUATIONS_FOLDER}/"}
-    assert EVALUATIONS.uri == EVALUATIONS_FOLDER
+    assert job.inputs == {"models": f"{paths.EVALUATIONS}/"}
+    assert assets.EVALUATIONS.uri == paths.EVALUATIONS
 
 
 # -- what the plan of the judging is made of
