@@ -1,4 +1,4 @@
-"""``python -m stack up | down | status | reset | demo | env``: what ``make`` calls."""
+"""``python -m stack up | down | status | reset | demo | people | env``: what ``make`` calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import sys
 from rich.console import Console
 from rich.markup import escape
 
-from stack import services
+from stack import health, processes, services
+from stack.health import Condition
 from stack.layout import Stack, StackError
 
 console = Console(highlight=False)
@@ -19,13 +20,14 @@ console = Console(highlight=False)
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 1 where something went wrong that the person at the terminal can mend."""
     parser = argparse.ArgumentParser(prog="python -m stack", description=__doc__)
-    commands = {"up": _up, "down": _down, "status": _status, "reset": _reset, "demo": _demo, "env": _env}
+    commands = {"up": _up, "down": _down, "status": _status, "reset": _reset, "demo": _demo}
+    commands |= {"people": _people, "env": _env}
     parser.add_argument("command", choices=commands)
     parser.add_argument("--fast", action="store_true", help="demo: a few hundred reviews, one epoch")
     options = parser.parse_args(arguments)
     try:
-        stack = Stack.from_environment()
-        return commands[options.command](stack, options)
+        with processes.private():
+            return commands[options.command](Stack.from_environment(), options)
     except StackError as error:
         console.print(f"[bold red]{escape(str(error))}", soft_wrap=True)
         return 1
@@ -52,15 +54,15 @@ def _reset(stack: Stack, _: argparse.Namespace) -> int:
 
 
 def _status(stack: Stack, _: argparse.Namespace) -> int:
-    states = services.status(stack)
-    for name, state in states.items():
-        console.print(f"{name:<24}{state}")
-    if services.airflow_running(stack):
+    parts = health.observe(stack)
+    for name, part in parts.items():
+        console.print(f"{name:<24}{part}")
+    if parts[health.API_SERVER].condition is Condition.WELL:
         from stack.airflow_api import AirflowApi
 
         console.print(f"\nAirflow UI  {stack.airflow_url}   user admin, password {AirflowApi(stack).password}")
         console.print(f'localaws    {stack.localaws_url}   (shell: eval "$(make -s env)")')
-    return 0 if all(state.startswith("running") for state in states.values()) else 3
+    return 0 if all(part.condition is Condition.WELL for part in parts.values()) else 3
 
 
 def _env(stack: Stack, _: argparse.Namespace) -> int:
@@ -74,8 +76,20 @@ def _demo(stack: Stack, options: argparse.Namespace) -> int:
 
     if options.fast:
         stack = dataclasses.replace(stack, settings={**FAST, **stack.settings})
-    demo(stack, console, timeout=float(os.environ.get("DEMO_TIMEOUT", "3600")))
+    # A second training takes as long as the first: where that is long, it is a command of its own.
+    demo(stack, console, with_people=options.fast, timeout=_timeout())
     return 0
+
+
+def _people(stack: Stack, _: argparse.Namespace) -> int:
+    from stack.demo import label
+
+    label(stack, console, timeout=_timeout())
+    return 0
+
+
+def _timeout() -> float:
+    return float(os.environ.get("DEMO_TIMEOUT", "3600"))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ _BUSY_TRIES, _BUSY_S = 5, 1.0
 
 
 class AirflowApi:
-    """A client of ``/api/v2``, logged in as the admin whose password Airflow generated."""
+    """A client of ``/api/v2``, logged in as the admin whose password the stack generated."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -26,19 +26,21 @@ class AirflowApi:
     @property
     def password(self) -> str:
         """The generated password of ``admin``."""
-        path = self.stack.airflow_home / "simple_auth_manager_passwords.json.generated"
-        return str(json.loads(path.read_text())["admin"])
+        return str(json.loads(self.stack.passwords.read_text())["admin"])
 
-    def healthy(self) -> bool:
-        """Whether the API answers, and scheduler, triggerer and DAG processor send heartbeats."""
+    def health(self) -> dict[str, Any] | None:
+        """What the API server says of itself and the other components, or ``None`` where it does not answer."""
         try:
             answer = self._session.get(f"{self.stack.airflow_url}/api/v2/monitor/health", timeout=5)
         except requests.RequestException:
-            return False
-        if not answer.ok:
-            return False
-        health = answer.json()
-        return all(health[part]["status"] == "healthy" for part in ("scheduler", "triggerer", "dag_processor"))
+            return None
+        return dict(answer.json()) if answer.ok else None
+
+    def healthy(self) -> bool:
+        """Whether the API answers, and scheduler, triggerer and DAG processor send heartbeats."""
+        health = self.health()
+        parts = ("scheduler", "triggerer", "dag_processor")
+        return health is not None and all(health[part]["status"] == "healthy" for part in parts)
 
     def call(self, method: str, path: str, **options: Any) -> Any:
         """
@@ -127,11 +129,20 @@ class AirflowApi:
 
     def log(self, dag_id: str, run_id: str, task: dict[str, Any]) -> str:
         """The log of a task instance's last try, as text."""
+        return "\n".join(_line(entry) for entry in self._log(dag_id, run_id, task))
+
+    def reason(self, dag_id: str, run_id: str, task: dict[str, Any]) -> str:
+        """Return the message of the exception that ended a task instance's last try; "" where there was none."""
+        entries = [entry for entry in self._log(dag_id, run_id, task) if isinstance(entry, dict)]
+        errors = [entry["error_detail"][0] for entry in entries if entry.get("error_detail")]
+        return str(errors[-1]["exc_value"]) if errors else ""
+
+    def _log(self, dag_id: str, run_id: str, task: dict[str, Any]) -> list[Any]:
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task['task_id']}/logs/{task['try_number']}"
         content = self.call(
             "GET", path, params={"map_index": task["map_index"]}, headers={"Accept": "application/json"}
         )
-        return "\n".join(_line(entry) for entry in content["content"])
+        return list(content["content"])
 
 
 def _line(entry: Any) -> str:

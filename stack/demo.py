@@ -1,16 +1,17 @@
-"""The demo: from raw reviews to a served model on the local stack, watched live, summed up at the end."""
+"""The demo: from raw reviews to a served model and people's corrections, watched live, summed up at the end."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from stack import processes, services
+from stack import people, processes, services
 from stack.airflow_api import AirflowApi
 from stack.layout import ROOT, Stack, StackError
 from stack.progress import Progress
@@ -26,34 +27,74 @@ class RunFailed(StackError):
     """A DAG run ended failed: names the task and carries the end of its log."""
 
 
-def demo(stack: Stack, console: Console, *, timeout: float = 3600) -> dict[str, Any]:
+def demo(stack: Stack, console: Console, *, with_people: bool, timeout: float = 3600) -> dict[str, Any]:
     """
     Run ``ingest_reviews`` and the ``train_sentiment`` run that it sets off; print progress and a summary.
 
     Returns the summary, which is also in ``.local/demo/summary.json``.
 
+    :param with_people: whether :func:`label` follows; else the summary ends with the command for it.
     :param timeout: seconds until the demo gives up on a run.
     :raises StackError: something does not start, or a task fails.
     """
-    services.up(stack, console.print)
-    api = AirflowApi(stack)
-    console.print(f"Airflow UI  {stack.airflow_url}   user admin, password {api.password}\n")
-    _wait_for_dags(api, [INGEST, TRAIN], console)
-
+    api = _started(stack, console)
     # A run of its own each time: run ids must differ, and the names of all jobs follow from them.
-    run_id = f"demo__{datetime.now():%Y-%m-%dT%H-%M-%S}"
+    run_id = _run_id()
     deadline = time.monotonic() + timeout
     api.trigger(INGEST, run_id)
     with Progress(console) as progress:
         _watch(api, progress, INGEST, run_id, deadline)
-        dag_id, train_run = _run_set_off(api, run_id, deadline)
-        _watch(api, progress, dag_id, train_run, deadline)
+        train_run = _run_set_off(api, INGEST, run_id, deadline)
+        _watch(api, progress, TRAIN, train_run, deadline)
+        found = _close_the_loop(stack, api, progress, run_id, deadline) if with_people else None
 
     summary = collect(stack, api, ingest_run=run_id, train_run=train_run)
+    summary["people"] = found
     target = stack.home / "demo" / "summary.json"
     target.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     show(summary, stack, api, console, _relative(target))
+    if found is None:
+        console.print("People      make people: a scripted worker labels 40 reviews, and the model is trained on them")
+    else:
+        people.describe(found, console.print)
     return summary
+
+
+def label(stack: Stack, console: Console, *, timeout: float = 3600) -> dict[str, Any]:
+    """
+    Run ``human_review`` with a scripted worker, and the training that its labels set off.
+
+    :raises StackError: there is no endpoint to score reviews yet, something does not start, or a task fails.
+    """
+    api = _started(stack, console)
+    if not people.is_served(stack):
+        raise StackError("there is no model yet whose unsure reviews people could label: make demo")
+    with Progress(console) as progress:
+        found = _close_the_loop(stack, api, progress, _run_id(), time.monotonic() + timeout)
+    people.describe(found, console.print)
+    return found
+
+
+def _started(stack: Stack, console: Console) -> AirflowApi:
+    services.up(stack, console.print)
+    api = AirflowApi(stack)
+    console.print(f"Airflow UI  {stack.airflow_url}   user admin, password {api.password}\n")
+    _wait_for_dags(api, [INGEST, TRAIN, people.DAG], console)
+    return api
+
+
+def _run_id() -> str:
+    return f"demo__{datetime.now():%Y-%m-%dT%H-%M-%S}"
+
+
+def _close_the_loop(stack: Stack, api: AirflowApi, progress: Progress, run_id: str, deadline: float) -> dict[str, Any]:
+    """Have reviews labelled, and wait for the training that follows; what came of both."""
+    people.start(api, run_id)
+    with people.Worker(stack, run_id) as worker:
+        _watch(api, progress, people.DAG, run_id, deadline, worker.check)
+    again = _run_set_off(api, people.DAG, run_id, deadline)
+    _watch(api, progress, TRAIN, again, deadline, title=f"{TRAIN} again")
+    return people.collect(api, run_id, TRAIN, again)
 
 
 def _wait_for_dags(api: AirflowApi, dag_ids: list[str], console: Console) -> None:
@@ -69,14 +110,23 @@ def _wait_for_dags(api: AirflowApi, dag_ids: list[str], console: Console) -> Non
     raise StackError(f"Airflow did not show {dag_ids} within 90 s; see {_relative(api.stack.logs)}")
 
 
-def _watch(api: AirflowApi, progress: Progress, dag_id: str, run_id: str, deadline: float) -> None:
+def _watch(
+    api: AirflowApi,
+    progress: Progress,
+    dag_id: str,
+    run_id: str,
+    deadline: float,
+    check: Callable[[], None] = lambda: None,
+    title: str = "",
+) -> None:
     order = api.order(dag_id)
     while True:
         state = api.run(dag_id, run_id)["state"]
         tasks = sorted(api.tasks(dag_id, run_id), key=lambda task: order.index(task["task_id"]))
-        progress.update(dag_id, state, tasks)
+        progress.update(title or dag_id, state, tasks)
         if state in ENDED:
             break
+        check()
         _check_alive(api.stack)
         if time.monotonic() > deadline:
             raise StackError(f"{dag_id} {run_id} did not end in time; it goes on: see {api.stack.airflow_url}")
@@ -109,18 +159,20 @@ def _failure(api: AirflowApi, dag_id: str, run_id: str, tasks: list[dict[str, An
             "",
             f"Read on: {_relative(folder)}",
             f"      or {api.stack.airflow_url}/dags/{dag_id}/runs/{run_id}/tasks/{failed['task_id']}",
+            # Last, where it is read first.
+            f"\n{api.reason(dag_id, run_id, failed)}".rstrip(),
         ]
     )
 
 
-def _run_set_off(api: AirflowApi, run_id: str, deadline: float) -> tuple[str, str]:
+def _run_set_off(api: AirflowApi, by: str, run_id: str, deadline: float) -> str:
     while time.monotonic() < deadline:
-        for dag_id, train_run in api.triggered_by(INGEST, run_id):
+        for dag_id, train_run in api.triggered_by(by, run_id):
             if dag_id == TRAIN:
-                return dag_id, train_run
+                return train_run
         _check_alive(api.stack)
         time.sleep(0.5)
-    raise StackError(f"the Asset of {INGEST} {run_id} did not set off {TRAIN}")
+    raise StackError(f"the Asset of {by} {run_id} did not set off {TRAIN}")
 
 
 def _relative(path: Path) -> str:

@@ -74,6 +74,11 @@ class Stack:
         return self.home / "airflow"
 
     @property
+    def passwords(self) -> Path:
+        """The passwords of Airflow's users, as JSON."""
+        return self.airflow_home / "simple_auth_manager_passwords.json.generated"
+
+    @property
     def jobs_python(self) -> str:
         """The interpreter of the environment for localaws and the jobs."""
         return os.environ.get("JOBS_PYTHON", str(ROOT / ".local" / "venv-jobs" / "bin" / "python"))
@@ -106,20 +111,25 @@ class Stack:
         return {
             **self.base_environment(),
             **self.aws_environment(),
+            # For clients that say nothing themselves: a minute and more, in which a dead localaws is started again.
+            "AWS_RETRY_MODE": "standard",
+            "AWS_MAX_ATTEMPTS": "10",
             **self.settings,
-            **_airflow_settings(self),
+            **airflow_settings(self),
             "PATH": f"{Path(self.airflow_python).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
         }
 
 
-def _airflow_settings(stack: Stack) -> dict[str, str]:
+def airflow_settings(stack: Stack) -> dict[str, str]:
+    """Airflow's configuration, as environment variables."""
     sections = {
         "core": {
             "dags_folder": str(stack.dags),
             "plugins_folder": str(ROOT / "plugins"),
-            "executor": "LocalExecutor",
+            # Airflow's own, but for what becomes of tasks when a worker or the scheduler is killed.
+            "executor": "stack.executor.LocalExecutor",
             # 32 workers by default: a laptop needs four and saves about 30 idle processes.
             "parallelism": "4",
             "load_examples": "False",
@@ -130,8 +140,22 @@ def _airflow_settings(stack: Stack) -> dict[str, str]:
         "database": {"sql_alchemy_conn": f"sqlite:///{stack.airflow_home / 'airflow.db'}"},
         # A worker may miss the end of its task's process by a hair, and then waits for so long: by default 5 seconds,
         # in which it does nothing else, and a trigger that fires meanwhile has the task tried again (Airflow 3.3.2).
-        "workers": {"min_heartbeat_interval": "1"},
-        "scheduler": {"scheduler_idle_sleep_time": "0.5", "enable_health_check": "False"},
+        # An API server that is killed answers again after half a minute: a task that starts, resumes or ends meanwhile
+        # asks on for two, not the seven seconds that five attempts may take. What it sent twice Airflow knows.
+        "workers": {
+            "min_heartbeat_interval": "1",
+            "execution_api_retries": "40",
+            "execution_api_retry_wait_max": "5",
+            "execution_api_timeout": "20",
+        },
+        "scheduler": {
+            "scheduler_idle_sleep_time": "0.5",
+            "enable_health_check": "False",
+            # How soon the tasks of a scheduler that was killed are adopted or run again: by default it counts as alive
+            # for half a minute, and is next asked after in five.
+            "scheduler_health_check_threshold": "15",
+            "orphaned_tasks_check_interval": "5",
+        },
         "dag_processor": {
             "refresh_interval": "5",
             "min_file_process_interval": "15",
@@ -145,7 +169,12 @@ def _airflow_settings(stack: Stack) -> dict[str, str]:
                 {"type": "file", "log_file_path": str(stack.home / "openlineage.jsonl"), "append": True}
             ),
         },
-        "logging": {"base_log_folder": str(stack.airflow_home / "logs")},
+        "logging": {
+            "base_log_folder": str(stack.airflow_home / "logs"),
+            # Airflow sets these whatever the umask: by default a group may read and write them.
+            "file_task_handler_new_folder_permissions": "0o700",
+            "file_task_handler_new_file_permissions": "0o600",
+        },
     }
     names = {
         f"AIRFLOW__{section.upper()}__{option.upper()}": value

@@ -43,6 +43,7 @@ def collect(stack: Stack, api: AirflowApi, *, ingest_run: str, train_run: str) -
         "test_accuracy": metrics["accuracy"]["value"],
         "macro_f1": metrics["macro_f1"]["value"],
         "confusion_matrix": metrics["confusion_matrix"]["value"],
+        "natural_mix": results["evaluate"]["result"].get("natural_mix"),
         "trained": trained_run == train_run,
         "deployed": results["deploy"] is not None,
         "verdict": results["judge"]["reason"],
@@ -128,7 +129,10 @@ def show(summary: dict[str, Any], stack: Stack, api: AirflowApi, console: Consol
     )
     console.print(f"Reviews     {reviews['rows']:,} in {len(reviews['by_category'])} categories: {by_sentiment}")
     accuracy, f1 = summary["test_accuracy"], summary["macro_f1"]
-    console.print(f"Test        accuracy {accuracy:.4f}, macro F1 {f1:.4f}\n")
+    console.print(f"Test        accuracy {accuracy:.4f}, macro F1 {f1:.4f}")
+    if natural := summary["natural_mix"]:
+        console.print(f"            on the natural mix, estimated: {_natural(natural)}")
+    console.print()
     console.print(_confusion(summary["confusion_matrix"]))
     console.print()
     if not summary["trained"]:
@@ -146,6 +150,12 @@ def show(summary: dict[str, Any], stack: Stack, api: AirflowApi, console: Consol
     console.print(f"Airflow UI  {stack.airflow_url}   user admin, password {api.password}")
     console.print(f"localaws    {stack.localaws_url}")
     console.print("Stop it all with: make down")
+
+
+def _natural(figures: dict[str, Any]) -> str:
+    said = f"{figures['accuracy']:.3f} ± {figures['standard_error']:.3f}"
+    corrected = figures.get("prior_corrected")
+    return f"{said}; {corrected['accuracy']:.3f} with odds corrected for it" if corrected else said
 
 
 def _key(item: tuple[str, int]) -> int:

@@ -39,8 +39,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Then come those that go on from a run of ``SAMPLES``, while the others are still running.
     """
-    order = {"test_demo.py": 0, "test_pipeline_dag.py": 1, "test_retraining_dag.py": 2, "test_faults.py": 4}
-    items.sort(key=lambda item: order.get(item.path.name, 3))
+    order = {
+        "test_demo.py": 0,
+        "test_pipeline_dag.py": 1,
+        "test_retraining_dag.py": 2,
+        "test_tuning_dag.py": 3,
+        "test_mending.py": 5,
+        "test_faults.py": 6,
+        "test_chaos.py": 7,
+    }
+    items.sort(key=lambda item: order.get(item.path.name, 4))
 
 
 def free_port() -> int:
@@ -84,6 +92,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOCALAWS_AUTOPILOT_BASE_MODEL", base_model)
+        # A minute of alarms and metrics is two seconds: autoscaling is seen within a test.
+        patch.setenv("LOCALAWS_CLOCK_FACTOR", "30")
+        # By files in there a test tells jobs to end.
+        shown = folder / "shown"
+        shown.mkdir()
+        patch.setenv("LOCALAWS_SHOWN", str(shown))
         try:
             services.up(stack)
             assert making.wait(120) == 0

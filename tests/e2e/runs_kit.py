@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from stack.airflow_api import AirflowApi
 from stack.layout import Stack, StackError
 from stack.summary import s3_client
 
+#: whether the long ones run too: CI runs them, and whoever asks.
+ALL = os.environ.get("ALL", "0") not in ("", "0")
+LONG = pytest.mark.skipif(not ALL, reason="takes minutes: make test ALL=1 runs it")
 BUCKET = "sentiment-reviews"
 #: how many candidates Autopilot tries: its cheapest one.
 CANDIDATES = 1

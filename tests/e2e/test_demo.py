@@ -1,4 +1,4 @@
-"""Both DAGs by a real scheduler on 600 reviews, watched by the demo itself: what a newcomer sees."""
+"""The demo by a real scheduler on 600 reviews, people's labels and all, watched by itself: what a newcomer sees."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from runs_kit import ALL, LONG
 
+from stack import processes
 from stack.airflow_api import AirflowApi
 from stack.demo import demo
 from stack.layout import Stack
@@ -20,7 +22,9 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture(scope="module")
 def outcome(stack: Stack, samples: Any) -> tuple[dict, str]:
     screen = io.StringIO()
-    summary = demo(stack, Console(file=screen, width=140), timeout=600)
+    # As `python -m stack demo` runs it: what it writes is its user's alone.
+    with processes.private():
+        summary = demo(stack, Console(file=screen, width=140), with_people=ALL, timeout=900)
     return summary, screen.getvalue()
 
 
@@ -30,11 +34,13 @@ SUMMARY = {
     "test_accuracy",
     "macro_f1",
     "confusion_matrix",
+    "natural_mix",
     "endpoint",
     "predictions",
     "makespan_s",
     "seconds_in_jobs",
     "charts",
+    "people",
 }
 
 
@@ -48,9 +54,29 @@ def test_the_demo_goes_from_raw_reviews_to_predictions(outcome: tuple[dict, str]
     assert 0 < summary["test_accuracy"] <= 1
     assert 0 < summary["macro_f1"] <= 1
     assert sum(map(sum, summary["confusion_matrix"])) > 0
+    assert 0 < summary["natural_mix"]["accuracy"] <= 1
     assert summary["endpoint"] == "sentiment"
     assert [prediction["predicted_label"] in (-1, 0, 1) for prediction in summary["predictions"]] == [True] * 3
     assert summary["makespan_s"] >= summary["seconds_in_jobs"] > 0
+
+
+@LONG
+def test_the_demo_ends_with_people_s_labels_learnt(outcome: tuple[dict, str], api: AirflowApi) -> None:
+    people, screen = outcome[0]["people"], outcome[1]
+    assert 0 < people["labelled"] == people["asked"] <= 40
+    assert people["learnt"]["in_training"] == people["labelled"]
+    assert people["verdict"] and people["low_confidence"]["reviews"] >= 0
+    answers = api.xcom("human_review", people["run"], "labels", "result")
+    assert len(answers["workers"]) == 1 and answers["answers"] == people["asked"]
+    assert f"{people['labelled']} of {people['asked']} reviews labelled" in screen
+    assert f"Retrained   {people['verdict'][:30]}" in screen
+
+
+@LONG
+def test_a_password_that_was_chosen_is_its_user_s_alone(outcome: tuple[dict, str], stack: Stack) -> None:
+    kept = stack.home / "demo" / "worker.json"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert json.loads(kept.read_text())["password"] not in outcome[1]
 
 
 def test_the_summary_is_written_and_its_charts_are_pictures(outcome: tuple[dict, str], stack: Stack) -> None:

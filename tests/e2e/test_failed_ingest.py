@@ -17,6 +17,7 @@ def test_a_source_that_does_not_exist_fails_with_its_name(api: AirflowApi, start
     assert states["run"] == "failed"
     task = next(t for t in api.tasks("ingest_reviews", "no_source") if t["task_id"] == "upload_raw")
     assert "/no/such/reviews.csv" in api.log("ingest_reviews", "no_source", task)
+    assert task["try_number"] == 1, "a source that is not there was looked for again"
 
 
 def test_a_failed_task_is_named_with_its_log(stack: Stack, api: AirflowApi, started: Started) -> None:
@@ -28,3 +29,4 @@ def test_a_failed_task_is_named_with_its_log(stack: Stack, api: AirflowApi, star
     assert "ingest_reviews.upload_raw failed" in text
     assert "/no/such/reviews.csv" in text
     assert stack.airflow_url in text
+    assert text.splitlines()[-1] == "the source /no/such/reviews.csv does not exist"

@@ -93,9 +93,9 @@ def sagemaker(client: Callable[[str], Any]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def runs(stack: Stack, api: AirflowApi, sagemaker: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+def runs(stack: Stack, api: AirflowApi, sagemaker: Any) -> dict[str, Run]:
     """Six runs that went through every fault and then to their end, by what was done to each beside that."""
-    folder = tmp_path_factory.mktemp("go")
+    folder = Path(os.environ["LOCALAWS_SHOWN"])
     plan = {
         "outage": "faults_deferred",
         "cleared": "faults_deferred",

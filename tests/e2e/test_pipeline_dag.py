@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from runs_kit import TINY, Started, answer, ended, objects
+from runs_kit import LONG, TINY, Started, answer, ended, objects
 
 from stack.airflow_api import AirflowApi
 from stack.layout import Stack
@@ -54,7 +54,8 @@ def test_the_approved_version_is_deployed_and_its_endpoint_goes(
 
 
 @pytest.mark.parametrize(
-    ("option", "status", "then"), [("Reject", "Rejected", "skipped"), ("Approve", "Approved", "success")]
+    ("option", "status", "then"),
+    [pytest.param("Reject", "Rejected", "skipped", marks=LONG), ("Approve", "Approved", "success")],
 )
 def test_the_version_of_a_run_that_asks_is_deployed_only_if_a_person_approves_it(
     ran: dict[str, Any], api: AirflowApi, sagemaker: Any, option: str, status: str, then: str

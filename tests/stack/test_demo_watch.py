@@ -1,13 +1,16 @@
-"""What the demo says when a part of the stack ends under it."""
+"""What the demo says when it cannot go on."""
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
-from stack import processes, services
+from stack import demo, people, processes, services
 from stack.demo import _check_alive
 from stack.layout import Stack, StackError
 
@@ -27,3 +30,21 @@ def test_a_part_that_has_ended_is_named_with_the_end_of_its_log(tmp_path: Path) 
             _check_alive(stack)
     finally:
         processes.stop(stack, services.PARTS)
+
+
+@pytest.mark.parametrize(("names", "served"), [([], False), (["sentiment-ab"], False), (["sentiment"], True)])
+def test_people_are_asked_only_where_a_model_is_served(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, names: list[str], served: bool
+) -> None:
+    endpoints = {"Endpoints": [{"EndpointName": name} for name in names]}
+    sagemaker = SimpleNamespace(list_endpoints=lambda **_: endpoints)
+    monkeypatch.setattr(people, "client", lambda stack, service: sagemaker)
+    monkeypatch.setattr(demo, "_started", lambda *_: None)
+    monkeypatch.setattr(demo, "_close_the_loop", lambda *_: {"closed": True})
+    monkeypatch.setattr(people, "describe", lambda *_: None)
+    stack, console = Stack(home=tmp_path, localaws_port=1, airflow_port=2), Console(file=io.StringIO())
+    if served:
+        assert demo.label(stack, console) == {"closed": True}
+    else:
+        with pytest.raises(StackError, match="make demo"):
+            demo.label(stack, console)

@@ -48,6 +48,16 @@ def test_a_recycled_pid_is_not_taken_for_ours(stack: Stack) -> None:
 def test_children_and_stubborn_processes_end_too(stack: Stack) -> None:
     processes.start(stack, "parent", PARENT, stack.base_environment())
     processes.start(stack, "stubborn", STUBBORN, stack.base_environment())
+    parent = processes.find(stack, "parent")
+    assert parent is not None
+    # One that is born while its parent is being stopped is left to the sweep of `make down`.
+    processes.wait_until(
+        lambda: bool(parent.children()),
+        what="child",
+        seconds=10,
+        alive=lambda: True,
+        log=stack.logs / "parent.log",
+    )
     processes.stop(stack, ["parent", "stubborn"], grace=1)
     assert processes.belonging(stack) == []
 
@@ -118,7 +128,7 @@ def test_a_busy_port_is_named_with_the_remedy() -> None:
         server.listen()
         port = server.getsockname()[1]
         with pytest.raises(StackError, match=rf"port {port} \(the Airflow UI\).*AIRFLOW_PORT="):
-            processes.require_free({"the Airflow UI": port})
+            processes.require_free({"the Airflow UI": ("AIRFLOW_PORT", port)})
 
 
 def test_a_process_that_ends_early_is_reported_with_its_log(stack: Stack) -> None:
