@@ -16,6 +16,7 @@ ROOT = HERE.parent
 BENCHMARKS = {
     "job_start": "jobs",
     "endpoint": "jobs",
+    "variants": "jobs",
     "athena": "jobs",
     "s3": "jobs",
     "features": "jobs",
@@ -23,15 +24,22 @@ BENCHMARKS = {
     "balance": "jobs",
     "clarify": "jobs",
     "blazingtext": "jobs",
+    "packing": "jobs",
     "pipeline": "jobs",
+    "ab_test": "jobs",
     "feature_store": "airflow",
     "parse": "airflow",
     "demo": "airflow",
     "memory": "airflow",
     "workflows": "airflow",
+    "tuning": "jobs",
+    "active_sampling": "jobs",
+    "human_review": "jobs",
+    "human_review_portal": "jobs",
+    "human_review_kills": "jobs",
 }
-#: those that take half an hour and more: only when named.
-LONG = {"balance"}
+#: those that take half an hour and more, or much of the disk: only when named.
+LONG = {"balance", "packing", "human_review_kills"}
 
 
 def main(names: list[str]) -> int:

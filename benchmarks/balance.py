@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.features import MODEL, ROOT, job_into
+from benchmarks.features import MODEL, ROOT, features_of
 from include.reviews import fetch
 from localaws.images import hub
 
@@ -33,7 +33,7 @@ def main() -> None:
         folder = Path(name)
         os.environ |= {"HF_HOME": str(hub.prepare(folder / "home")), "HF_HUB_OFFLINE": "1"}
         origin = fetch(os.environ.get("REVIEWS_SOURCE"), folder / "raw" / "reviews.csv")
-        job_into(folder / "features", "features", folder / "raw", "--base-model", MODEL)
+        features_of(folder / "raw", folder / "features")
         results = {balance: trained(folder, balance, epochs) for balance, epochs in EPOCHS.items()}
     report(results, "made-up (SYNTHETIC)" if origin.synthetic else "real")
 
@@ -70,7 +70,7 @@ def report(results: dict[str, dict[str, Any]], kind: str) -> None:
     error = (0.21 / some["reviews"]) ** 0.5
     print("# Balancing of the training split\n")
     print(f"MiniLM on the {kind} reviews, judged on {some['reviews']} held-out ones, as many of each class.")
-    print(f"The standard error of an accuracy near 0.7 on so many is {100 * error:.1f} points.\n")
+    print(f"The standard error of an accuracy near 0.7 on these is {100 * error:.1f} points.\n")
     print("| balance | epochs | validation accuracy | test accuracy | macro F1 | recall -1 | 0 | 1 | seconds |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
     for balance, one in results.items():

@@ -23,16 +23,16 @@ from benchmarks.local import BUCKET, ROLE, ROOT, ended, raw_reviews, script, ses
 from localaws.images import hub
 
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1"
-GOAL_SECONDS, GOAL_ACCURACY, PUBLISHED = 60, 0.60, 0.533
+GOAL_SECONDS, GOAL_ACCURACY, PUBLISHED = 60, 0.70, 0.533
 #: the DAG's defaults, and what the reference workflow took; its buckets are fewer, for its model's size.
 SETTINGS = {
     "DAG's defaults": {
-        "epochs": "20",
+        "epochs": "5",
         "early_stopping": "True",
         "patience": "3",
-        "learning_rate": "0.3",
+        "learning_rate": "0.2",
         "min_count": "2",
-        "vector_dim": "50",
+        "vector_dim": "10",
         "word_ngrams": "2",
         "buckets": "100000",
     },
@@ -52,8 +52,10 @@ def main() -> None:
         folder = Path(name)
         kind = raw_reviews(folder / "raw")
         os.environ |= {"HF_HOME": str(hub.prepare(folder / "home" / "localaws")), "HF_HUB_OFFLINE": "1"}
-        script("transform", input=folder / "raw", output=folder / "in")
-        script("features", input=folder / "raw", output=folder / "split", base_model=hub.MODEL)
+        script("transform", input=folder / "raw", output=folder / "cleaned")
+        (folder / "in").mkdir()
+        (folder / "cleaned" / "table").rename(folder / "in" / "reviews")
+        script("features", input=folder / "in" / "reviews", output=folder / "split", base_model=hub.MODEL)
         (folder / "split" / "test").rename(folder / "in" / "test")
         script("blazingtext_prepare", input=folder / "in", output=folder / "prepared")
         counts = json.loads((folder / "prepared" / "report" / "report.json").read_text())

@@ -38,7 +38,7 @@ def main() -> None:
         folder = Path(name)
         kind = raw_reviews(folder / "raw")
         script("transform", input=folder / "raw", output=folder / "transformed")
-        script("balance", input=folder / "transformed" / "reviews", output=folder / "balanced")
+        script("balance", input=folder / "transformed" / "table", output=folder / "balanced")
         s3 = aws.client("s3")
         s3.put_object(Bucket=BUCKET, Key="analysis_config.json", Body=json.dumps(CONFIG))
         rows = {}

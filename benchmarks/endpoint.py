@@ -1,5 +1,6 @@
 """
-InvokeEndpoint against calling the same model in this process: a MiniLM classifier, one review a request.
+InvokeEndpoint against calling the same model in this process: a MiniLM classifier, one review a request. Then the train
+job's model against its twin of the compile job.
 
     python -m benchmarks.endpoint [--calls 150]     # prints Markdown; the server and its folder are its own
 
@@ -23,7 +24,7 @@ from typing import Any
 from benchmarks.crowd import CLIENTS, crowded, timed
 from benchmarks.local import BUCKET, ROLE, session
 from localaws.images import hub
-from localaws.jobs import archive
+from localaws.jobs import packing
 
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6-cpu-py312"
 BLOCKS = 5
@@ -59,14 +60,27 @@ def output_fn(probabilities, accept):
 
 
 def main() -> None:
+    from benchmarks import twins  # which imports from here
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=150)
     calls = parser.parse_args().calls
+    threads = os.environ.get("OMP_NUM_THREADS")
+    against_in_process(calls)
+    # The second part is of the models as they are served: with as many threads as they take.
+    os.environ.pop("OMP_NUM_THREADS")
+    if threads is not None:
+        os.environ["OMP_NUM_THREADS"] = threads
+    twins.main(calls)
+
+
+def against_in_process(calls: int) -> None:
     # One thread a model, here and there: two would wait for each other at every layer, and so time the neighbours.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as folder, session(home := Path(folder) / "home") as aws:
         model = build(home, Path(folder) / "model")
-        runtime, seconds = deploy(aws, Path(folder), model)
+        packing.pack(model, archive := Path(folder) / "model.tar.gz")
+        runtime, seconds = deploy(aws, archive)
         local = in_process(model)
 
         def remote(body: bytes) -> bytes:
@@ -117,23 +131,22 @@ def build(home: Path, folder: Path) -> Path:
     return folder
 
 
-def deploy(aws: Any, folder: Path, model: Path) -> tuple[Any, float]:
-    """The runtime client of an endpoint that serves ``model``, and the seconds that it took."""
-    archive.pack(model, folder / "model.tar.gz")
-    aws.client("s3").upload_file(str(folder / "model.tar.gz"), BUCKET, "model.tar.gz")
+def deploy(aws: Any, archive: Path, name: str = "bench", image: str = IMAGE) -> tuple[Any, float]:
+    """The runtime client of an endpoint that serves a model's archive, and the seconds that it took."""
+    aws.client("s3").upload_file(str(archive), BUCKET, f"{name}/model.tar.gz")
     sagemaker = aws.client("sagemaker")
     sagemaker.create_model(
-        ModelName="bench",
+        ModelName=name,
         ExecutionRoleArn=ROLE,
-        PrimaryContainer={"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/model.tar.gz"},
+        PrimaryContainer={"Image": image, "ModelDataUrl": f"s3://{BUCKET}/{name}/model.tar.gz"},
     )
-    variant = {"VariantName": "AllTraffic", "ModelName": "bench", "InstanceType": "ml.m5.large"}
+    variant = {"VariantName": "AllTraffic", "ModelName": name, "InstanceType": "ml.m5.large"}
     sagemaker.create_endpoint_config(
-        EndpointConfigName="bench", ProductionVariants=[{**variant, "InitialInstanceCount": 1}]
+        EndpointConfigName=name, ProductionVariants=[{**variant, "InitialInstanceCount": 1}]
     )
     began = time.monotonic()
-    sagemaker.create_endpoint(EndpointName="bench", EndpointConfigName="bench")
-    while (status := sagemaker.describe_endpoint(EndpointName="bench"))["EndpointStatus"] == "Creating":
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    while (status := sagemaker.describe_endpoint(EndpointName=name))["EndpointStatus"] == "Creating":
         time.sleep(0.05)
     if status["EndpointStatus"] != "InService":
         raise SystemExit(status["FailureReason"])

@@ -50,13 +50,13 @@ def main() -> None:
 
 def prepare(folder: Path) -> None:
     """Write the features of the real reviews, and MiniLM in half precision, so that it travels."""
-    from benchmarks.features import MODEL, job_into
+    from benchmarks.features import MODEL, features_of
     from include.reviews import fetch
     from localaws.images import hub
 
     os.environ |= {"HF_HOME": str(hub.prepare(folder / "home")), "HF_HUB_OFFLINE": "1"}
     fetch(os.environ.get("REVIEWS_SOURCE"), folder / "raw" / "reviews.csv")
-    job_into(folder / "features", "features", folder / "raw", "--base-model", MODEL)
+    features_of(folder / "raw", folder / "features")
     from transformers import AutoModel, AutoTokenizer
 
     AutoModel.from_pretrained(MODEL).half().save_pretrained(folder / "minilm")
@@ -124,6 +124,8 @@ def arguments(folder: Path, model: Path) -> list[str]:
         "epochs": EPOCHS,
         "balance": "oversample",
         "max_epoch_rows": ROWS,
+        # The encoder's speed is measured.
+        "ngrams": 0,
     }
     return [str(word) for key, value in given.items() for word in (f"--{key}", value)]
 

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.features import MODEL, job_into
+from benchmarks.features import MODEL, features_of
 from include.reviews import fetch
 from localaws.images import hub
 
@@ -37,7 +37,7 @@ def main() -> None:
         folder = Path(name)
         os.environ |= {"HF_HOME": str(hub.prepare(folder / "home")), "HF_HUB_OFFLINE": "1"}
         origin = fetch(os.environ.get("REVIEWS_SOURCE"), folder / "raw" / "reviews.csv")
-        job_into(folder / "features", "features", folder / "raw", "--base-model", MODEL)
+        features_of(folder / "raw", folder / "features")
         sys.path.insert(0, str(ROOT / "include" / "jobs" / "train"))
         script = importlib.import_module("train")
         settings = script.parse(arguments(folder, options))
@@ -54,6 +54,8 @@ def arguments(folder: Path, options: argparse.Namespace) -> list[str]:
         "epochs": options.epochs,
         "balance": "oversample",
         "max_epoch_rows": options.rows,
+        # The plain loop has no linear model either: two ways to train an encoder are compared.
+        "ngrams": 0,
     }
     return [str(word) for key, value in given.items() for word in (f"--{key}", value)]
 
