@@ -8,18 +8,21 @@ READY := $(AIRFLOW_ENV)/.ready $(JOBS_ENV)/.ready
 PIP := -m pip --disable-pip-version-check --quiet
 
 # Settings that may be given on the command line: make demo REVIEWS_SOURCE=reviews.zip FAST=1
-export REVIEWS_SOURCE LOCALAWS_PORT AIRFLOW_PORT
+export REVIEWS_SOURCE LOCALAWS_PORT AIRFLOW_PORT ALL RERUNS
 
 # Hundreds of short processes: without it each would compile the project's modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env-all demo up down status reset env test lint format bench clean
+.PHONY: help env-all demo people up down status reset env test check lint format bench chaos clean
 
 help:  ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
 
 demo: $(READY)  ## Raw reviews to a served model, on this machine; FAST=1 for a small run
 	@$(AIRFLOW) -m stack demo $(if $(filter-out 0,$(FAST)),--fast)
+
+people: $(READY)  ## After the demo: a scripted worker labels the reviews that the model is least sure of, and it learns from them
+	@$(AIRFLOW) -m stack people
 
 up: $(READY)  ## Start localaws and Airflow in the background
 	@$(AIRFLOW) -m stack up
@@ -38,9 +41,14 @@ env: $(READY)  ## Print the settings of an AWS client for localaws: eval "$$(mak
 
 # In the order given: xdist's own begins with the files of most tests, and ends with the few long ones in one worker.
 # Three workers for two cores, since many tests wait; of the second run one worker has all of tests/e2e.
-test: $(READY)  ## All tests: localaws and jobs in their environment, Airflow's side in its own
-	$(JOBS) -m pytest -q -n 3 --no-loadscope-reorder tests/include tests/localaws
-	$(AIRFLOW) -m pytest -q -n 2 --no-loadscope-reorder tests/e2e tests/plugins tests/dags tests/stack
+# RERUNS=1 gives a failed test one more try, and lists it: a hundred tests kill processes or wait for them, beside others.
+test: PYTEST = -m pytest -q --no-loadscope-reorder $(if $(RERUNS),--reruns $(RERUNS) -raR)
+test: $(READY)  ## localaws and jobs in their environment, Airflow's side in its own; ALL=1 for the longest runs too
+	$(JOBS) $(PYTEST) -n 3 tests/include tests/localaws
+	$(AIRFLOW) $(PYTEST) -n 2 tests/e2e tests/plugins tests/dags tests/stack
+
+check: lint  ## The inner loop: lint, and the tests that need neither Airflow nor a running localaws
+	$(JOBS) -m pytest -q -n 2 -m "not localaws" --no-loadscope-reorder tests/include tests/localaws
 
 lint: $(READY)  ## ruff and mypy
 	$(AIRFLOW) -m ruff check .
@@ -54,6 +62,9 @@ format: $(READY)  ## Put the code into shape
 
 bench: $(READY)  ## Measure; writes benchmarks/results/*.md
 	$(JOBS) -m benchmarks
+
+chaos: $(READY)  ## Kill at random while the DAGs run, for an hour, and see what is lost; KILLS=20 SEED=7
+	$(AIRFLOW) -m benchmarks.chaos $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
 
 clean: down  ## Remove everything under .local, the environments too
 	rm -rf .local
