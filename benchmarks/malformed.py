@@ -38,9 +38,8 @@ from hypothesis import strategies as st
 
 from benchmarks.malformed_attacks import Wire, attacks
 from benchmarks.malformed_cases import Case, case
-from localaws import services
+from localaws.core.operations import LIVE, load_all, operation_model, service_model
 from localaws.moto_bridge import carried
-from localaws.services.registry import LIVE, operation_model, service_model
 
 ROOT = Path(__file__).parent.parent
 #: resources that a mutated request may delete are made again after this many requests.
@@ -164,7 +163,7 @@ def _body(case: Case, body: bytes) -> bytes:
 
 def operations(names: list[str]) -> list[tuple[str, str]]:
     """Every live operation, ours and moto's."""
-    services.load_all()
+    load_all()
     known = {*LIVE, *((service, name) for service, ops in carried.CARRIED.items() for name in ops)}
     return sorted(pair for pair in known if not names or pair[0] in names)
 

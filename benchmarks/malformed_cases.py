@@ -12,7 +12,7 @@ import regex
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 from hypothesis import strategies as st
 
-from localaws.services.registry import operation_model
+from localaws.core.operations import operation_model
 
 Parameters = dict[str, Any]
 Draw = Callable[[st.SearchStrategy[Any]], Any]

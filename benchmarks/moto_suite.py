@@ -59,12 +59,13 @@ def serve(home: Path) -> None:
     """A localaws for these tests only, until it is stopped."""
     from moto import backends
 
-    from localaws import application, server
+    from localaws import server
+    from localaws.core.home import Home
+    from localaws.gateway import app as application
     from localaws.gateway.admission import Admission
-    from localaws.lifecycle import Home
-    from localaws.router import Route
-    from localaws.wire import sigv4
-    from localaws.wire.http import HttpRequest, HttpResponse
+    from localaws.gateway.auth import sigv4
+    from localaws.gateway.protocol.http import HttpRequest, HttpResponse
+    from localaws.gateway.router import Route
 
     class Emptied(application.Application):
         """Lets moto's keys in, and empties all by moto's own call for it."""

@@ -24,8 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
-from localaws.jobs.archive import extract
-from localaws.jobs.packing import pack
+from localaws.sagemaker.jobs.archive import extract
+from localaws.sagemaker.jobs.packing import pack
 
 ROWS = 25_000
 

@@ -26,7 +26,7 @@ for folder in (ROOT / "tests", ROOT / "tests" / "localaws"):
 from browser_kit import PICTURE, CrowdPages, answers, chromium, crowd_pages, submit  # noqa: E402
 from human_kit import context  # noqa: E402
 
-from localaws.context import Context  # noqa: E402
+from localaws.core.context import Context  # noqa: E402
 from localaws.sagemaker.human_review import templates  # noqa: E402
 
 _PATH = re.compile(r"task\.input((?:\.\w+)+)(\s*\|\s*grant_read_access)?")

@@ -23,7 +23,7 @@ from benchmarks.crowd import crowded
 from benchmarks.endpoint import REVIEWS, deploy, one_client, percentile
 from benchmarks.local import ROOT, raw_reviews, script, session
 from localaws.images import hub
-from localaws.jobs import packing
+from localaws.sagemaker.jobs import packing
 
 IMAGE = (
     "763104351884.dkr.ecr.us-east-1.amazonaws.com/"

@@ -22,7 +22,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 
 from benchmarks.local import BUCKET, ROLE
-from localaws.endpoints.channel import Channel
+from localaws.sagemaker.endpoints.channel import Channel
 
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6-cpu-py312"
 CLIENTS = 8

@@ -8,8 +8,8 @@ import os
 import sys
 from pathlib import Path
 
-from localaws import lifecycle
-from localaws.lifecycle import Home, LifecycleError
+from localaws.core import home as lifecycle
+from localaws.core.home import Home, LifecycleError
 
 DEFAULT_PORT = 4566
 #: how long a job may take to end by itself before it is killed.
@@ -63,9 +63,9 @@ def _port(text: str) -> int:
 def _serve(home: Home, arguments: argparse.Namespace) -> int:
     # Imported here: the other commands answer without loading botocore and moto.
     from localaws.core import clock
+    from localaws.gateway.http_server import PortTaken
     from localaws.moto_bridge import StateError
     from localaws.server import serve
-    from localaws.serving import PortTaken
 
     try:
         clock.factor()
@@ -91,7 +91,7 @@ def _stop(home: Home, arguments: argparse.Namespace) -> int:
 
 
 def _end_jobs(home: Home) -> None:
-    from localaws.jobs import control
+    from localaws.sagemaker.jobs import control
 
     for job in control.end_all(home.state, JOB_GRACE_SECONDS):
         print(f"ended {job}")

@@ -14,16 +14,18 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-from localaws import lifecycle, router, services
-from localaws.application import Application
-from localaws.context import Context
-from localaws.credentials import load_or_create
+from localaws.core import home as lifecycle
+from localaws.core import operations
+from localaws.core.context import Context
+from localaws.core.credentials import load_or_create
+from localaws.core.home import Home
+from localaws.core.operations import ON_START, ON_STOP, Hook
+from localaws.core.store import Store
+from localaws.gateway import router
+from localaws.gateway.app import Application
+from localaws.gateway.http_server import HOST, Server
 from localaws.gateway.log_lines import LineFormatter
-from localaws.lifecycle import Home
 from localaws.moto_bridge import Moto
-from localaws.services.registry import ON_START, ON_STOP, Hook
-from localaws.serving import HOST, Server
-from localaws.store import Store
 
 log = logging.getLogger("localaws")
 
@@ -94,7 +96,7 @@ def _answering(home: Home, port: int) -> Iterator[Context]:
         url = f"http://{HOST}:{server.port}"
         region = os.environ.get("AWS_DEFAULT_REGION", "us-east-1")
         context = Context(home.state, url, region, store, load_or_create(home.path / "credentials"))
-        services.load_all()
+        operations.load_all()
         moto.state.restore()
         # Every job and every client asks S3 first, often several at a time.
         router.prepare("s3")

@@ -236,7 +236,9 @@ def _down(stack: Stack, say: Say) -> None:
     if processes.find(stack, "localaws"):
         # Jobs outlive the server by design: they are asked to end first.
         subprocess.run(
-            [stack.jobs_python, "-m", "localaws.jobs", "end", "--home", str(stack.home)], cwd=ROOT, check=False
+            [stack.jobs_python, "-m", "localaws.sagemaker.jobs", "end", "--home", str(stack.home)],
+            cwd=ROOT,
+            check=False,
         )
     processes.stop(stack, ["localaws"])
     for name in processes.sweep(stack):

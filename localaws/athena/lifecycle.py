@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.athena.errors import SYSTEM, Cancelled, QueryError
-from localaws.context import Context
-from localaws.one_of_many import one_of_many
+from localaws.core.context import Context
+from localaws.core.isolate import one_of_many
 
 if TYPE_CHECKING:
     from localaws.athena.job import Control, Job, Outcome

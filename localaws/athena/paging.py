@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from localaws.errors import InvalidRequestException
+from localaws.core.errors import InvalidRequestException
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localaws.athena.paging import invalid
-from localaws.context import Context
+from localaws.core.context import Context
 
 if TYPE_CHECKING:
     from localaws.athena.ddl import nodes

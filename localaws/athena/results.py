@@ -80,7 +80,7 @@ def _bytes(tag: int, value: bytes) -> bytes:
     return _varint(tag << 3 | 2) + _varint(len(value)) + value
 
 
-#: one field with what ends it, as :func:`localaws.athena.queries.write_csv` writes them.
+#: one field with what ends it, as :func:`.queries.write_csv` writes them.
 _FIELD = re.compile(rb'(?:"((?:[^"]|"")*)")?([,\n])')
 
 

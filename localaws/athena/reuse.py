@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from localaws.athena import results
-from localaws.context import Context
+from localaws.core.context import Context
 
 #: MaxAgeInMinutes where the request does not say.
 _DEFAULT_AGE = 60

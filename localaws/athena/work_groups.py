@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from localaws.athena.paging import invalid
-from localaws.context import Context
+from localaws.core.context import Context
 
 KIND = "work-group"
 ENGINE = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from localaws.context import Context
+from localaws.core.context import Context
 
 Record = dict[str, Any]
 

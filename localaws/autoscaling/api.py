@@ -1,11 +1,10 @@
-"""Application Auto Scaling: the operations. :mod:`localaws.autoscaling.engine` does the work."""
+"""Application Auto Scaling: the operations. :mod:`.engine` does the work."""
 
 from __future__ import annotations
 
 import uuid
 from typing import Any
 
-from localaws import listing
 from localaws.autoscaling import activities, capacity, engine, policies, schedules
 from localaws.autoscaling.capacity import TARGET
 from localaws.autoscaling.engine import POLICY, PREFIX, policy_name
@@ -16,9 +15,10 @@ from localaws.autoscaling.errors import (
     ResourceNotFoundException,
 )
 from localaws.cloudwatch import api as alarms
-from localaws.context import Context
-from localaws.errors import AwsError, ValidationException
-from localaws.services.registry import Service
+from localaws.core import pagination as listing
+from localaws.core.context import Context
+from localaws.core.errors import AwsError, ValidationException
+from localaws.core.operations import Service
 
 autoscaling = Service("application-autoscaling", noun="scalable-target")
 

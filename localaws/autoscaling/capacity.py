@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from localaws.context import Context
-from localaws.endpoints.fleet import KIND as ENDPOINT
-from localaws.errors import NotImplementedByLocalAws, ValidationException
-from localaws.services import endpoint
+from localaws.core.context import Context
+from localaws.core.errors import NotImplementedByLocalAws, ValidationException
+from localaws.sagemaker.endpoints import api as endpoint
+from localaws.sagemaker.endpoints.fleet import KIND as ENDPOINT
 
 NAMESPACE = "sagemaker"
 #: Scalable targets in the store, by their resource id.

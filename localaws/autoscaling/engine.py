@@ -12,10 +12,10 @@ from localaws.autoscaling import activities, capacity, policies, schedules
 from localaws.autoscaling.capacity import TARGET, Variant
 from localaws.cloudwatch import actions
 from localaws.cloudwatch import engine as alarms
-from localaws.context import Context
 from localaws.core import clock
-from localaws.errors import AwsError
-from localaws.one_of_many import one_of_many
+from localaws.core.context import Context
+from localaws.core.errors import AwsError
+from localaws.core.isolate import one_of_many
 
 log = logging.getLogger("localaws.autoscaling")
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from localaws.errors import NotImplementedByLocalAws, ValidationException
+from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 
 Record = dict[str, Any]
 

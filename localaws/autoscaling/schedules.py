@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from localaws.autoscaling import activities
 from localaws.autoscaling.capacity import TARGET
-from localaws.context import Context
-from localaws.crawling.cron import Cron
-from localaws.errors import NotImplementedByLocalAws, ValidationException
+from localaws.core.context import Context
+from localaws.core.errors import NotImplementedByLocalAws, ValidationException
+from localaws.glue.crawling.cron import Cron
 
 Record = dict[str, Any]
 

@@ -1,6 +1,6 @@
 """
 CloudWatch alarms: metrics in, states out.
 
-:mod:`localaws.cloudwatch.evaluation` judges data, :mod:`localaws.cloudwatch.engine` does so at each period and runs
-actions, :mod:`localaws.cloudwatch.history` keeps what happened.
+:mod:`.evaluation` judges data, :mod:`.engine` does so at each period and runs
+actions, :mod:`.history` keeps what happened.
 """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from localaws.cloudwatch import history
-from localaws.context import Context
+from localaws.core.context import Context
 
 log = logging.getLogger("localaws.cloudwatch")
 

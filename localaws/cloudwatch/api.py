@@ -1,23 +1,18 @@
-"""CloudWatch alarms: the operations. :mod:`localaws.cloudwatch.engine` judges them."""
+"""CloudWatch alarms: the operations. :mod:`.engine` judges them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from localaws import listing
 from localaws.cloudwatch import composite, elsewhere, engine, history, rules
 from localaws.cloudwatch.engine import COMPOSITE, KIND
-from localaws.cloudwatch.errors import (
-    InvalidNextToken,
-    ResourceNotFound,
-    ResourceNotFoundException,
-    ValidationError,
-)
+from localaws.cloudwatch.errors import InvalidNextToken, ResourceNotFound, ResourceNotFoundException, ValidationError
 from localaws.cloudwatch.evaluation import COMPARISONS, TREATMENTS
-from localaws.context import Context
-from localaws.errors import AwsError, NotImplementedByLocalAws
+from localaws.core import pagination as listing
+from localaws.core.context import Context
+from localaws.core.errors import AwsError, NotImplementedByLocalAws
+from localaws.core.operations import Service
 from localaws.moto_bridge.percentiles import PERCENTILE, STATISTICS
-from localaws.services.registry import Service
 
 alarm = Service("cloudwatch", noun="alarm")
 alarm.elsewhere(elsewhere.answer)

@@ -10,7 +10,7 @@ from typing import Any
 
 from localaws.cloudwatch import engine, history, rules
 from localaws.cloudwatch.engine import COMPOSITE
-from localaws.context import Context
+from localaws.core.context import Context
 
 log = logging.getLogger("localaws.cloudwatch")
 

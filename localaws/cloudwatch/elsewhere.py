@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from localaws.cloudwatch.errors import ResourceNotFound, ResourceNotFoundException
-from localaws.errors import NotImplementedByLocalAws
+from localaws.core.errors import NotImplementedByLocalAws
 
 Record = dict[str, Any]
 

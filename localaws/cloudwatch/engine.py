@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from localaws.cloudwatch import actions, evaluation, history
-from localaws.context import Context
 from localaws.core import clock
+from localaws.core.context import Context
+from localaws.core.isolate import one_of_many
 from localaws.moto_bridge import metrics
-from localaws.one_of_many import one_of_many
 
 log = logging.getLogger("localaws.cloudwatch")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from localaws.context import Context
+from localaws.core.context import Context
 
 Record = dict[str, Any]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from localaws.cognito.attempts import Attempts
-from localaws.context import Context
+from localaws.core.context import Context
+from localaws.core.operations import Service
 from localaws.moto_bridge import pool_sign_in
-from localaws.services.registry import Service
 
 
 def start(ctx: Context) -> None:

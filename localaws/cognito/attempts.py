@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 
 from localaws.core.expiring import digest
-from localaws.store import Store
+from localaws.core.store import Store
 
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS attempt (who TEXT NOT NULL, at REAL NOT NULL)",

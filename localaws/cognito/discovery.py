@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 from localaws.cognito import keys
-from localaws.context import Context
+from localaws.core.context import Context
+from localaws.gateway.protocol.http import HttpResponse
 from localaws.moto_bridge import user_pools
 from localaws.portal import address
-from localaws.wire.http import HttpResponse
 
 
 def answer(ctx: Context, path: str) -> HttpResponse:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from localaws.cognito.attempts import Attempts
 from localaws.cognito.grants import Grants
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.core.expiring import Expiring
 from localaws.moto_bridge import user_pools
 from localaws.moto_bridge.user_pools import Client, Pool, User

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from localaws.cognito import authorize, endpoints
 from localaws.cognito.authorize import Authorization, NotForUs, Refused
 from localaws.cognito.hosted import Hosted
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.moto_bridge import user_pools
 from localaws.moto_bridge.user_pools import User
 from localaws.portal import failures, forms

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from localaws.store import Store, dumps, loads
+from localaws.core.store import Store, dumps, loads
 
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS expiring (kind TEXT NOT NULL, digest TEXT NOT NULL, family TEXT NOT NULL,"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from localaws.router import Route
-from localaws.wire.http import HttpRequest, HttpResponse
-from localaws.wire.sigv4 import Proof
+from localaws.gateway.auth.sigv4 import Proof
+from localaws.gateway.protocol.http import HttpRequest, HttpResponse
+from localaws.gateway.router import Route
 
 #: S3 takes 5 GiB in one PUT; every other operation's body is small.
 MAX_OBJECT = 5 * 1024**3

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from localaws.errors import AwsError
+from localaws.core.errors import AwsError
+from localaws.gateway.protocol.http import Headers, HttpRequest
 from localaws.gateway.reader import Reader, TooLong
-from localaws.wire.http import Headers, HttpRequest
 
 #: presigned URLs with a session token and a key of 1,024 encoded bytes have about 6,000.
 MAX_REQUEST_LINE = 16 * 1024

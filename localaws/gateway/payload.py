@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from localaws.errors import AwsError
+from localaws.core.errors import AwsError
 from localaws.gateway.admission import Admission
+from localaws.gateway.auth.sigv4 import UNSIGNED, Refused
 from localaws.gateway.framing import Body
+from localaws.gateway.protocol import chunked
+from localaws.gateway.protocol.http import Upload
 from localaws.gateway.spool import IN_MEMORY, Sink, Spool
-from localaws.wire import chunked
-from localaws.wire.http import Upload
-from localaws.wire.sigv4 import UNSIGNED, Refused
 
 #: read from the socket at once, where the body is that large.
 _PIECE = 256 * 1024

@@ -15,7 +15,7 @@ from functools import lru_cache
 import botocore.session
 from botocore.exceptions import UnknownRegionError
 
-from localaws.wire.sigv4 import Proof, Refused
+from localaws.gateway.auth.sigv4 import Proof, Refused
 
 #: by signing name.
 _EVERYWHERE = frozenset({"cognito-idp", "iam", "logs", "monitoring", "s3", "secretsmanager", "sts"})

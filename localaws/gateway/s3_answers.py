@@ -8,8 +8,8 @@ from dataclasses import replace
 from urllib.parse import quote
 from xml.etree import ElementTree
 
-from localaws.errors import AwsError
-from localaws.wire.http import HttpRequest, HttpResponse
+from localaws.core.errors import AwsError
+from localaws.gateway.protocol.http import HttpRequest, HttpResponse
 
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _MOST_BUCKETS = 10_000

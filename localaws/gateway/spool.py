@@ -8,7 +8,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from localaws.errors import AwsError
+from localaws.core.errors import AwsError
 
 #: bytes of a body that are kept in memory while it is not known whether they are wanted.
 IN_MEMORY = 64 * 1024

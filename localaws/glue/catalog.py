@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
-from localaws.errors import AwsError, ValidationException
-from localaws.listing import offset, token_at
+from localaws.core.errors import AwsError, ValidationException
+from localaws.core.pagination import offset, token_at
+from localaws.gateway.protocol.http import Headers, HttpRequest, HttpResponse
 from localaws.moto_bridge.glue_pages import Page, only
-from localaws.wire.http import Headers, HttpRequest, HttpResponse
 
 #: answers an operation: moto's entrance.
 Forward = Callable[[str, str, HttpRequest], HttpResponse]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from localaws import listing
-from localaws.context import Context
-from localaws.errors import NotImplementedByLocalAws, ValidationException
+from localaws.core import pagination as listing
+from localaws.core.context import Context
+from localaws.core.errors import NotImplementedByLocalAws, ValidationException
+from localaws.core.operations import Service
 from localaws.iam import principals
 from localaws.iam.documents import InvalidInput, Source, Statement, statements
 from localaws.iam.evaluation import evaluate
-from localaws.services.registry import Service
 
 policy_simulation = Service("iam", noun="policy-simulation")
 

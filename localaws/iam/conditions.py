@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from localaws.gateway.protocol import timestamps
 from localaws.iam.documents import InvalidInput, like, plain, substituted, texts
-from localaws.wire import timestamps
 
 Context = Mapping[str, list[str]]
 #: of the request's value and the policy's.

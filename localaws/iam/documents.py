@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from localaws.errors import AwsError
+from localaws.core.errors import AwsError
 
 _DECODER = json.JSONDecoder()
 _BLANK = re.compile(r"\s*")

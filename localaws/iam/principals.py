@@ -10,8 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from localaws.context import Context
-from localaws.errors import AwsError
+from localaws.core.context import Context
+from localaws.core.errors import AwsError
 from localaws.iam.documents import InvalidInput, Source, Statement, statements
 
 _ARN = re.compile(r"arn:[\w-]+:iam::(?P<account>\d{12}):(?P<kind>user|group|role)/(?:.*/)?(?P<name>[^/]+)")

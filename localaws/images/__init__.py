@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from localaws.errors import ValidationException
+from localaws.core.errors import ValidationException
 from localaws.images.autopilot.objectives import DEFINITIONS as _AUTOPILOT_METRICS
 
 

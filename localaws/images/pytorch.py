@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from localaws.images.requirements import unsatisfied
-from localaws.jobs.archive import ArchiveError, extract
-from localaws.jobs.aws import Aws, AwsRequestError, ServerAway
+from localaws.sagemaker.jobs.archive import ArchiveError, extract
+from localaws.sagemaker.jobs.aws import Aws, AwsRequestError, ServerAway
 
 
 class ConfigurationError(Exception):
@@ -266,7 +266,7 @@ def main() -> NoReturn:
 def rewritten(code: Path, root: Path) -> None:
     """Where ``/opt/ml`` is not to be had, the code that has just come gets the path that stands for it."""
     if str(root) != "/opt/ml":
-        from localaws.jobs.sandbox import rewrite_sources
+        from localaws.sagemaker.jobs.sandbox import rewrite_sources
 
         rewrite_sources(code, root)
 

@@ -5,7 +5,7 @@ It speaks the container's side of SageMaker's hosting contract, on a Unix socket
 
 * ``GET /ping``: 200 once the model is loaded, 503 before.
 * ``POST /invocations``: the request's body, ``Content-Type`` and ``Accept`` go through the functions of
-  ``code/inference.py`` (:mod:`localaws.images.inference`), each request in a thread of its own.
+  ``code/inference.py`` (:mod:`.inference`), each request in a thread of its own.
 
 The process ends by itself where nobody has pinged it for a while, so that a host that died leaves none behind.
 """

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 from moto.core.compat import HAS_CRT
 from moto.s3 import utils
 
+from localaws.gateway.protocol.http import FileBody, Segment, Upload
 from localaws.moto_bridge import unit
 from localaws.moto_bridge.files import Files
-from localaws.wire.http import FileBody, Segment, Upload
 
 #: contents of up to this many bytes are kept in the row of their object.
 INLINE = 4096

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from moto.cloudwatch.models import CloudWatchBackend, MetricAggregatedDatum, MetricDatumBase, cloudwatch_backends
 
-from localaws.context import ACCOUNT_ID
+from localaws.core.context import ACCOUNT_ID
 from localaws.moto_bridge.percentiles import weights
 
 #: Data come nearly in the order of their times: this number of older ones in a row ends a search.

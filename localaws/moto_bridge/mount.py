@@ -15,7 +15,9 @@ from moto.moto_server.utilities import RegexConverter
 from moto.sts.models import sts_backends
 
 from localaws.cognito import keys
-from localaws.context import ACCOUNT_ID
+from localaws.core.context import ACCOUNT_ID
+from localaws.gateway.auth.sigv4 import Key
+from localaws.gateway.protocol.http import FileBody, HttpRequest, HttpResponse
 from localaws.moto_bridge import (
     glue_pages,
     iam_pages,
@@ -34,8 +36,6 @@ from localaws.moto_bridge import (
 )
 from localaws.moto_bridge.state import State
 from localaws.moto_bridge.wsgi import environ
-from localaws.wire.http import FileBody, HttpRequest, HttpResponse
-from localaws.wire.sigv4 import Key
 
 #: botocore's name of a service -> moto's.
 _BACKENDS = {

@@ -16,13 +16,13 @@ from moto.core.common_models import BaseModel
 from moto.s3 import models, responses
 from moto.s3.models import FakeBucket, FakeDeleteMarker, FakeKey, FakeMultipart, S3Backend, s3_backends
 
+from localaws.gateway.protocol.http import FileBody, HttpRequest, HttpResponse
 from localaws.moto_bridge import object_lists, objects, unit, uploads
 from localaws.moto_bridge.bodies import Body, Borrowed, body_of, compute_checksum, spooled
 from localaws.moto_bridge.database import Database
 from localaws.moto_bridge.files import Files
 from localaws.moto_bridge.locks import ObjectLocks
 from localaws.moto_bridge.unit import Unit
-from localaws.wire.http import FileBody, HttpRequest, HttpResponse
 
 log = logging.getLogger("localaws.moto")
 

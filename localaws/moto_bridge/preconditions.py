@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from moto.s3.exceptions import PreconditionFailed
 from moto.s3.responses import S3Response
 
-from localaws.wire import timestamps
+from localaws.gateway.protocol import timestamps
 
 _PREFIX = "x-amz-copy-source-if-"
 

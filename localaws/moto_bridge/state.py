@@ -12,12 +12,12 @@ from typing import Any
 import moto
 from joserfc.jwk import RSAKey
 
+from localaws.gateway.protocol.http import HttpRequest, HttpResponse
 from localaws.moto_bridge import objects, records, series
 from localaws.moto_bridge.database import Database
 from localaws.moto_bridge.files import Files
 from localaws.moto_bridge.object_store import ObjectStore
 from localaws.moto_bridge.records import Records
-from localaws.wire.http import HttpRequest, HttpResponse
 
 log = logging.getLogger("localaws.moto")
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from localaws.wire.http import Upload
+from localaws.gateway.protocol.http import Upload
 
 
 @dataclass

@@ -178,7 +178,7 @@ def sum_part(upload: Any, part: Any) -> None:
 
 
 def write(connection: sqlite3.Connection, done: Unit, before: set[str], after: set[str]) -> None:
-    """Store the uploads and parts of a unit; as :func:`localaws.moto_bridge.objects.write_versions`."""
+    """Store the uploads and parts of a unit; as :func:`.objects.write_versions`."""
     for (bucket, upload_id), upload in done.uploads.items():
         if upload is None:
             before.update(remove(connection, upload_id))

@@ -9,7 +9,7 @@ from typing import Any
 
 from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool, cognitoidp_backends
 
-from localaws.context import ACCOUNT_ID
+from localaws.core.context import ACCOUNT_ID
 from localaws.moto_bridge import pool_rules, pool_sign_in
 
 

@@ -13,7 +13,7 @@ from moto.core.request import (
     should_preserve_original_header_name,
 )
 
-from localaws.wire.http import Headers, HttpRequest
+from localaws.gateway.protocol.http import Headers, HttpRequest
 
 #: of the connection, not of the request: its body is here already.
 _FRAMING = frozenset({"content-length", "expect", "transfer-encoding"})

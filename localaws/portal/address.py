@@ -6,7 +6,7 @@ import json
 import os
 import socket
 
-from localaws.context import Context
+from localaws.core.context import Context
 
 HOST = "127.0.0.1"
 KIND = "portal"

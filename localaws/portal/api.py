@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from localaws.core.operations import Service
 from localaws.portal import server
-from localaws.services.registry import Service
 
 Service.on_start(server.start)
 Service.on_stop(server.stop)

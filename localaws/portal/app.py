@@ -9,7 +9,7 @@ from starlette.staticfiles import StaticFiles
 
 from localaws.cognito import pages as hosted_pages
 from localaws.cognito.hosted import Hosted
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.portal import failures, pages, sign_in
 from localaws.portal.guard import Guard
 from localaws.portal.session import Sessions

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.portal import access, agreement, leads
 from localaws.sagemaker.human_review import seats
 from localaws.sagemaker.workforce.members import Worker

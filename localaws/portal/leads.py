@@ -7,7 +7,7 @@ group of the pool that is called ``leads`` or ends with ``-leads``.
 
 from __future__ import annotations
 
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.moto_bridge import user_pools
 from localaws.sagemaker.workforce.members import Worker
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.sagemaker.human_review import seats
 from localaws.sagemaker.workforce.members import Worker
 

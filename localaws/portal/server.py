@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.portal import address
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from localaws.context import Context
 from localaws.core import own_key
+from localaws.core.context import Context
 from localaws.core.expiring import Expiring
 from localaws.sagemaker.workforce import members
 from localaws.sagemaker.workforce.members import Worker

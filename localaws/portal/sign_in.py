@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from localaws.cognito import discovery, endpoints
 from localaws.cognito.grants import TokenError
 from localaws.cognito.keys import InvalidToken
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.core.expiring import Expiring
 from localaws.moto_bridge import user_pools
 from localaws.moto_bridge.user_pools import Client, Pool

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.portal import failures
 from localaws.sagemaker.workforce import records
 

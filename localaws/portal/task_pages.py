@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.portal import access, frame, progress
 from localaws.sagemaker.human_review import seats
 from localaws.sagemaker.workforce.members import Worker

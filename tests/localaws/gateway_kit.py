@@ -14,11 +14,12 @@ from pathlib import Path
 
 from signed_kit import keys
 
-from localaws.errors import AwsError
+from localaws.core.errors import AwsError
 from localaws.gateway.admission import MAX_DOCUMENT, MAX_OBJECT, Admission
-from localaws.serving import Limits, Server
-from localaws.wire import faults, sigv4
-from localaws.wire.http import HttpRequest, HttpResponse
+from localaws.gateway.auth import sigv4
+from localaws.gateway.http_server import Limits, Server
+from localaws.gateway.protocol import faults
+from localaws.gateway.protocol.http import HttpRequest, HttpResponse
 
 
 @dataclass

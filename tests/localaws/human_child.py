@@ -15,9 +15,9 @@ from typing import Any
 
 from human_kit import Clocked, Person, label
 
-from localaws.credentials import load_or_create
+from localaws.core.credentials import load_or_create
+from localaws.core.store import Store
 from localaws.sagemaker.human_review import seats, sweep
-from localaws.store import Store
 
 
 class Folder:

@@ -14,10 +14,10 @@ from typing import Any
 from botocore.config import Config
 from localaws_kit import LocalAws
 
-from localaws.context import Context
-from localaws.credentials import load_or_create
+from localaws.core.context import Context
+from localaws.core.credentials import load_or_create
+from localaws.core.store import Store
 from localaws.sagemaker.human_review import events, flow_definition, flows, human_loop, sweep, task_ui
-from localaws.store import Store
 
 BUCKET = "reviews"
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from localaws.wire import sigv4
-from localaws.wire.http import Headers, HttpRequest
-from localaws.wire.sigv4 import Key, KeyRing, Refused, Signature
+from localaws.gateway.auth import sigv4
+from localaws.gateway.auth.sigv4 import Key, KeyRing, Refused, Signature
+from localaws.gateway.protocol.http import Headers, HttpRequest
 
 HOST = "127.0.0.1:4566"
 ACCESS_KEY = "LKIAEXAMPLEEXAMPLE00"

@@ -11,7 +11,7 @@ import pytest
 from athena_tools import Athena
 from botocore.exceptions import ClientError
 
-from localaws.store import Store
+from localaws.core.store import Store
 
 #: takes minutes if it is let: a trillion pairs.
 ENDLESS = """

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from localaws import steering
-from localaws.automl import candidates, children, machine
-from localaws.context import Context
-from localaws.credentials import Credentials
-from localaws.store import Store
+from localaws.core import reconciler as steering
+from localaws.core.context import Context
+from localaws.core.credentials import Credentials
+from localaws.core.store import Store
+from localaws.sagemaker.automl import candidates, children, machine
 
 
 @pytest.fixture

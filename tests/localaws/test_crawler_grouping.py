@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from localaws.crawling import configuration, definition
-from localaws.crawling.definition import Author
-from localaws.crawling.grouping import Group, Policy, group
-from localaws.crawling.schema import UNRECOGNISED, Format, Found
-from localaws.crawling.targets import Folder, Location, S3Object, glob
-from localaws.crawling.types import BIGINT, DOUBLE, STRING, Column
+from localaws.glue.crawling import configuration, definition
+from localaws.glue.crawling.definition import Author
+from localaws.glue.crawling.grouping import Group, Policy, group
+from localaws.glue.crawling.schema import UNRECOGNISED, Format, Found
+from localaws.glue.crawling.targets import Folder, Location, S3Object, glob
+from localaws.glue.crawling.types import BIGINT, DOUBLE, STRING, Column
 
 CSV = Format("csv")
 JSON = Format("json")

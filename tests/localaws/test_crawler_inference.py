@@ -15,10 +15,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from localaws.crawling import json_format, types
-from localaws.crawling.classify import BUILT_IN, classify, custom
-from localaws.crawling.sampling import SAMPLE_BYTES, ObjectReader
-from localaws.crawling.schema import LAZY_SIMPLE, OPEN_CSV, Found
+from localaws.glue.crawling import json_format, types
+from localaws.glue.crawling.classify import BUILT_IN, classify, custom
+from localaws.glue.crawling.sampling import SAMPLE_BYTES, ObjectReader
+from localaws.glue.crawling.schema import LAZY_SIMPLE, OPEN_CSV, Found
 
 
 class Body(io.BytesIO):

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from localaws.context import Context
-from localaws.crawling import runs, scheduler
-from localaws.credentials import Credentials
-from localaws.errors import AwsError
-from localaws.store import Store
+from localaws.core.context import Context
+from localaws.core.credentials import Credentials
+from localaws.core.errors import AwsError
+from localaws.core.store import Store
+from localaws.glue.crawling import runs, scheduler
 
 NOON = datetime(2026, 11, 24, 12, 0, 30, tzinfo=UTC)
 

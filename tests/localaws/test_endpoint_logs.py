@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.endpoints import logs
-from localaws.endpoints.logs import LogShipper
+from localaws.sagemaker.endpoints import logs
+from localaws.sagemaker.endpoints.logs import LogShipper
 
 
 class Logs:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from localaws.endpoints.worker import Worker
-from localaws.jobs.sandbox import Launch
+from localaws.sagemaker.endpoints.worker import Worker
+from localaws.sagemaker.jobs.sandbox import Launch
 
 
 def test_a_model_server_that_hangs_while_it_loads_fails_in_time_and_is_ended(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from localaws.feature_store import values
-from localaws.feature_store.online import RecordStore, Write
+from localaws.sagemaker.feature_store import values
+from localaws.sagemaker.feature_store.online import RecordStore, Write
 
 
 def write(identifier: str, at: int = 1, **changes: Any) -> Write:

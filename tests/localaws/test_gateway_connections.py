@@ -15,7 +15,7 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from gateway_kit import Front, front, rest, statuses
 from signed_kit import signed
 
-from localaws.wire.http import HttpRequest
+from localaws.gateway.protocol.http import HttpRequest
 
 GET = b"GET /open HTTP/1.1\r\nHost: localhost\r\n\r\n"
 MIB = 1024**2

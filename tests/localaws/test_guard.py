@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from localaws import guard
-from localaws.wire.http import Headers, HttpRequest
+from localaws.gateway import guard
+from localaws.gateway.protocol.http import Headers, HttpRequest
 
 
 def request(*hosts: str, path: str = "/", **headers: str) -> HttpRequest:

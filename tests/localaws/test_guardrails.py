@@ -15,7 +15,7 @@ from endpoint_kit import Hosting, load
 from job_helpers import until
 from localaws_kit import LocalAws, put_quiet_alarm, start
 
-from localaws.endpoints import guardrails
+from localaws.sagemaker.endpoints import guardrails
 
 #: A minute takes three seconds.
 FACTOR = "20"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from human_kit import Desk, Person, label, team
 
-from localaws.errors import ValidationException
+from localaws.core.errors import ValidationException
 from localaws.sagemaker.human_review import flow_definition, human_loop, loops, seats, templates
 
 

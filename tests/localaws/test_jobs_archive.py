@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from localaws.jobs.archive import ArchiveError, extract
-from localaws.jobs.beneath import LeadsOut, Tree
-from localaws.jobs.packing import pack
+from localaws.core.beneath import LeadsOut, Tree
+from localaws.sagemaker.jobs.archive import ArchiveError, extract
+from localaws.sagemaker.jobs.packing import pack
 
 
 def _archive(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> Path:

@@ -16,8 +16,8 @@ from endpoint_kit import Hosting
 from job_helpers import BUCKET, Jobs, until
 from localaws_kit import LocalAws
 
-from localaws.credentials import issue, issued, load, revoke
-from localaws.jobs import environment, sandbox
+from localaws.core.credentials import issue, issued, load, revoke
+from localaws.sagemaker.jobs import environment, sandbox
 
 pytestmark = pytest.mark.skipif(not sandbox.isolated(), reason=f"no namespaces: {sandbox._isolation()[1]}")
 

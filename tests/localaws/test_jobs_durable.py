@@ -14,20 +14,20 @@ from job_helpers import BUCKET, ENDS, IMAGE, Jobs, until
 from localaws_kit import LocalAws
 from signed_kit import ACCESS_KEY, SECRET, changed, signed
 
-from localaws.application import Application
-from localaws.context import Context
-from localaws.credentials import Credentials
-from localaws.jobs.aws import DURABLE, Aws, AwsRequestError
-from localaws.jobs.beneath import Tree
-from localaws.jobs.contract import Contract, Outcome
-from localaws.jobs.folder import JobFolder
-from localaws.jobs.mirror import Mirror
-from localaws.jobs.processing import Processing
-from localaws.jobs.staging import DataError, put, upload
-from localaws.jobs.training import Training
-from localaws.jobs.transform import Transform
-from localaws.store import Store
-from localaws.wire.sigv4 import Refused
+from localaws.core.beneath import Tree
+from localaws.core.context import Context
+from localaws.core.credentials import Credentials
+from localaws.core.store import Store
+from localaws.gateway.app import Application
+from localaws.gateway.auth.sigv4 import Refused
+from localaws.sagemaker.jobs.aws import DURABLE, Aws, AwsRequestError
+from localaws.sagemaker.jobs.contract import Contract, Outcome
+from localaws.sagemaker.jobs.folder import JobFolder
+from localaws.sagemaker.jobs.mirror import Mirror
+from localaws.sagemaker.jobs.staging import DataError, put, upload
+from localaws.sagemaker.processing.contract import Processing
+from localaws.sagemaker.training.contract import Training
+from localaws.sagemaker.transform.contract import Transform
 
 
 class Server:

@@ -10,16 +10,16 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from localaws.jobs import shipping
-from localaws.jobs.aws import Aws, AwsRequestError, ServerAway
-from localaws.jobs.beneath import Tree
-from localaws.jobs.failure import excerpt
-from localaws.jobs.logs import BoundedFile
-from localaws.jobs.metrics import Metrics
-from localaws.jobs.mirror import Mirror
-from localaws.jobs.progress import REASON_LIMIT, shorten
-from localaws.jobs.shipping import Shipper
-from localaws.jobs.staging import DataError, _relative, files_in, split_uri, under
+from localaws.core.beneath import Tree
+from localaws.sagemaker.jobs import shipping
+from localaws.sagemaker.jobs.aws import Aws, AwsRequestError, ServerAway
+from localaws.sagemaker.jobs.failure import excerpt
+from localaws.sagemaker.jobs.logs import BoundedFile
+from localaws.sagemaker.jobs.metrics import Metrics
+from localaws.sagemaker.jobs.mirror import Mirror
+from localaws.sagemaker.jobs.progress import REASON_LIMIT, shorten
+from localaws.sagemaker.jobs.shipping import Shipper
+from localaws.sagemaker.jobs.staging import DataError, _relative, files_in, split_uri, under
 
 TORCHRUN = """\
 step 1

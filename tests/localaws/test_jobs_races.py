@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from localaws.context import Context
-from localaws.credentials import Credentials
-from localaws.jobs import control
-from localaws.jobs.folder import JobFolder
-from localaws.services import training
-from localaws.store import Store
+from localaws.core.context import Context
+from localaws.core.credentials import Credentials
+from localaws.core.store import Store
+from localaws.sagemaker.jobs import control
+from localaws.sagemaker.jobs.folder import JobFolder
+from localaws.sagemaker.training import api as training
 
 #: nothing in these tests takes so long; what waits for ever fails.
 LIMIT_S = 30
@@ -278,7 +278,7 @@ def test_a_job_that_cannot_be_looked_at_is_logged_and_hides_no_other(
     (folder_of(ctx, "unreadable").path / "status.json").write_text("")
     for name in ("first", "last"):
         end(ctx, supervisors, name)
-    with caplog.at_level(logging.ERROR, "localaws.jobs"):
+    with caplog.at_level(logging.ERROR, "localaws.sagemaker.jobs"):
         answer = training.list_training_jobs({}, ctx)
     statuses = {job["TrainingJobName"]: job["TrainingJobStatus"] for job in answer["TrainingJobSummaries"]}
     assert statuses == {"first": "Completed", "unreadable": "InProgress", "last": "Completed"}

@@ -91,7 +91,7 @@ def test_a_job_that_was_recorded_and_not_started_is_started_after_a_restart(own_
 
 def _forget_end(home: Path, name: str) -> None:
     script = (
-        "import sys; from localaws.store import Store\n"
+        "import sys; from localaws.core.store import Store\n"
         "store = Store(sys.argv[1])\n"
         "store.update('training-job', sys.argv[2], lambda job: job.update(TrainingJobStatus='InProgress'))\n"
     )
@@ -129,7 +129,16 @@ def test_all_jobs_can_be_ended_without_the_server(own_localaws: LocalAws, jobs: 
     for name in ("first", "second"):
         jobs.wait_for_line(KIND, name, "ready")
     own_localaws.stop()
-    command = [sys.executable, "-m", "localaws.jobs", "end", "--home", str(own_localaws.home), "--grace", "0.5"]
+    command = [
+        sys.executable,
+        "-m",
+        "localaws.sagemaker.jobs",
+        "end",
+        "--home",
+        str(own_localaws.home),
+        "--grace",
+        "0.5",
+    ]
     root = Path(__file__).parent.parent.parent
     ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=30)
     assert ended.stdout.splitlines() == ["ended training-job/first", "ended training-job/second"]
@@ -143,7 +152,7 @@ def test_a_second_supervisor_leaves_a_job_alone(own_localaws: LocalAws, jobs: Jo
     jobs.training("single", WAITING)
     jobs.wait_for_line(KIND, "single", "ready")
     second = subprocess.run(
-        [sys.executable, "-m", "localaws.jobs.supervisor", str(jobs.folder(KIND, "single"))],
+        [sys.executable, "-m", "localaws.sagemaker.jobs.supervisor", str(jobs.folder(KIND, "single"))],
         cwd=Path(__file__).parent.parent.parent,
         capture_output=True,
         text=True,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from localaws.jobs import sandbox
+from localaws.sagemaker.jobs import sandbox
 
 OPT_BEFORE = sorted(Path("/opt").iterdir())
 

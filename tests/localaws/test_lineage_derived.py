@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from localaws.context import Context
-from localaws.credentials import Credentials
-from localaws.lineage import associations, deployments, jobs, packages
-from localaws.lineage.nouns import ACTION, ARTIFACT, COMPONENT, CONTEXT, artifact
-from localaws.lineage.query import query
-from localaws.store import Store
+from localaws.core.context import Context
+from localaws.core.credentials import Credentials
+from localaws.core.store import Store
+from localaws.sagemaker.lineage import associations, deployments, jobs, packages
+from localaws.sagemaker.lineage.nouns import ACTION, ARTIFACT, COMPONENT, CONTEXT, artifact
+from localaws.sagemaker.lineage.query import query
 
 NOW = Context.now()
 

@@ -14,9 +14,10 @@ from botocore.session import Session
 from localaws_kit import LocalAws
 from workforce_kit import make_people, make_team
 
-from localaws.automl import candidates
-from localaws.services import auto_ml_candidate, load_all, tuning_job
-from localaws.services.registry import LIVE
+from localaws.core.operations import LIVE, load_all
+from localaws.sagemaker.automl import candidate_api as auto_ml_candidate
+from localaws.sagemaker.automl import candidates
+from localaws.sagemaker.tuning import api as tuning_job
 
 ROLE = "arn:aws:iam::123456789012:role/lists"
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6.0-cpu-py312-ubuntu22.04-sagemaker"

@@ -14,10 +14,10 @@ from job_helpers import ROLE
 from localaws_kit import LocalAws
 from pipeline_kit import compare, condition, definition
 
-from localaws.context import Context
-from localaws.credentials import Credentials
-from localaws.pipelines.execution import Execution, keep_definition
-from localaws.store import Store
+from localaws.core.context import Context
+from localaws.core.credentials import Credentials
+from localaws.core.store import Store
+from localaws.sagemaker.pipelines.execution import Execution, keep_definition
 
 #: seconds for which the load goes on, and after which a request without an answer is taken for one that never gets it.
 LOAD_S, NEVER_S = 4.0, 30.0

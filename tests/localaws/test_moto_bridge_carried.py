@@ -7,11 +7,11 @@ import importlib
 import pytest
 from localaws_kit import ROOT
 
-from localaws import services
-from localaws.coverage import BEGIN, END, rewritten, table
+from localaws.core import operations
+from localaws.core.coverage import BEGIN, END, rewritten, table
+from localaws.core.operations import LIVE, service_model
 from localaws.moto_bridge import carries
 from localaws.moto_bridge.carried import CARRIED, PRETENDED
-from localaws.services.registry import LIVE, service_model
 
 RESPONSES = {
     "iam": "iam.responses.IamResponse",
@@ -26,7 +26,7 @@ RESPONSES = {
 
 @pytest.mark.parametrize("service", sorted(CARRIED))
 def test_every_carried_operation_exists_on_aws_and_is_not_ours_too(service: str) -> None:
-    services.load_all()
+    operations.load_all()
     assert set(CARRIED[service]) <= set(service_model(service).operation_names)
     assert not [operation for operation in CARRIED[service] if (service, operation) in LIVE]
     pretended = {operation for operations in PRETENDED[service].values() for operation in operations}
@@ -65,4 +65,4 @@ def test_the_coverage_table_lists_what_is_live_and_replaces_only_its_own_place()
 
 def test_the_page_has_the_present_table() -> None:
     page = (ROOT / "docs" / "localaws.md").read_text()
-    assert rewritten(page) == page, "python -m localaws.coverage --write docs/localaws.md"
+    assert rewritten(page) == page, "python -m localaws.core.coverage --write docs/localaws.md"

@@ -113,9 +113,9 @@ def test_a_secret_is_found_by_name_and_by_either_arn(localaws: LocalAws) -> None
 
 
 def test_what_a_request_only_compares_is_not_written_again(tmp_path: Path) -> None:
+    from localaws.gateway.protocol.http import Headers, HttpRequest
     from localaws.moto_bridge import Moto
     from localaws.moto_bridge.records import _Change
-    from localaws.wire.http import Headers, HttpRequest
 
     moto = Moto(tmp_path)
     moto.state.restore()

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from localaws.gateway.protocol.http import FileBody, Headers, HttpRequest, HttpResponse, Upload
 from localaws.moto_bridge import Moto
-from localaws.wire.http import FileBody, Headers, HttpRequest, HttpResponse, Upload
 
 PART = os.urandom(5 << 20)
 LAST = os.urandom(100_000)

@@ -16,8 +16,8 @@ from endpoint_kit import Hosting
 from job_helpers import Jobs, until
 from localaws_kit import LocalAws, start
 
-from localaws.credentials import load
-from localaws.jobs.environment import SITE
+from localaws.core.credentials import load
+from localaws.sagemaker.jobs.environment import SITE
 
 DISTRIBUTED = """
 import pathlib, time

@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws import steering
 from localaws.athena import lifecycle
-from localaws.context import Context
-from localaws.credentials import Credentials
-from localaws.endpoints import fleet
-from localaws.endpoints.deployment import Deployment
-from localaws.endpoints.plan import Plan, VariantPlan
-from localaws.feature_store.flusher import FeatureStore
-from localaws.pipelines import machine as pipelines
-from localaws.services import feature_group
-from localaws.store import Store
-from localaws.tuning import machine as tuning
-from localaws.tuning import trials
+from localaws.core import reconciler as steering
+from localaws.core.context import Context
+from localaws.core.credentials import Credentials
+from localaws.core.store import Store
+from localaws.sagemaker.endpoints import fleet
+from localaws.sagemaker.endpoints.deployment import Deployment
+from localaws.sagemaker.endpoints.plan import Plan, VariantPlan
+from localaws.sagemaker.feature_store import group_api as feature_group
+from localaws.sagemaker.feature_store.flusher import FeatureStore
+from localaws.sagemaker.pipelines import machine as pipelines
+from localaws.sagemaker.tuning import machine as tuning
+from localaws.sagemaker.tuning import trials
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -19,8 +19,8 @@ from pipeline_kit import (
     reporting,
 )
 
-from localaws.errors import NotImplementedByLocalAws, ValidationException
-from localaws.pipelines import validation
+from localaws.core.errors import NotImplementedByLocalAws, ValidationException
+from localaws.sagemaker.pipelines import validation
 
 Body = dict[str, Any]
 

@@ -10,9 +10,9 @@ import pytest
 from localaws_kit import LocalAws
 from pipeline_kit import Pipelines, compare, condition, definition, get, join, processing
 
-from localaws.pipelines import jobs, kinds, machine
-from localaws.pipelines.execution import KIND, STEPS, keep_definition
-from localaws.store import Store
+from localaws.core.store import Store
+from localaws.sagemaker.pipelines import jobs, kinds, machine
+from localaws.sagemaker.pipelines.execution import KIND, STEPS, keep_definition
 
 
 def test_an_execution_goes_on_after_a_kill_and_no_step_runs_twice(own_localaws: LocalAws) -> None:

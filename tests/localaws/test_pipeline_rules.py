@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pipeline_kit import compare, condition, definition, get, processing
 
-from localaws.errors import ValidationException
-from localaws.pipelines import cache, conditions, parameters, references, retries, validation
-from localaws.pipelines.failures import StepFailure, of_job
-from localaws.pipelines.readiness import READY, SKIPPED, WAITING, Standing
+from localaws.core.errors import ValidationException
+from localaws.sagemaker.pipelines import cache, conditions, parameters, references, retries, validation
+from localaws.sagemaker.pipelines.failures import StepFailure, of_job
+from localaws.sagemaker.pipelines.readiness import READY, SKIPPED, WAITING, Standing
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

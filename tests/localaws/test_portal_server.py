@@ -23,7 +23,7 @@ def test_a_page_is_answered_on_the_announced_address(localaws: LocalAws) -> None
 
 def test_importing_every_service_imports_no_web_framework() -> None:
     code = (
-        "import sys; from localaws import services; services.load_all();"
+        "import sys; from localaws.core import operations; operations.load_all();"
         "print([name for name in ('starlette', 'uvicorn', 'liquid') if name in sys.modules])"
     )
     loaded = subprocess.run([JOBS_PYTHON, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from job_helpers import BUCKET, IMAGE, Jobs, processing_input, processing_output, until
 from localaws_kit import LocalAws
 
-from localaws.jobs import sandbox
+from localaws.sagemaker.jobs import sandbox
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from localaws.router import route
-from localaws.wire.http import Headers, HttpRequest
+from localaws.gateway.protocol.http import Headers, HttpRequest
+from localaws.gateway.router import route
 
 
 def request(method: str, target: str, body: bytes = b"", **headers: str) -> HttpRequest:

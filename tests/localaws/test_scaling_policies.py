@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from localaws.autoscaling import policies, schedules
-from localaws.errors import AwsError
+from localaws.core.errors import AwsError
 
 OUT = {
     "AdjustmentType": "PercentChangeInCapacity",

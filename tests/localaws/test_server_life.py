@@ -16,8 +16,8 @@ import pytest
 from front_kit import client
 from localaws_kit import JOBS_PYTHON, ROOT, LocalAws
 
-from localaws import lifecycle
-from localaws.lifecycle import Home, LifecycleError
+from localaws.core import home as lifecycle
+from localaws.core.home import Home, LifecycleError
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -158,7 +158,7 @@ def test_reset_removes_only_what_is_localawss(tmp_path: Path) -> None:
 def test_a_fault_of_ours_is_an_internal_failure_whose_traceback_is_in_the_log_only(own_localaws: LocalAws) -> None:
     # The handler of this operation meets a store whose record is not what it was written as.
     own_localaws.stop()
-    from localaws.store import Store
+    from localaws.core.store import Store
 
     store = Store(own_localaws.home / "localaws" / "state.db")
     store.put("classifier", "broken", {"CsvClassifier": "not a structure"})

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from localaws.endpoints.channel import Channel, Lost, TimedOut
-from localaws.endpoints.worker import socket_path
+from localaws.sagemaker.endpoints.channel import Channel, Lost, TimedOut
+from localaws.sagemaker.endpoints.worker import socket_path
 
 ROOT = Path(__file__).parents[2]
 

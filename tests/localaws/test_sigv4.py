@@ -16,13 +16,13 @@ from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth, SigV4A
 from signed_kit import ACCESS_KEY, SECRET, changed, keys, signed, verify
 
 from localaws.gateway.admission import Admission
+from localaws.gateway.auth import sigv4
+from localaws.gateway.auth.sigv4 import Key, Refused
 from localaws.gateway.framing import SizedBody
 from localaws.gateway.payload import check_length, received
+from localaws.gateway.protocol.http import Headers, HttpRequest
 from localaws.gateway.reader import Reader
 from localaws.gateway.spool import Spool
-from localaws.wire import sigv4
-from localaws.wire.http import Headers, HttpRequest
-from localaws.wire.sigv4 import Key, Refused
 
 PATHS = [
     "/bucket/key",

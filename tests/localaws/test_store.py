@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from localaws.store import Store
+from localaws.core.store import Store
 
 
 def test_datetimes_and_bytes_come_back_as_they_went_in(tmp_path: Path) -> None:

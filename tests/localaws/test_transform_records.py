@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from localaws.transform.jsonpath import JsonPath, NoSuchElement, PathError
-from localaws.transform.processing import DataProcessing
-from localaws.transform.records import RecordError, Splitting
+from localaws.sagemaker.transform.jsonpath import JsonPath, NoSuchElement, PathError
+from localaws.sagemaker.transform.processing import DataProcessing
+from localaws.sagemaker.transform.records import RecordError, Splitting
 
 RECORD = {"a": {"b": [1, 2, 3, 4], "c": "x"}, "d e": None}
 

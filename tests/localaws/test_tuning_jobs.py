@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from job_helpers import BUCKET, ENDS, IMAGE, ROLE, tar, until
 from localaws_kit import LocalAws
 
-from localaws.tuning import ranges
+from localaws.sagemaker.tuning import ranges
 
 #: a job whose objective is its rate, said once an epoch; one that is told to wait is stopped before its end.
 SCRIPT = """

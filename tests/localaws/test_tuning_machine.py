@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from localaws.context import Context
-from localaws.credentials import Credentials
-from localaws.errors import ValidationException
-from localaws.services import training
-from localaws.store import Store
-from localaws.tuning import bayesian, machine, ranges, stopping, trials
-from localaws.tuning.search import KIND
+from localaws.core.context import Context
+from localaws.core.credentials import Credentials
+from localaws.core.errors import ValidationException
+from localaws.core.store import Store
+from localaws.sagemaker.training import api as training
+from localaws.sagemaker.tuning import bayesian, machine, ranges, stopping, trials
+from localaws.sagemaker.tuning.search import KIND
 
 RATES = {"ContinuousParameterRanges": [{"Name": "rate", "MinValue": "0", "MaxValue": "1"}]}
 
@@ -33,8 +33,10 @@ def ctx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
         return record
 
     monkeypatch.setattr(training, "begin", begin)
-    monkeypatch.setattr("localaws.job_noun.control.look", lambda ctx, job: None)
-    monkeypatch.setattr("localaws.job_noun.control.stop", lambda ctx, kind, name: end(ctx, name, "Stopped"))
+    monkeypatch.setattr("localaws.sagemaker.jobs.resource.control.look", lambda ctx, job: None)
+    monkeypatch.setattr(
+        "localaws.sagemaker.jobs.resource.control.stop", lambda ctx, kind, name: end(ctx, name, "Stopped")
+    )
     return Context(tmp_path, "http://127.0.0.1:1", "us-east-1", Store(":memory:"), Credentials("a", "b"))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 import pytest
 
-from localaws.tuning import hyperband, ranges, trials
+from localaws.sagemaker.tuning import hyperband, ranges, trials
 
 SEEDS = range(5)
 Values = dict[str, float]

@@ -8,12 +8,12 @@ import pytest
 from botocore.model import StructureShape
 from wire_kit import Generator, as_sent, simple_headers
 
-from localaws import router
+from localaws.core.operations import operation_model, service_model
+from localaws.gateway import router
+from localaws.gateway.protocol import query, xml
+from localaws.gateway.protocol.http import Headers, HttpRequest
+from localaws.gateway.protocol.parse import SerializationException, parse
 from localaws.moto_bridge.carried import CARRIED
-from localaws.services.registry import operation_model, service_model
-from localaws.wire import query, xml
-from localaws.wire.http import Headers, HttpRequest
-from localaws.wire.parse import SerializationException, parse
 
 
 @pytest.mark.parametrize("service", ["iam", "sts"])

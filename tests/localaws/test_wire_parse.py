@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from localaws.services.registry import operation_model
-from localaws.wire.http import Headers, HttpRequest
-from localaws.wire.parse import SerializationException, parse
+from localaws.core.operations import operation_model
+from localaws.gateway.protocol.http import Headers, HttpRequest
+from localaws.gateway.protocol.parse import SerializationException, parse
 
 
 def request(

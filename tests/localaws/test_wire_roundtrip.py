@@ -12,12 +12,12 @@ from botocore.awsrequest import HeadersDict
 from botocore.model import OperationModel, Shape, StructureShape
 from wire_kit import Generator, as_sent, simple_headers
 
-from localaws import router
-from localaws.services.registry import service_model
-from localaws.wire import validate
-from localaws.wire.http import HttpResponse
-from localaws.wire.parse import parse
-from localaws.wire.serialize import serialize
+from localaws.core.operations import service_model
+from localaws.gateway import router
+from localaws.gateway.protocol import validate
+from localaws.gateway.protocol.http import HttpResponse
+from localaws.gateway.protocol.parse import parse
+from localaws.gateway.protocol.serialize import serialize
 
 SERVICES = [
     "sagemaker",

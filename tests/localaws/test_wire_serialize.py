@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from localaws.errors import AwsError, EntityNotFoundException, InvalidRequestException, ValidationException
-from localaws.services.registry import operation_model
-from localaws.wire.http import HttpResponse
-from localaws.wire.serialize import serialize, serialize_error
+from localaws.core.errors import AwsError, EntityNotFoundException, InvalidRequestException, ValidationException
+from localaws.core.operations import operation_model
+from localaws.gateway.protocol.http import HttpResponse
+from localaws.gateway.protocol.serialize import serialize, serialize_error
 
 
 def headers(response: HttpResponse) -> dict[str, str]:

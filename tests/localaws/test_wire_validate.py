@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from localaws.errors import ValidationException
-from localaws.services.registry import operation_model
-from localaws.wire.validate import validate
+from localaws.core.errors import ValidationException
+from localaws.core.operations import operation_model
+from localaws.gateway.protocol.validate import validate
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:model/x"
 NAME_PATTERN = "[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"

@@ -12,7 +12,7 @@ import botocore.awsrequest
 import botocore.serialize
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
-from localaws.wire.http import Headers, HttpRequest
+from localaws.gateway.protocol.http import Headers, HttpRequest
 
 _LETTERS = string.ascii_letters + string.digits + " _-./:üß漢🎈\"'\\\n"
 

@@ -23,7 +23,7 @@ from localaws.images.autopilot.shapley import Explanation
 from localaws.images.autopilot.train import Part
 from localaws.images.clarify import html, pdf
 from localaws.images.clarify.content import Block, Heading, Paragraph, Table
-from localaws.jobs.archive import extract
+from localaws.sagemaker.jobs.archive import extract
 
 #: texts that are explained, and orders of the words of each.
 _TEXTS, _PERMUTATIONS = 24, 4

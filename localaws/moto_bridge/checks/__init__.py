@@ -13,15 +13,15 @@ from urllib.parse import urlencode
 import botocore.serialize
 from botocore.model import OperationModel
 
-from localaws.errors import AwsError
+from localaws.core.errors import AwsError
+from localaws.core.operations import operation_model
+from localaws.gateway.protocol import query
+from localaws.gateway.protocol.http import Headers, HttpRequest
+from localaws.gateway.protocol.parse import SerializationException, parse
+from localaws.gateway.protocol.validate import failures
+from localaws.gateway.router import Route
 from localaws.moto_bridge.carried import carries
 from localaws.moto_bridge.checks import cloudwatch, cognito, glue, iam, laxer, logs, s3, secrets, tokens, wording
-from localaws.router import Route
-from localaws.services.registry import operation_model
-from localaws.wire import query
-from localaws.wire.http import Headers, HttpRequest
-from localaws.wire.parse import SerializationException, parse
-from localaws.wire.validate import failures
 
 #: bytes of a document when its compression is removed.
 _LARGEST = 32 * 1024**2

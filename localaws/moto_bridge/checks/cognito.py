@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.errors import AwsError, NotImplementedByLocalAws
+from localaws.core.errors import AwsError, NotImplementedByLocalAws
 
 
 class InvalidParameterException(AwsError):

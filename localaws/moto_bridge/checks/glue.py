@@ -7,8 +7,8 @@ from typing import Any
 
 from moto.glue.models import glue_backends
 
-from localaws.context import ACCOUNT_ID
-from localaws.errors import AwsError, NotImplementedByLocalAws
+from localaws.core.context import ACCOUNT_ID
+from localaws.core.errors import AwsError, NotImplementedByLocalAws
 
 #: under these a new version is never compared with those before it.
 _UNCOMPARED = ("NONE", "DISABLED")

@@ -8,7 +8,7 @@ from typing import Any
 from moto.iam.exceptions import MalformedPolicyDocument as Malformed
 from moto.iam.policy_validation import IAMPolicyDocumentValidator, IAMTrustPolicyDocumentValidator
 
-from localaws.errors import AwsError
+from localaws.core.errors import AwsError
 
 #: (operation, member) -> moto's validator. Of other policies it asks that one itself.
 _VALIDATORS = {

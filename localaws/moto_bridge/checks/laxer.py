@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localaws.wire.validate import Failure
+from localaws.gateway.protocol.validate import Failure
 
 #: (service, operation or "*", the member's path, what the constraint is about) -> the reason.
 STALE: dict[tuple[str, str, str, str], str] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from localaws.errors import AwsError, NotImplementedByLocalAws
+from localaws.core.errors import AwsError, NotImplementedByLocalAws
 
 _FIELD = r"@?[A-Za-z_][\w.]*"
 _COMMAND = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from localaws.errors import AwsError
+from localaws.core.errors import AwsError
 
 _VERSIONS = ("2012-10-17", "2008-10-17")
 _DOCUMENT = {"Version", "Id", "Statement"}

@@ -12,15 +12,15 @@ from urllib.parse import parse_qsl
 import botocore.serialize
 from botocore.model import OperationModel, Shape
 
-from localaws.errors import AwsError
+from localaws.core.errors import AwsError
+from localaws.gateway.protocol import scalars, timestamps
+from localaws.gateway.protocol.http import Headers, HttpRequest
+from localaws.gateway.protocol.parse import SerializationException, parse
+from localaws.gateway.protocol.validate import Failure, failures
+from localaws.gateway.protocol.xml import MalformedXML
+from localaws.gateway.router import Route
 from localaws.moto_bridge.checks import laxer, policies, s3_rules
 from localaws.moto_bridge.checks.s3_rules import InvalidArgument
-from localaws.router import Route
-from localaws.wire import scalars, timestamps
-from localaws.wire.http import Headers, HttpRequest
-from localaws.wire.parse import SerializationException, parse
-from localaws.wire.validate import Failure, failures
-from localaws.wire.xml import MalformedXML
 
 #: the names in a query that stand for a part of a bucket or an object. A request names one.
 _SUBRESOURCES = frozenset(

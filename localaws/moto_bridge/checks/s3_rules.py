@@ -9,12 +9,12 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from localaws import object_key
-from localaws.errors import AwsError, NotImplementedByLocalAws
+from localaws.core.errors import AwsError, NotImplementedByLocalAws
+from localaws.core.operations import service_model
+from localaws.gateway import s3_keys as object_key
+from localaws.gateway.protocol.http import HttpRequest
+from localaws.gateway.protocol.xml import MalformedXML
 from localaws.moto_bridge.checks import policies
-from localaws.services.registry import service_model
-from localaws.wire.http import HttpRequest
-from localaws.wire.xml import MalformedXML
 
 _MOST_DELETED = 1000
 #: of an upload.

@@ -7,8 +7,8 @@ from typing import Any
 import botocore.session
 from moto.secretsmanager.models import FakeSecret, secretsmanager_backends
 
-from localaws.context import ACCOUNT_ID
-from localaws.errors import AwsError, NotImplementedByLocalAws
+from localaws.core.context import ACCOUNT_ID
+from localaws.core.errors import AwsError, NotImplementedByLocalAws
 
 #: the one key that there is.
 _KEY = "alias/aws/secretsmanager"

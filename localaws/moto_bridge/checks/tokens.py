@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from localaws.errors import AwsError
+from localaws.core.errors import AwsError
 
 
 class _Token(NamedTuple):

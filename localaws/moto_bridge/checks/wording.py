@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from localaws.errors import AwsError
-from localaws.wire.validate import Failure, summary
+from localaws.core.errors import AwsError
+from localaws.gateway.protocol.validate import Failure, summary
 
 #: https://docs.aws.amazon.com/<service>/latest/APIReference/CommonErrors.html, and what the services answer. Glue,
 #: Secrets Manager and Application Auto Scaling say ValidationException.

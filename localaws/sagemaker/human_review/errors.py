@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localaws.errors import AwsError
+from localaws.core.errors import AwsError
 
 
 class ConflictException(AwsError):

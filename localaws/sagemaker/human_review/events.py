@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.sagemaker.human_review import flows, loops, tables
 
 #: Makes ids of loops' ids, so that a repeated event has the id of the first.

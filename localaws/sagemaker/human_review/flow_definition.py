@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws import listing, steering
-from localaws.context import Context
-from localaws.errors import ResourceInUse, ResourceNotFound, ValidationException
+from localaws.core import pagination as listing
+from localaws.core import reconciler as steering
+from localaws.core.context import Context
+from localaws.core.errors import ResourceInUse, ResourceNotFound, ValidationException
+from localaws.core.operations import Service
 from localaws.sagemaker.human_review import conditions, flows, task_ui, templates
+from localaws.sagemaker.tags import api as tags
 from localaws.sagemaker.workforce import records
-from localaws.services import tags
-from localaws.services.registry import Service
 
 flow_definition = Service("sagemaker", noun="flow-definition")
 

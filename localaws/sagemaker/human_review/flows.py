@@ -7,9 +7,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.sagemaker.human_review import loops, templates
-from localaws.services import tags
+from localaws.sagemaker.tags import api as tags
 
 Record = dict[str, Any]
 

@@ -7,12 +7,12 @@ import binascii
 import json
 from typing import Any
 
-from localaws import steering
-from localaws.context import Context
-from localaws.errors import ValidationException
+from localaws.core import reconciler as steering
+from localaws.core.context import Context
+from localaws.core.errors import ValidationException
+from localaws.core.operations import Service
 from localaws.sagemaker.human_review import flows, loops, sweep, tables, templates
 from localaws.sagemaker.human_review.errors import ConflictException, ResourceNotFoundException
-from localaws.services.registry import Service
 
 human_loop = Service("sagemaker-a2i-runtime", noun="human-loop")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.sagemaker.human_review import tables
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from localaws.context import Context
 from localaws.core import clock
+from localaws.core.context import Context
 from localaws.sagemaker.human_review import tables
 
 #: Statuses of a loop that nobody can answer any more.

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from typing import Any
 
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.sagemaker.human_review import flows, loops, tables
 
 

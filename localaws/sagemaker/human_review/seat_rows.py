@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.sagemaker.human_review import loops, tables
 from localaws.sagemaker.human_review.people import AlreadyAnswered, LeaseOver, LoopEnded, NoSuchSeat
 from localaws.sagemaker.workforce.members import Worker

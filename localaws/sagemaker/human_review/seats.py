@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws import steering
-from localaws.context import Context
 from localaws.core import clock
+from localaws.core import reconciler as steering
+from localaws.core.context import Context
 from localaws.sagemaker.human_review import answers, flows, loops, seat_rows, tables, templates
 from localaws.sagemaker.human_review.lead import Answered, Overview, Waiting, labels, lead
 from localaws.sagemaker.human_review.people import (

@@ -13,9 +13,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from localaws import steering
-from localaws.context import Context
-from localaws.one_of_many import one_of_many
+from localaws.core import reconciler as steering
+from localaws.core.context import Context
+from localaws.core.isolate import one_of_many
 from localaws.sagemaker.human_review import events, loops, output, tables
 
 log = logging.getLogger("localaws.human_review")

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from weakref import WeakSet
 
-from localaws.context import Context
-from localaws.store import Store
+from localaws.core.context import Context
+from localaws.core.store import Store
 
 #: Times are microseconds since 1970: integers sort, and JSON needs milliseconds of them.
 _SCHEMA = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.sagemaker.human_review import tables
 from localaws.sagemaker.workforce.members import Worker
 

@@ -10,12 +10,12 @@ from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from localaws import listing
-from localaws.context import Context
-from localaws.errors import ResourceInUse, ResourceNotFound, ValidationException
+from localaws.core import pagination as listing
+from localaws.core.context import Context
+from localaws.core.errors import ResourceInUse, ResourceNotFound, ValidationException
+from localaws.core.operations import Service
 from localaws.sagemaker.human_review import templates
-from localaws.services import tags
-from localaws.services.registry import Service
+from localaws.sagemaker.tags import api as tags
 
 task_ui = Service("sagemaker", noun="human-task-ui")
 

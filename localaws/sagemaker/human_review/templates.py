@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from botocore.exceptions import ParamValidationError
 
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.sagemaker.human_review.rendering.parent import RENDERER, Grant, Lost
 
 #: Seconds that a URL of ``grant_read_access`` works: a page's images are asked for when it opens.

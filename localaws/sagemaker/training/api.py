@@ -1,58 +1,227 @@
-"""UpdateTrainingJob: the profiler of a job that runs."""
+"""SageMaker training jobs."""
 
 from __future__ import annotations
 
-import json
+import re
 from typing import Any
 
-from localaws.context import Context
-from localaws.errors import NotImplementedByLocalAws, ResourceNotFound, ValidationException
-from localaws.jobs.folder import TERMINAL, JobFolder
+from localaws import images
+from localaws.core import pagination as listing
+from localaws.core.context import Context
+from localaws.core.errors import NotImplementedByLocalAws, ValidationException
+from localaws.core.operations import Service
+from localaws.sagemaker.jobs.resource import JobNoun
 from localaws.sagemaker.training import profiling
-from localaws.services import training
-from localaws.services.registry import Service
 
-training_job_update = Service("sagemaker", noun="training-job")
+training = Service("sagemaker", noun="training-job")
 
-#: members that the profiler is set by.
-_PROFILER = ("ProfilerConfig", "ProfilerRuleConfigurations")
+KIND = "training-job"
 
 
-@training_job_update.operation
-def update_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Change the profiler's settings, turn it on or off, or add rules; the job's supervisor takes note at once."""
-    for member in ("ResourceConfig", "RemoteDebugConfig"):
-        if member in request:
-            raise NotImplementedByLocalAws(f"{member} of UpdateTrainingJob is not implemented by localaws.")
-    with ctx.store.transaction():
-        record = ctx.store.find(training.KIND, request["TrainingJobName"])
-        if record is None:
-            raise ResourceNotFound("Requested resource not found.")
-        record = training.JOBS.refresh(record, ctx)
-        status = record["TrainingJobStatus"]
-        if status in {*TERMINAL, "Stopping"}:
-            raise ValidationException(f"The training job is in status {status}: only one that runs can be updated.")
-        _change(record, request, ctx)
-    return {"TrainingJobArn": record["TrainingJobArn"]}
-
-
-def _change(record: dict[str, Any], request: dict[str, Any], ctx: Context) -> None:
-    now, added = ctx.now(), request.get("ProfilerRuleConfigurations", [])
-    changed = {
-        "ProfilerConfig": {**record.get("ProfilerConfig", {}), **request.get("ProfilerConfig", {})},
-        "ProfilerRuleConfigurations": [*record.get("ProfilerRuleConfigurations", []), *added],
-    }
-    profiling.check(changed)
-    told = [*record.get("ProfilerRuleEvaluationStatuses", []), *profiling.statuses(added, "InProgress", now)]
+def _members(status: dict[str, Any]) -> dict[str, Any]:
     members = {
-        **{member: value for member, value in changed.items() if value},
-        **profiling.begun(changed, now),
-        **({"ProfilerRuleEvaluationStatuses": told} if told else {}),
-        "LastModifiedTime": now,
+        "TrainingJobStatus": status["Status"],
+        "SecondaryStatus": status["SecondaryStatus"],
+        "SecondaryStatusTransitions": status["Transitions"],
+        "TrainingStartTime": status["StartTime"],
+        "LastModifiedTime": status["LastModifiedTime"],
     }
-    name = record["TrainingJobName"]
-    ctx.store.update(training.KIND, name, lambda stored: stored.update(members))
-    path = JobFolder.of(ctx.home, training.KIND, name).profiler_settings
-    partial = path.with_name(f"{path.name}.part")
-    partial.write_text(json.dumps(changed))
-    partial.replace(path)
+    if "EndTime" in status:
+        seconds = max(1, round((status["EndTime"] - status["StartTime"]).total_seconds()))
+        members |= {"TrainingEndTime": status["EndTime"], "TrainingTimeInSeconds": seconds}
+        members |= {"BillableTimeInSeconds": seconds, "FinalMetricDataList": status.get("Metrics") or None}
+    if "FailureReason" in status:
+        members["FailureReason"] = status["FailureReason"]
+    if "ModelArtifacts" in status:
+        members["ModelArtifacts"] = {"S3ModelArtifacts": status["ModelArtifacts"]}
+    if "ProfilerRules" in status:
+        members["ProfilerRuleEvaluationStatuses"] = status["ProfilerRules"]
+    return members
+
+
+#: what there is to do with any job, whatever its kind.
+JOBS = JobNoun(KIND, "TrainingJob", _members)
+
+
+@training.operation
+def create_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """CreateTrainingJob: records the job and starts its supervisor; what goes wrong later is in FailureReason."""
+    return {"TrainingJobArn": begin(request, ctx)["TrainingJobArn"]}
+
+
+def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, Any]:
+    """
+    Start a training job for another service (tuning, pipelines); the record.
+
+    :param members: further members of the Describe answer, such as ``TuningJobArn``.
+    :raises ResourceInUse: the name is taken.
+    :raises ValidationException: the request cannot be done by any container.
+    """
+    check(request)
+    request = _with_metrics(request)
+    name = request["TrainingJobName"]
+    arn = ctx.arn("sagemaker", f"training-job/{name}")
+    now = ctx.now()
+    record = {
+        **{key: value for key, value in request.items() if key != "Tags"},
+        **members,
+        "TrainingJobArn": arn,
+        "TrainingJobStatus": "InProgress",
+        "SecondaryStatus": "Starting",
+        "SecondaryStatusTransitions": [
+            {"Status": "Starting", "StartTime": now, "StatusMessage": "Starting the training job"}
+        ],
+        "CreationTime": now,
+        "LastModifiedTime": now,
+        **profiling.begun(request, now),
+    }
+    taken = (
+        "Training job names must be unique within an AWS account and region, and a training job with this name "
+        f"already exists ({arn})"
+    )
+    JOBS.begin(record, request.get("Tags", []), ctx, taken)
+    return record
+
+
+@training.operation
+def describe_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """DescribeTrainingJob."""
+    record = ctx.store.find(KIND, request["TrainingJobName"])
+    if record is None:
+        # AWS answers ValidationException, not ResourceNotFound, here; Airflow's hook depends on it.
+        raise ValidationException("Requested resource not found.")
+    return profiling.settled(JOBS.refresh(record, ctx))
+
+
+@training.operation
+def list_training_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """ListTrainingJobs."""
+    if request.get("WarmPoolStatusEquals") or request.get("TrainingPlanArnEquals"):
+        # There are neither warm pools nor training plans here, and so no job has one.
+        return {"TrainingJobSummaries": []}
+    chosen = listing.select(
+        JOBS.all(ctx), request, name="TrainingJobName", status="TrainingJobStatus", order="Ascending"
+    )
+    found, more = listing.page(chosen, request)
+    return {"TrainingJobSummaries": found, **more}
+
+
+@training.operation
+def stop_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """StopTrainingJob: SIGTERM, two minutes of grace, then what was saved is uploaded."""
+    JOBS.stop(describe_training_job(request, ctx), ctx)
+    return {}
+
+
+@training.operation
+def delete_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """DeleteTrainingJob: of one that has ended; its name can be used again, and its artefacts stay in S3."""
+    JOBS.delete(describe_training_job(request, ctx), ctx)
+    return {}
+
+
+@training.on_start
+def resume(ctx: Context) -> None:
+    """Take up the jobs that ran on, or ended, while the server was away."""
+    JOBS.all(ctx)
+
+
+def check(request: dict[str, Any]) -> None:
+    """
+    What the operation's model cannot say.
+
+    :raises ValidationException: the request cannot be done by any container.
+    """
+    algorithm = _algorithm(request)
+    resources = request.get("ResourceConfig", {})
+    if "InstanceGroups" in resources or "InstanceCount" not in resources or "InstanceType" not in resources:
+        raise NotImplementedByLocalAws("localaws runs InstanceCount hosts of one InstanceType, which are to be given.")
+    names = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
+    if len(set(names)) < len(names):
+        raise ValidationException(f"Channel names must be unique: {', '.join(names)}")
+    image = images.find(algorithm["TrainingImage"])
+    for channel in request.get("InputDataConfig", []):
+        _check_channel(channel, algorithm["TrainingInputMode"], image)
+    if not request.get("InputDataConfig"):
+        _check_input_mode(algorithm["TrainingInputMode"], "AlgorithmSpecification.TrainingInputMode")
+    if image is not None and image.metrics and algorithm.get("MetricDefinitions"):
+        raise ValidationException(
+            "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry your request "
+            "without specifying metric definitions."
+        )
+    for definition in algorithm.get("MetricDefinitions", []):
+        _check_regex(definition)
+    profiling.check(request)
+    for config, default in (("CheckpointConfig", "/opt/ml/checkpoints"), ("TensorBoardOutputConfig", "/opt/ml/output")):
+        path = request.get(config, {}).get("LocalPath", default)
+        if not path.startswith("/opt/ml/") or ".." in path.split("/"):
+            raise ValidationException(f"{config}.LocalPath must be under /opt/ml: {path}")
+
+
+def _algorithm(request: dict[str, Any]) -> dict[str, Any]:
+    """Its AlgorithmSpecification, which only jobs without a container can do without."""
+    if "AlgorithmSpecification" not in request:
+        raise ValidationException(
+            "1 validation error detected: Value null at 'algorithmSpecification' failed to satisfy constraint: "
+            "Member must not be null"
+        )
+    algorithm: dict[str, Any] = request["AlgorithmSpecification"]
+    if "TrainingImage" not in algorithm:
+        raise NotImplementedByLocalAws("AlgorithmName is not implemented by localaws: give a TrainingImage.")
+    return algorithm
+
+
+def _with_metrics(request: dict[str, Any]) -> dict[str, Any]:
+    """The request with the metrics of a built-in algorithm, which Describe shows though nobody gave them."""
+    algorithm = request["AlgorithmSpecification"]
+    image = images.find(algorithm["TrainingImage"])
+    if image is None or not image.metrics:
+        return request
+    definitions = [{"Name": name, "Regex": regex} for name, regex in image.metrics]
+    return {**request, "AlgorithmSpecification": {**algorithm, "MetricDefinitions": definitions}}
+
+
+def _check_channel(channel: dict[str, Any], mode: str, image: images.Image | None) -> None:
+    name = channel["ChannelName"]
+    data = channel["DataSource"].get("S3DataSource")
+    if data is None:
+        raise NotImplementedByLocalAws(f"The channel {name} has no S3DataSource: localaws has no other source.")
+    mode = channel.get("InputMode", mode)
+    if data["S3DataType"] == "AugmentedManifestFile":
+        _check_augmented_manifest(name, data, mode, image)
+    elif data["S3DataType"] not in ("S3Prefix", "ManifestFile"):
+        raise NotImplementedByLocalAws(f"S3DataType {data['S3DataType']} of the channel {name} is not implemented.")
+    else:
+        _check_input_mode(mode, f"the channel {name}")
+    if channel.get("CompressionType", "None") != "None":
+        raise ValidationException(
+            f"CompressionType {channel['CompressionType']} of the channel {name} is for Pipe mode only."
+        )
+
+
+def _check_augmented_manifest(name: str, data: dict[str, Any], mode: str, image: images.Image | None) -> None:
+    if image is None or not image.augmented_manifest:
+        raise NotImplementedByLocalAws(f"S3DataType AugmentedManifestFile of the channel {name} is not implemented.")
+    if mode != "Pipe":
+        raise ValidationException(
+            f"AugmentedManifestFile of the channel {name} is for the input mode Pipe, not {mode}."
+        )
+    attributes = data.get("AttributeNames")
+    if not attributes:
+        raise ValidationException(f"The channel {name} has an AugmentedManifestFile and no AttributeNames.")
+    if any(attribute.endswith("-ref") for attribute in attributes):
+        raise NotImplementedByLocalAws(f"Attributes that refer to S3 objects (channel {name}) are not implemented.")
+
+
+def _check_input_mode(mode: str, where: str) -> None:
+    if mode == "Pipe":
+        raise NotImplementedByLocalAws(f"Pipe mode of {where} is not implemented by localaws: use File or FastFile.")
+
+
+def _check_regex(definition: dict[str, str]) -> None:
+    try:
+        groups = re.compile(definition["Regex"]).groups
+    except re.error as error:
+        raise ValidationException(f"The Regex of the metric {definition['Name']} is invalid: {error}") from error
+    if groups < 1:
+        raise ValidationException(f"The Regex of the metric {definition['Name']} has no group that is the value.")

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from localaws.errors import NotImplementedByLocalAws, ValidationException
-from localaws.jobs.folder import TERMINAL
-from localaws.jobs.profiler import INTERVALS, enabled
+from localaws.core.errors import NotImplementedByLocalAws, ValidationException
+from localaws.sagemaker.jobs.folder import TERMINAL
+from localaws.sagemaker.training.profiler import INTERVALS, enabled
 
 #: the repositories of SageMaker's own rules; any other image would be one of the user's.
 _RULES_IMAGE = re.compile(r"/sagemaker-debugger-rules[:@]")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.context import Context
-from localaws.errors import ConflictException, ResourceInUse, ValidationException
+from localaws.core.context import Context
+from localaws.core.errors import ConflictException, ResourceInUse, ValidationException
+from localaws.core.operations import Service
+from localaws.sagemaker.tags import api as tags
 from localaws.sagemaker.workforce import checks, records
-from localaws.services import tags
-from localaws.services.registry import Service
 
 workforce = Service("sagemaker", noun="workforce")
 

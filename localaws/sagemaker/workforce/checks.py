@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.errors import NotImplementedByLocalAws, ValidationException
+from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.moto_bridge import user_pools
 
 #: a workforce's IP address ranges.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from localaws.context import Context
+from localaws.core.context import Context
 from localaws.moto_bridge import user_pools
 from localaws.sagemaker.workforce import records
 

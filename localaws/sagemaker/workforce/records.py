@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws import listing
-from localaws.context import Context
-from localaws.errors import ValidationException
+from localaws.core import pagination as listing
+from localaws.core.context import Context
+from localaws.core.errors import ValidationException
 from localaws.portal import address
-from localaws.services import tags
+from localaws.sagemaker.tags import api as tags
 
 WORKFORCE = "workforce"
 WORKTEAM = "workteam"

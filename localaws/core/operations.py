@@ -1,0 +1,116 @@
+"""Which operations are live, and the functions that do them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+from botocore import xform_name
+from botocore.model import OperationModel, ServiceModel
+
+import localaws
+from localaws.core.context import Context
+from localaws.core.once import once
+
+Handler = Callable[[dict[str, Any], Context], dict[str, Any]]
+Hook = Callable[[Context], None]
+#: Takes the operation, the request, its region and the server's.
+Elsewhere = Callable[[str, dict[str, Any], str, str], dict[str, Any]]
+
+#: Takes a document's name; ``None`` where there is none of that name.
+Document = Callable[[str, Context], bytes | None]
+
+#: (botocore service name, operation name) -> its handler. The coverage table in docs/localaws.md is made from this.
+LIVE: dict[tuple[str, str], Handler] = {}
+#: (botocore service name, operation name) -> the noun of the module that registered it.
+NOUNS: dict[tuple[str, str], str] = {}
+#: botocore service name -> what answers for regions other than the server's, where a service lets their clients in.
+ELSEWHERE: dict[str, Elsewhere] = {}
+#: kind -> what answers a presigned GET of ``/_localaws/{kind}/{name}``: content to which an operation answers a URL.
+DOCUMENTS: dict[str, Document] = {}
+#: called once, in order of registration, when the server has started answering: pick up what a stop interrupted.
+ON_START: list[Hook] = []
+#: called at an orderly stop, before the process ends.
+ON_STOP: list[Hook] = []
+
+
+@cache
+def _session() -> botocore.session.Session:
+    return botocore.session.get_session()
+
+
+@once
+def service_model(service: str) -> ServiceModel:
+    """botocore's bundled model of a service: the authority on shapes, names, routes and errors."""
+    return _session().get_service_model(service)
+
+
+@once
+def _operations_by_python_name(service: str) -> dict[str, str]:
+    return {xform_name(name): name for name in service_model(service).operation_names}
+
+
+def operation_model(service: str, operation: str) -> OperationModel:
+    """The model of one operation."""
+    return service_model(service).operation_model(operation)
+
+
+class Service:
+    """
+    One noun of one AWS service; its decorators put functions into the registry.
+
+    :param service: botocore's name of the service: ``sagemaker``, ``sagemaker-runtime``, ``athena``, ``glue``...
+    :param noun: what the module is about, for the coverage table.
+    """
+
+    def __init__(self, service: str, *, noun: str) -> None:
+        self.service = service
+        self.noun = noun
+
+    def operation(self, function: Handler) -> Handler:
+        """Register ``function`` as the operation whose boto3 method has the same name (``create_training_job``)."""
+        operation = _operations_by_python_name(self.service).get(function.__name__)
+        if operation is None:
+            raise LookupError(f"{self.service} has no operation {function.__name__}")
+        if (self.service, operation) in LIVE:
+            raise LookupError(f"{self.service} {operation} is registered twice")
+        LIVE[(self.service, operation)] = function
+        NOUNS[(self.service, operation)] = self.noun
+        return function
+
+    def elsewhere(self, function: Elsewhere) -> None:
+        """Register what answers this service's live operations for regions other than the server's."""
+        ELSEWHERE[self.service] = function
+
+    @staticmethod
+    def document(kind: str) -> Callable[[Document], Document]:
+        """Register a function that reads documents of a kind for whoever has a presigned URL."""
+
+        def register(function: Document) -> Document:
+            DOCUMENTS[kind] = function
+            return function
+
+        return register
+
+    @staticmethod
+    def on_start(function: Hook) -> Hook:
+        """Register a function that runs when the server has started."""
+        ON_START.append(function)
+        return function
+
+    @staticmethod
+    def on_stop(function: Hook) -> Hook:
+        """Register a function that runs at an orderly stop."""
+        ON_STOP.append(function)
+        return function
+
+
+def load_all() -> None:
+    """Import every slice's ``api`` and ``*_api`` modules, so that their operations are registered."""
+    root = Path(localaws.__path__[0])
+    for path in sorted(root.rglob("*api.py")):
+        importlib.import_module(".".join(("localaws", *path.relative_to(root).with_suffix("").parts)))

@@ -1,0 +1,1 @@
+"""Signatures: in headers, chunks and URLs."""

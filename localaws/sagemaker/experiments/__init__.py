@@ -1,0 +1,1 @@
+"""Experiments, trials and their components."""

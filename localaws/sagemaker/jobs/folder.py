@@ -1,0 +1,134 @@
+"""
+A job's folder, which is the truth about it.
+
+``job.json`` says what to do and is written before the supervisor starts; ``status.json`` says how far it is and is
+replaced as a whole; ``lock`` is held by the supervisor as long as it lives; ``stop`` asks it to end;
+``logs/<host>.log`` and ``ml/<host>/`` belong to the hosts.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Any
+
+from localaws.core.store import dumps, loads
+
+#: the ends of a job: status.json does not change any more.
+TERMINAL = {"Completed", "Failed", "Stopped"}
+
+
+class JobFolder:
+    """The files of one job."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.supervisor_log = path / "supervisor.log"
+        #: system metrics, as they go to S3, and what UpdateTrainingJob has changed of their settings.
+        self.profile = path / "profile"
+        self.profiler_settings = path / "profiler.json"
+        self._lock = path / "lock"
+
+    @classmethod
+    def of(cls, home: Path, kind: str, name: str) -> JobFolder:
+        """The folder of a job; ``home`` is ``ctx.home``. AWS's pattern leaves job names no way out of it."""
+        return cls(home / "jobs" / kind / name)
+
+    def log(self, host: str) -> Path:
+        """What the processes of a host print."""
+        return self.path / "logs" / f"{host}.log"
+
+    def ml(self, host: str) -> Path:
+        """What a host sees as ``/opt/ml``."""
+        return self.path / "ml" / host
+
+    def tmp(self, host: str) -> Path:
+        """What a host sees as ``/tmp``."""
+        return self.path / "tmp" / host
+
+    @property
+    def credentials(self) -> Path:
+        """The key of the job's processes."""
+        return self.path / "credentials"
+
+    def write_job(self, job: dict[str, Any]) -> None:
+        """Write down what to do."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        _replace(self.path / "job.json", job)
+
+    def job(self) -> dict[str, Any]:
+        """What to do."""
+        return _read(self.path / "job.json") or {}
+
+    def write_status(self, status: dict[str, Any]) -> None:
+        """Replace the status; a reader sees the old or the new, never a part."""
+        _replace(self.path / "status.json", status)
+
+    def status(self) -> dict[str, Any] | None:
+        """The status, or ``None`` before the supervisor's first word."""
+        return _read(self.path / "status.json")
+
+    def ask_to_stop(self) -> None:
+        """Ask the supervisor to end the job, now or when it comes to look."""
+        (self.path / "stop").touch()
+
+    def asked_to_stop(self) -> bool:
+        """Whether somebody asked."""
+        return (self.path / "stop").exists()
+
+    def lock(self) -> int | None:
+        """Take the lock: a descriptor that holds it while any process has it open; ``None`` if it is taken."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def first_lock(self) -> int:
+        """
+        The lock of a job that nobody supervises yet: a descriptor that holds it while any process has it open.
+
+        The file appears with the lock taken. Who looks at it (:meth:`supervised`) can never be in the way.
+        """
+        partial = self._lock.with_name("lock.part")
+        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            partial.replace(self._lock)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def supervised(self) -> bool:
+        """Whether a supervisor lives: the kernel drops its lock with it, so a reused process id deceives nobody."""
+        try:
+            descriptor = os.open(self._lock, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            # Shared: two that look at once must not take each other for a supervisor.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+
+def _replace(path: Path, body: dict[str, Any]) -> None:
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(dumps(body), encoding="utf-8")
+    partial.replace(path)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        body: dict[str, Any] = loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return body

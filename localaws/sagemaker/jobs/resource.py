@@ -1,0 +1,123 @@
+"""A kind of job as its service sees it: the record in the store, and what the job's folder says of it meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from localaws.core.context import Context
+from localaws.core.errors import ResourceInUse, ValidationException
+from localaws.core.isolate import one_of_many
+from localaws.sagemaker.jobs import control
+from localaws.sagemaker.jobs.folder import TERMINAL
+from localaws.sagemaker.lineage import jobs as lineage
+from localaws.sagemaker.tags import api as tags
+
+Record = dict[str, Any]
+
+#: every kind of job that there is.
+ALL: list[JobNoun] = []
+
+
+@dataclass(frozen=True)
+class JobNoun:
+    """
+    What the operations of training and processing jobs have in common.
+
+    :param kind: in the store, and of the supervisor's contract: ``training-job``.
+    :param prefix: of the members for name, ARN and status: ``TrainingJob``.
+    :param members: a job's status (:class:`.progress.Progress`) as members of the Describe answer.
+    """
+
+    kind: str
+    prefix: str
+    members: Callable[[Record], Record]
+
+    def __post_init__(self) -> None:
+        ALL.append(self)
+
+    def name(self, record: Mapping[str, Any]) -> str:
+        """The job's name."""
+        return str(record[f"{self.prefix}Name"])
+
+    def status(self, record: Mapping[str, Any]) -> str:
+        """The job's primary status."""
+        return str(record[f"{self.prefix}Status"])
+
+    def begin(self, record: Record, given: list[dict[str, str]], ctx: Context, taken: str) -> None:
+        """
+        Keep the record, its tags and its lineage, and start the supervisor.
+
+        :raises ResourceInUse: with the text ``taken``: a job of that name is there.
+        :raises ResourceNotFound: its ExperimentConfig names what is not there.
+        """
+        with ctx.store.transaction():
+            # Two names that differ in case alone would have one ARN.
+            if ctx.store.spelling(self.kind, self.name(record)) is not None:
+                raise ResourceInUse(taken)
+            ctx.store.insert(self.kind, self.name(record), record)
+            tags.put(ctx, record[f"{self.prefix}Arn"], given)
+            lineage.begun(self.kind, record, ctx)
+        control.start(ctx, self._job(record))
+
+    def refresh(self, record: Record, ctx: Context) -> Record:
+        """The record with what the job's folder says; kept in the store once it is the last word."""
+        if self.status(record) in TERMINAL:
+            return record
+        status = control.look(ctx, self._job(record))
+        if status is None:
+            return record
+        members = self.members(status)
+        if status["Status"] in TERMINAL:
+            self._keep(record, members, ctx)
+        return {**record, **members}
+
+    def all(self, ctx: Context) -> list[Record]:
+        """All jobs as they are now. At start this takes up those that ran on, or ended, while the server was away."""
+        return [self._refreshed_or_not(record, ctx) for record in ctx.store.all(self.kind)]
+
+    def stop(self, record: Record, ctx: Context) -> None:
+        """
+        Ask a job to stop.
+
+        :param record: as it is now.
+        :raises ValidationException: it has ended.
+        """
+        if self.status(record) in TERMINAL:
+            raise ValidationException(self._rejected(record))
+        control.stop(ctx, self.kind, self.name(record))
+
+    def delete(self, record: Record, ctx: Context) -> None:
+        """
+        Forget a job that has ended; its name can be used again, and what it made stays in S3.
+
+        :param record: as it is now.
+        :raises ResourceInUse: it has not ended.
+        """
+        if self.status(record) not in TERMINAL:
+            raise ResourceInUse(self._rejected(record))
+        tags.forget(ctx, record[f"{self.prefix}Arn"])
+        control.forget(ctx, self._job(record))
+
+    def _keep(self, record: Record, members: Record, ctx: Context) -> None:
+        with ctx.store.transaction():
+            stored = ctx.store.get(self.kind, self.name(record))
+            # The job may have been deleted meanwhile, and another made under its name.
+            if stored is not None and stored["CreationTime"] == record["CreationTime"]:
+                ctx.store.put(self.kind, self.name(record), {**stored, **members})
+                lineage.ended(self.kind, {**record, **members}, ctx)
+
+    def _refreshed_or_not(self, record: Record, ctx: Context) -> Record:
+        """One job that cannot be looked at must not hide all the others."""
+        with one_of_many(f"the {self.kind} {self.name(record)} cannot be looked at"):
+            return self.refresh(record, ctx)
+        return record
+
+    def _job(self, record: Record) -> control.Job:
+        arn = record[f"{self.prefix}Arn"]
+        return control.Job(self.kind, self.name(record), arn, record["CreationTime"], record)
+
+    def _rejected(self, record: Record) -> str:
+        words = self.kind.replace("-", " ")
+        return f"The request was rejected because the {words} is in status {self.status(record)}."

@@ -1,0 +1,1 @@
+"""Models: containers and their artifacts."""
