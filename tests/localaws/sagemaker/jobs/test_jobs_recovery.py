@@ -95,7 +95,7 @@ def _forget_end(home: Path, name: str) -> None:
         "store = Store(sys.argv[1])\n"
         "store.update('training-job', sys.argv[2], lambda job: job.update(TrainingJobStatus='InProgress'))\n"
     )
-    root = Path(__file__).parent.parent.parent
+    root = Path(__file__).parents[4]
     subprocess.run([sys.executable, "-c", script, home / "localaws" / "state.db", name], check=True, cwd=root)
 
 
@@ -139,7 +139,7 @@ def test_all_jobs_can_be_ended_without_the_server(own_localaws: LocalAws, jobs: 
         "--grace",
         "0.5",
     ]
-    root = Path(__file__).parent.parent.parent
+    root = Path(__file__).parents[4]
     ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=30)
     assert ended.stdout.splitlines() == ["ended training-job/first", "ended training-job/second"]
     for name in ("first", "second"):
@@ -153,7 +153,7 @@ def test_a_second_supervisor_leaves_a_job_alone(own_localaws: LocalAws, jobs: Jo
     jobs.wait_for_line(KIND, "single", "ready")
     second = subprocess.run(
         [sys.executable, "-m", "localaws.sagemaker.jobs.supervisor", str(jobs.folder(KIND, "single"))],
-        cwd=Path(__file__).parent.parent.parent,
+        cwd=Path(__file__).parents[4],
         capture_output=True,
         text=True,
         timeout=30,

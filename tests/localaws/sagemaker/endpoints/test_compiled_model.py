@@ -19,7 +19,7 @@ from localaws_kit import LocalAws
 
 from localaws.sagemaker.jobs import packing
 
-JOBS = Path(__file__).parent.parent.parent / "include" / "jobs"
+JOBS = Path(__file__).parents[4] / "include" / "jobs"
 SERVING_IMAGE = (
     "763104351884.dkr.ecr.us-east-1.amazonaws.com/"
     "huggingface-pytorch-inference:2.6.0-transformers4.51.3-cpu-py312-ubuntu22.04"

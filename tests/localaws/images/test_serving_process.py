@@ -18,7 +18,7 @@ import pytest
 from localaws.sagemaker.endpoints.channel import Channel, Lost, TimedOut
 from localaws.sagemaker.endpoints.worker import socket_path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 SLOW = """
 import os, threading, time

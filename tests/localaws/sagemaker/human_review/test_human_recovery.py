@@ -156,7 +156,7 @@ def test_no_answer_is_lost_when_its_process_is_killed_after_the_acknowledgement(
     acknowledged: list[str] = []
     for number in range(kills):
         child = subprocess.Popen(
-            [JOBS_PYTHON, str(Path(__file__).parent / "human_child.py"), str(tmp_path), "flow", f"w{number}"],
+            [JOBS_PYTHON, str(Path(__file__).parents[2] / "human_child.py"), str(tmp_path), "flow", f"w{number}"],
             stdout=subprocess.PIPE,
             text=True,
             env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}:{ROOT / 'tests' / 'localaws'}"},

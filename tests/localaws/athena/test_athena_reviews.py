@@ -10,7 +10,7 @@ from athena_tools import Athena
 
 from benchmarks.athena import prepare
 
-SQL = Path(__file__).parent.parent.parent / "include" / "sql"
+SQL = Path(__file__).parents[3] / "include" / "sql"
 pytestmark = pytest.mark.real_data
 
 

@@ -344,7 +344,7 @@ os.chdir(here)
 beneath.remove(deep)
 print(sorted(path.name for path in here.iterdir()))
 """
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[4]
     # pytest's own folders are closed to other users.
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
