@@ -96,4 +96,4 @@ def test_services_under_load_do_not_wait_for_one_another(own_localaws: LocalAws)
     for load in loads:
         load.thread.join(LOAD_S + NEVER_S + 5)
     assert {load.name: load.error for load in loads if load.error} == {}
-    assert all(load.calls > 1 for load in loads)
+    assert all(load.calls for load in loads)
