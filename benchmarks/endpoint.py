@@ -23,8 +23,8 @@ from typing import Any
 
 from benchmarks.crowd import CLIENTS, crowded, timed
 from benchmarks.local import BUCKET, ROLE, session
+from localaws.core import packing
 from localaws.images import hub
-from localaws.sagemaker.jobs import packing
 
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6-cpu-py312"
 BLOCKS = 5

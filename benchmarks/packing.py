@@ -24,8 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
-from localaws.sagemaker.jobs.archive import extract
-from localaws.sagemaker.jobs.packing import pack
+from localaws.core.archive import extract
+from localaws.core.packing import pack
 
 ROWS = 25_000
 

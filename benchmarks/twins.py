@@ -22,8 +22,8 @@ from typing import Any
 from benchmarks.crowd import crowded
 from benchmarks.endpoint import REVIEWS, deploy, one_client, percentile
 from benchmarks.local import ROOT, raw_reviews, script, session
+from localaws.core import packing
 from localaws.images import hub
-from localaws.sagemaker.jobs import packing
 
 IMAGE = (
     "763104351884.dkr.ecr.us-east-1.amazonaws.com/"

@@ -14,6 +14,7 @@ from localaws.cognito import discovery
 from localaws.core.context import Context
 from localaws.core.credentials import issued
 from localaws.core.errors import AwsError, NotImplementedByLocalAws
+from localaws.core.job_client import DURABLE
 from localaws.core.operations import DOCUMENTS, ELSEWHERE, LIVE, operation_model, service_model
 from localaws.gateway import guard, regions, s3_answers
 from localaws.gateway import s3_keys as object_key
@@ -27,7 +28,6 @@ from localaws.gateway.protocol.validate import validate
 from localaws.gateway.router import Route, names_operation_in_body, route
 from localaws.glue.catalog import Catalog
 from localaws.moto_bridge import Moto, carries, checks
-from localaws.sagemaker.jobs.aws import DURABLE
 
 log = logging.getLogger("localaws")
 

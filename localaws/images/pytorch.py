@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from localaws.core.archive import ArchiveError, extract
+from localaws.core.job_client import Aws, AwsRequestError, ServerAway
 from localaws.images.requirements import unsatisfied
-from localaws.sagemaker.jobs.archive import ArchiveError, extract
-from localaws.sagemaker.jobs.aws import Aws, AwsRequestError, ServerAway
 
 
 class ConfigurationError(Exception):

@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from localaws.core.archive import extract
 from localaws.images.autopilot import insights, package, shapley
 from localaws.images.autopilot.kinds import SEED
 from localaws.images.autopilot.shapley import Explanation
 from localaws.images.autopilot.train import Part
 from localaws.images.clarify import html, pdf
 from localaws.images.clarify.content import Block, Heading, Paragraph, Table
-from localaws.sagemaker.jobs.archive import extract
 
 #: texts that are explained, and orders of the words of each.
 _TEXTS, _PERMUTATIONS = 24, 4

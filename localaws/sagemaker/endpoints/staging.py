@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
+from localaws.core import archive
 from localaws.core.context import Context
 from localaws.sagemaker.endpoints.plan import VariantPlan
-from localaws.sagemaker.jobs import archive, sandbox
+from localaws.sagemaker.jobs import sandbox
 
 #: files at least this large are shared by the instances of a variant, as links: memory holds them once as well.
 _SHARED_BYTES = 1 << 20

@@ -14,9 +14,9 @@ from typing import Any
 
 import localaws
 from localaws.core.beneath import Tree
+from localaws.core.job_client import Aws
 from localaws.images import Image
 from localaws.sagemaker.jobs import environment, sandbox
-from localaws.sagemaker.jobs.aws import Aws
 from localaws.sagemaker.jobs.failure import excerpt
 from localaws.sagemaker.jobs.folder import JobFolder
 from localaws.sagemaker.jobs.mirror import Mirror, Mirroring

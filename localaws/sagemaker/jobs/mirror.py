@@ -6,7 +6,7 @@ import sys
 import threading
 
 from localaws.core.beneath import Tree
-from localaws.sagemaker.jobs.aws import Aws, AwsRequestError, ServerAway
+from localaws.core.job_client import Aws, AwsRequestError, ServerAway
 from localaws.sagemaker.jobs.staging import DataError, files_in, upload
 
 #: seconds between two looks at the folder.

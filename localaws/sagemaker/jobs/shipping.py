@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from localaws.sagemaker.jobs.aws import Aws, AwsRequestError, ServerAway
+from localaws.core.job_client import Aws, AwsRequestError, ServerAway
 from localaws.sagemaker.jobs.metrics import Metrics
 
 #: what a stream may take at once, and each second: the server keeps events in memory, and a runaway script prints

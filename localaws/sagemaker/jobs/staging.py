@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from localaws.core.beneath import LeadsOut, Tree, open_file
-from localaws.sagemaker.jobs.aws import Aws, AwsRequestError, Opener
+from localaws.core.job_client import Aws, AwsRequestError, Opener
 
 T = TypeVar("T")
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from localaws.core import beneath, credentials
+from localaws.core.job_client import Aws, ServerAway
 from localaws.images import Image, UnknownImage, hub, resolve
 from localaws.sagemaker.jobs import processes, sandbox
-from localaws.sagemaker.jobs.aws import Aws, ServerAway
 from localaws.sagemaker.jobs.contract import Contract, Outcome
 from localaws.sagemaker.jobs.folder import JobFolder
 from localaws.sagemaker.jobs.instance import Instance

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from localaws.core.job_client import Aws
 from localaws.images import Image
-from localaws.sagemaker.jobs.aws import Aws
 from localaws.sagemaker.jobs.contract import Contract, Outcome
 from localaws.sagemaker.jobs.mirror import Mirror
 from localaws.sagemaker.jobs.staging import DataError, Source, under, upload

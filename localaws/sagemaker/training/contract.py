@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from localaws.core.archive import ArchiveError
 from localaws.core.beneath import LeadsOut, Tree
+from localaws.core.job_client import Aws
+from localaws.core.packing import pack
 from localaws.images import Image
-from localaws.sagemaker.jobs.archive import ArchiveError
-from localaws.sagemaker.jobs.aws import Aws
 from localaws.sagemaker.jobs.contract import Contract, Outcome
 from localaws.sagemaker.jobs.mirror import Mirror, Mirroring
-from localaws.sagemaker.jobs.packing import pack
 from localaws.sagemaker.jobs.progress import shorten
 from localaws.sagemaker.jobs.staging import DataError, Source, put, upload
 from localaws.sagemaker.training import profile_report, profiler

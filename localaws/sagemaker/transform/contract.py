@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from localaws.core import archive
+from localaws.core.job_client import Aws
 from localaws.images import Image
 from localaws.sagemaker.endpoints import container
-from localaws.sagemaker.jobs import archive
-from localaws.sagemaker.jobs.aws import Aws
 from localaws.sagemaker.jobs.contract import Contract, Outcome
 from localaws.sagemaker.jobs.failure import excerpt
 from localaws.sagemaker.jobs.mirror import Mirror

@@ -17,7 +17,7 @@ from endpoint_kit import Hosting, name
 from job_helpers import BUCKET, IMAGE, Jobs
 from localaws_kit import LocalAws
 
-from localaws.sagemaker.jobs import packing
+from localaws.core import packing
 
 JOBS = Path(__file__).parents[4] / "include" / "jobs"
 SERVING_IMAGE = (

@@ -17,10 +17,10 @@ from signed_kit import ACCESS_KEY, SECRET, changed, signed
 from localaws.core.beneath import Tree
 from localaws.core.context import Context
 from localaws.core.credentials import Credentials
+from localaws.core.job_client import DURABLE, Aws, AwsRequestError
 from localaws.core.store import Store
 from localaws.gateway.app import Application
 from localaws.gateway.auth.sigv4 import Refused
-from localaws.sagemaker.jobs.aws import DURABLE, Aws, AwsRequestError
 from localaws.sagemaker.jobs.contract import Contract, Outcome
 from localaws.sagemaker.jobs.folder import JobFolder
 from localaws.sagemaker.jobs.mirror import Mirror

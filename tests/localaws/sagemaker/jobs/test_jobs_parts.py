@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 import pytest
 
 from localaws.core.beneath import Tree
+from localaws.core.job_client import Aws, AwsRequestError, ServerAway
 from localaws.sagemaker.jobs import shipping
-from localaws.sagemaker.jobs.aws import Aws, AwsRequestError, ServerAway
 from localaws.sagemaker.jobs.failure import excerpt
 from localaws.sagemaker.jobs.logs import BoundedFile
 from localaws.sagemaker.jobs.metrics import Metrics

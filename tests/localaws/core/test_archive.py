@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from localaws.core.archive import ArchiveError, extract
 from localaws.core.beneath import LeadsOut, Tree
-from localaws.sagemaker.jobs.archive import ArchiveError, extract
-from localaws.sagemaker.jobs.packing import pack
+from localaws.core.packing import pack
 
 
 def _archive(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> Path:
@@ -344,7 +344,7 @@ os.chdir(here)
 beneath.remove(deep)
 print(sorted(path.name for path in here.iterdir()))
 """
-    root = Path(__file__).parents[4]
+    root = Path(__file__).parents[3]
     # pytest's own folders are closed to other users.
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)

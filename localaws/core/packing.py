@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from localaws.core.archive import ArchiveError
 from localaws.core.beneath import LeadsOut, Tree
-from localaws.sagemaker.jobs.archive import ArchiveError
-from localaws.sagemaker.jobs.deflate import BLOCK, GzipWriter
+from localaws.core.deflate import BLOCK, GzipWriter
 
 
 def pack(trees: Path | Sequence[Tree], archive: Path) -> None:

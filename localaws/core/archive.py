@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from localaws.core import beneath
-from localaws.sagemaker.jobs.tar import BrokenTar, Kind, Member, TarError, TarReader
+from localaws.core.tar import BrokenTar, Kind, Member, TarError, TarReader
 
 _CHUNK = 1 << 20
 _GIB = 1 << 30
