@@ -18,7 +18,7 @@ from typing import Any
 
 from localaws.core.context import Context
 from localaws.core.isolate import one_of_many
-from localaws.sagemaker.jobs.folder import TERMINAL
+from localaws.core.statuses import TERMINAL
 
 log = logging.getLogger("localaws.core.reconciler")
 
@@ -48,7 +48,7 @@ class Course:
     status: str
     advance: Callable[[Record, Context], None]
     fail: Callable[[Record, str, Context], None]
-    terminal: frozenset[str] = frozenset(TERMINAL)
+    terminal: frozenset[str] = TERMINAL
 
 
 _courses: dict[str, Course] = {}

@@ -9,9 +9,9 @@ from localaws.core import reconciler as steering
 from localaws.core.context import Context
 from localaws.core.errors import ResourceInUse, ResourceNotFound, ValidationException
 from localaws.core.operations import Service
+from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.automl import definition, machine
 from localaws.sagemaker.experiments import trials
-from localaws.sagemaker.jobs.folder import TERMINAL
 from localaws.sagemaker.tags import api as tags
 
 auto_ml_job = Service("sagemaker", noun="auto-ml-job")

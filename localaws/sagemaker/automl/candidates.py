@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from localaws.core.context import Context
+from localaws.core.statuses import TERMINAL
 from localaws.images.autopilot import output
 from localaws.images.autopilot.objectives import LOGGED
 from localaws.sagemaker.automl import children
-from localaws.sagemaker.jobs.folder import TERMINAL
 
 Record = dict[str, Any]
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from localaws.core.context import Context
 from localaws.core.isolate import one_of_many
+from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.automl import candidates, children
-from localaws.sagemaker.jobs.folder import TERMINAL
 
 KIND = "automl-job"
 

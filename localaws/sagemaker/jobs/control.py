@@ -18,8 +18,9 @@ import localaws
 from localaws.core import beneath, credentials
 from localaws.core import reconciler as steering
 from localaws.core.context import Context
+from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.jobs import processes, sandbox
-from localaws.sagemaker.jobs.folder import TERMINAL, JobFolder
+from localaws.sagemaker.jobs.folder import JobFolder
 from localaws.sagemaker.jobs.progress import Progress, shorten
 
 log = logging.getLogger("localaws.sagemaker.jobs")

@@ -15,9 +15,6 @@ from typing import Any
 
 from localaws.core.store import dumps, loads
 
-#: the ends of a job: status.json does not change any more.
-TERMINAL = {"Completed", "Failed", "Stopped"}
-
 
 class JobFolder:
     """The files of one job."""

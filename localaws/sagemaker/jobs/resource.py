@@ -9,8 +9,8 @@ from typing import Any
 from localaws.core.context import Context
 from localaws.core.errors import ResourceInUse, ValidationException
 from localaws.core.isolate import one_of_many
+from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.jobs import control
-from localaws.sagemaker.jobs.folder import TERMINAL
 from localaws.sagemaker.lineage import jobs as lineage
 from localaws.sagemaker.tags import api as tags
 

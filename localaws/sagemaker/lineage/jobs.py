@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from localaws.core.context import Context
+from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.experiments import trials
-from localaws.sagemaker.jobs.folder import TERMINAL
 from localaws.sagemaker.lineage import associations
 from localaws.sagemaker.lineage.nouns import COMPONENT, Record, artifact
 

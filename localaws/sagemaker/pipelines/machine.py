@@ -12,7 +12,7 @@ from typing import Any
 
 from localaws.core.context import Context
 from localaws.core.isolate import one_of_many
-from localaws.sagemaker.jobs.folder import TERMINAL
+from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.pipelines import cache, failures, kinds, retries
 from localaws.sagemaker.pipelines.definition import Step
 from localaws.sagemaker.pipelines.execution import Execution

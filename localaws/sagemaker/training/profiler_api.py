@@ -8,7 +8,8 @@ from typing import Any
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ResourceNotFound, ValidationException
 from localaws.core.operations import Service
-from localaws.sagemaker.jobs.folder import TERMINAL, JobFolder
+from localaws.core.statuses import TERMINAL
+from localaws.sagemaker.jobs.folder import JobFolder
 from localaws.sagemaker.training import api as training
 from localaws.sagemaker.training import profiling
 

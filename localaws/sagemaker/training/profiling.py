@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
-from localaws.sagemaker.jobs.folder import TERMINAL
+from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.training.profiler import INTERVALS, enabled
 
 #: the repositories of SageMaker's own rules; any other image would be one of the user's.

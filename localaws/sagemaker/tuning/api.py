@@ -10,8 +10,8 @@ from localaws.core import reconciler as steering
 from localaws.core.context import Context
 from localaws.core.errors import ResourceInUse, ResourceNotFound, ValidationException
 from localaws.core.operations import Service
+from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.experiments import trials as lineage_trials
-from localaws.sagemaker.jobs.folder import TERMINAL
 from localaws.sagemaker.tags import api as tags
 from localaws.sagemaker.tuning import definition, machine, trials, warm_start
 from localaws.sagemaker.tuning.search import KIND

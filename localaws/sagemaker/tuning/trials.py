@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from localaws.core.context import Context
-from localaws.sagemaker.jobs.folder import TERMINAL
+from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.tags import api as tags
 from localaws.sagemaker.training import api as training
 from localaws.sagemaker.tuning import ranges, stopping

@@ -6,7 +6,7 @@ from typing import Any
 
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ResourceNotFound, ValidationException
-from localaws.sagemaker.jobs.folder import TERMINAL
+from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.tuning import ranges, trials
 from localaws.sagemaker.tuning.search import KIND, Search, searches
 
