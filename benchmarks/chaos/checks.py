@@ -194,8 +194,8 @@ def supervisors(stack: Stack) -> dict[str, psutil.Process]:
             line = process.cmdline()
         except psutil.Error:
             continue
-        if "localaws.sagemaker.jobs.supervisor" in line:
-            at = line.index("localaws.sagemaker.jobs.supervisor") + 1
+        if "localaws.sagemaker.supervise" in line:
+            at = line.index("localaws.sagemaker.supervise") + 1
             if len(line) > at and line[at].startswith(folder):
                 found[Path(line[at]).name] = process
     return found

@@ -116,4 +116,4 @@ def test_a_job_whose_supervisor_was_killed_is_lost_and_made_anew(
 
 def _supervises(process: psutil.Process, job: str) -> bool:
     line = process.info["cmdline"] or []
-    return "localaws.sagemaker.jobs.supervisor" in line and any(word.endswith(f"/{job}") for word in line)
+    return "localaws.sagemaker.supervise" in line and any(word.endswith(f"/{job}") for word in line)

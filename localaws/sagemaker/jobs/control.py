@@ -37,7 +37,7 @@ class Job:
     """
     A job as its service knows it. Its record is in the store under ``kind`` and ``name``.
 
-    :param kind: ``training-job`` or another key of :data:`.supervisor.CONTRACTS`.
+    :param kind: ``training-job`` or another key of :data:`localaws.sagemaker.supervise.CONTRACTS`.
     :param created: its record's ``CreationTime``, which tells it from a former job of its name.
     :param request: of the shape of the Create operation of that kind; more members do no harm.
     """
@@ -157,7 +157,7 @@ def _supervise(folder: JobFolder) -> None:
     try:
         with open(folder.supervisor_log, "ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "localaws.sagemaker.jobs.supervisor", str(folder.path), str(lock)],
+                [sys.executable, "-m", "localaws.sagemaker.supervise", str(folder.path), str(lock)],
                 cwd=Path(localaws.__file__).parent.parent,
                 env={**os.environ, **sandbox.probed()},
                 stdin=subprocess.DEVNULL,

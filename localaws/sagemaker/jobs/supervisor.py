@@ -1,5 +1,5 @@
 """
-The process that sees one job through: ``python -m localaws.sagemaker.jobs.supervisor FOLDER [LOCK]``.
+The process that sees one job through, of whatever kind: :mod:`localaws.sagemaker.supervise` runs it.
 
 It outlives the server that started it, and waits for it where it needs it. What it knows is in the job's folder. If it
 is killed the kernel kills the job's processes with it and drops its lock, and the server sees that.
@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,24 +28,18 @@ from localaws.sagemaker.jobs.instance import Instance
 from localaws.sagemaker.jobs.logs import HostLog
 from localaws.sagemaker.jobs.metrics import Metrics
 from localaws.sagemaker.jobs.mirror import Mirroring
+from localaws.sagemaker.jobs.profiler import Profiler, ProfilerSettings
 from localaws.sagemaker.jobs.progress import Progress, shorten
 from localaws.sagemaker.jobs.shipping import Shipper
 from localaws.sagemaker.jobs.staging import DataError, download
-from localaws.sagemaker.processing.contract import Processing
-from localaws.sagemaker.training.contract import Training
-from localaws.sagemaker.training.profiler import Profiler, ProfilerSettings
-from localaws.sagemaker.transform.contract import Transform
 
 #: seconds between looks for a request to stop and for the deadline; the end of a process is noticed at once.
 _LOOK_S = 0.2
 #: seconds to wait for the last lines: in the pipe, and on their way to CloudWatch.
 _DRAIN_S = 10
 
-CONTRACTS: dict[str, Callable[[JobFolder, dict[str, Any]], Contract]] = {
-    "training-job": Training,
-    "processing-job": Processing,
-    "transform-job": Transform,
-}
+#: Makes the contract of a job from its folder and ``job.json``.
+Contracts = Mapping[str, Callable[[JobFolder, dict[str, Any]], Contract]]
 
 
 class Stopped(Exception):
@@ -55,13 +49,13 @@ class Stopped(Exception):
 class Supervisor:
     """One job."""
 
-    def __init__(self, folder: JobFolder) -> None:
+    def __init__(self, folder: JobFolder, contracts: Contracts) -> None:
         job = folder.job()
         self._folder = folder
         self._began = time.monotonic()
         self._grace = float(job["StopGrace"])
         self._progress = Progress(folder)
-        self._contract = CONTRACTS[job["Kind"]](folder, job)
+        self._contract = contracts[job["Kind"]](folder, job)
         self._aws = Aws(self._contract.home, job["Region"])
         self._metrics = Metrics(self._contract.metric_definitions)
         dimension = (self._contract.dimension, self._contract.name)
@@ -245,8 +239,12 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def main() -> None:
-    """Run one job, unless another supervisor has it."""
+def main(contracts: Contracts) -> None:
+    """
+    Run the job whose folder is the first argument, unless another supervisor has it.
+
+    :param contracts: by kind of job.
+    """
     os.umask(0o077)
     folder = JobFolder(Path(sys.argv[1]))
     if len(sys.argv) > 2:
@@ -256,8 +254,4 @@ def main() -> None:
         sys.exit(f"{folder.path} has a supervisor already")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: folder.ask_to_stop())
-    Supervisor(folder).run()
-
-
-if __name__ == "__main__":
-    main()
+    Supervisor(folder, contracts).run()

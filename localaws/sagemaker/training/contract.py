@@ -14,11 +14,12 @@ from localaws.core.beneath import LeadsOut, Tree
 from localaws.core.job_client import Aws
 from localaws.core.packing import pack
 from localaws.images import Image
+from localaws.sagemaker.jobs import profiler
 from localaws.sagemaker.jobs.contract import Contract, Outcome
 from localaws.sagemaker.jobs.mirror import Mirror, Mirroring
 from localaws.sagemaker.jobs.progress import shorten
 from localaws.sagemaker.jobs.staging import DataError, Source, put, upload
-from localaws.sagemaker.training import profile_report, profiler
+from localaws.sagemaker.training import profile_report
 
 _DATA = "/opt/ml/input/data"
 

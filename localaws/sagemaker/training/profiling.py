@@ -9,7 +9,7 @@ from typing import Any
 
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.statuses import TERMINAL
-from localaws.sagemaker.training.profiler import INTERVALS, enabled
+from localaws.sagemaker.jobs.profiler import INTERVALS, enabled
 
 #: the repositories of SageMaker's own rules; any other image would be one of the user's.
 _RULES_IMAGE = re.compile(r"/sagemaker-debugger-rules[:@]")

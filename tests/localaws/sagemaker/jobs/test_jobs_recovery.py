@@ -152,7 +152,7 @@ def test_a_second_supervisor_leaves_a_job_alone(own_localaws: LocalAws, jobs: Jo
     jobs.training("single", WAITING)
     jobs.wait_for_line(KIND, "single", "ready")
     second = subprocess.run(
-        [sys.executable, "-m", "localaws.sagemaker.jobs.supervisor", str(jobs.folder(KIND, "single"))],
+        [sys.executable, "-m", "localaws.sagemaker.supervise", str(jobs.folder(KIND, "single"))],
         cwd=Path(__file__).parents[4],
         capture_output=True,
         text=True,
