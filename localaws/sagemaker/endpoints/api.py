@@ -12,9 +12,9 @@ from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
 from localaws.sagemaker.endpoints import config_api as endpoint_config
 from localaws.sagemaker.endpoints import guardrails
+from localaws.sagemaker.endpoints.events import DELETING, DEPLOYING
 from localaws.sagemaker.endpoints.fleet import KIND, fleet
 from localaws.sagemaker.endpoints.plan import Plan
-from localaws.sagemaker.lineage import deployments
 from localaws.sagemaker.models import api as model
 from localaws.sagemaker.tags import api as tags
 
@@ -157,7 +157,7 @@ def update_endpoint_weights_and_capacities(request: dict[str, Any], ctx: Context
 def delete_endpoint(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Begin to take it out of service; its config and its models stay."""
     name = request["EndpointName"]
-    deployments.settle(ctx)
+    DELETING.emit(ctx)
 
     def change(record: dict[str, Any]) -> None:
         _must_be_settled(record)
@@ -198,8 +198,8 @@ def _models(ctx: Context, config_name: str) -> dict[str, dict[str, Any]]:
 
 
 def _note(ctx: Context, record: dict[str, Any], config_name: str) -> None:
-    """Note in the lineage what the endpoint is about to serve."""
-    deployments.deploying(record, config_name, _models(ctx, config_name).values(), ctx)
+    """Tell what the endpoint is about to serve."""
+    DEPLOYING.emit(record, config_name, _models(ctx, config_name).values(), ctx)
 
 
 def _update(ctx: Context, name: str, change: Any) -> None:

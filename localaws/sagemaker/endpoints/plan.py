@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from localaws.sagemaker.endpoints.publishing import Publishing
+from localaws.sagemaker.models.containers import model_data
 
 #: seconds that AWS waits for a container's first good health check where the variant does not say.
 STARTUP_TIMEOUT = 480
@@ -119,10 +120,3 @@ def _variant(variant: dict[str, Any], model: dict[str, Any]) -> VariantPlan:
         startup_timeout=variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT),
         random=variant.get("RoutingConfig", {}).get("RoutingStrategy") == "RANDOM",
     )
-
-
-def model_data(container: dict[str, Any]) -> str | None:
-    """Where a container's model lies in S3, if it has one."""
-    source = container.get("ModelDataSource", {}).get("S3DataSource")
-    uri: str | None = source["S3Uri"] if source else container.get("ModelDataUrl")
-    return uri

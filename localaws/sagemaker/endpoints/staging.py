@@ -6,7 +6,6 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -14,6 +13,7 @@ from localaws.core import archive
 from localaws.core.context import Context
 from localaws.sagemaker.endpoints.plan import VariantPlan
 from localaws.sagemaker.jobs import sandbox
+from localaws.sagemaker.jobs.staging import split_uri
 
 #: files at least this large are shared by the instances of a variant, as links: memory holds them once as well.
 _SHARED_BYTES = 1 << 20
@@ -21,12 +21,6 @@ _SHARED_BYTES = 1 << 20
 
 class StagingError(Exception):
     """The model cannot be had; the message is for FailureReason."""
-
-
-def split(uri: str) -> tuple[str, str]:
-    """``s3://bucket/a/key`` -> ``("bucket", "a/key")``."""
-    parts = urlsplit(uri)
-    return parts.netloc, uri.removeprefix(f"s3://{parts.netloc}").lstrip("/")
 
 
 def stage(ctx: Context, plan: VariantPlan, folder: Path) -> Path:
@@ -59,7 +53,7 @@ def stage(ctx: Context, plan: VariantPlan, folder: Path) -> Path:
 
 
 def _fetch(ctx: Context, uri: str, into: Path) -> None:
-    bucket, key = split(uri)
+    bucket, key = split_uri(uri)
     client = ctx.client("s3")
     if key.endswith("/") or not key:
         _fetch_folder(client, bucket, key, into)

@@ -8,14 +8,18 @@ from typing import Any
 
 from localaws.core.context import Context
 from localaws.core.errors import ResourceInUse, ValidationException
+from localaws.core.events import Event
 from localaws.core.isolate import one_of_many
 from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.jobs import control
-from localaws.sagemaker.lineage import jobs as lineage
 from localaws.sagemaker.tags import api as tags
 
 Record = dict[str, Any]
 
+#: Of a job's kind and record, inside the transaction that inserts it.
+STARTED: Event[[str, Record, Context]] = Event()
+#: Of a job's kind and record, inside the transaction that keeps its end.
+ENDED: Event[[str, Record, Context]] = Event()
 #: every kind of job that there is.
 ALL: list[JobNoun] = []
 
@@ -47,7 +51,7 @@ class JobNoun:
 
     def begin(self, record: Record, given: list[dict[str, str]], ctx: Context, taken: str) -> None:
         """
-        Keep the record, its tags and its lineage, and start the supervisor.
+        Keep the record and its tags, and start the supervisor.
 
         :raises ResourceInUse: with the text ``taken``: a job of that name is there.
         :raises ResourceNotFound: its ExperimentConfig names what is not there.
@@ -58,7 +62,7 @@ class JobNoun:
                 raise ResourceInUse(taken)
             ctx.store.insert(self.kind, self.name(record), record)
             tags.put(ctx, record[f"{self.prefix}Arn"], given)
-            lineage.begun(self.kind, record, ctx)
+            STARTED.emit(self.kind, record, ctx)
         control.start(ctx, self._job(record))
 
     def refresh(self, record: Record, ctx: Context) -> Record:
@@ -106,7 +110,7 @@ class JobNoun:
             # The job may have been deleted meanwhile, and another made under its name.
             if stored is not None and stored["CreationTime"] == record["CreationTime"]:
                 ctx.store.put(self.kind, self.name(record), {**stored, **members})
-                lineage.ended(self.kind, {**record, **members}, ctx)
+                ENDED.emit(self.kind, {**record, **members}, ctx)
 
     def _refreshed_or_not(self, record: Record, ctx: Context) -> Record:
         """One job that cannot be looked at must not hide all the others."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from localaws.core.context import Context
+from localaws.sagemaker.endpoints.events import DELETING, DEPLOYING
 from localaws.sagemaker.lineage import associations
 from localaws.sagemaker.lineage.nouns import ACTION, CONTEXT, Record, artifact
 from localaws.sagemaker.lineage.packages import model_uri
@@ -17,6 +18,7 @@ _CONFIG = "_Config"
 _UNDER_WAY = {"Creating", "Updating"}
 
 
+@DEPLOYING.listen
 def deploying(endpoint: Record, config: str, models: Iterable[Record], ctx: Context) -> None:
     """
     Make the entities of a deployment that begins, inside the endpoint's own transaction.
@@ -47,6 +49,7 @@ def deploying(endpoint: Record, config: str, models: Iterable[Record], ctx: Cont
     associations.derive(ctx, action, CONTEXT.ensure(ctx, context, members), "AssociatedWith")
 
 
+@DELETING.listen
 def settle(ctx: Context) -> None:
     """Note what has become of the deployments that were under way."""
     # The actions first: each was written with its endpoint, which so is found unless it was deleted.

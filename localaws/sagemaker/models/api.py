@@ -10,8 +10,8 @@ from localaws.core import pagination as listing
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
-from localaws.sagemaker.endpoints.plan import model_data
-from localaws.sagemaker.endpoints.staging import split
+from localaws.sagemaker.jobs.staging import split_uri
+from localaws.sagemaker.models.containers import model_data
 from localaws.sagemaker.registry import package_api as model_package
 from localaws.sagemaker.tags import api as tags
 
@@ -96,7 +96,7 @@ def _check_data(ctx: Context, uri: str) -> None:
     """AWS looks for the model when it is registered, and again when it is deployed."""
     if not uri.startswith("s3://"):
         raise NotImplementedByLocalAws(f"CreateModel with model data at {uri}: localaws takes s3:// addresses only.")
-    bucket, key = split(uri)
+    bucket, key = split_uri(uri)
     client = ctx.client("s3")
     try:
         if key.endswith("/") or not key:

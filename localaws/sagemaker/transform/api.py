@@ -8,9 +8,9 @@ from localaws.core import pagination as listing
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
-from localaws.sagemaker.endpoints.plan import model_data
 from localaws.sagemaker.jobs.resource import JobNoun
 from localaws.sagemaker.models import api as model
+from localaws.sagemaker.models.containers import model_data
 from localaws.sagemaker.transform.jsonpath import JsonPath, PathError
 
 transform_job = Service("sagemaker", noun="transform-job")

@@ -10,6 +10,7 @@ from typing import Any
 from localaws.core.context import Context
 from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.experiments import trials
+from localaws.sagemaker.jobs.resource import ENDED, STARTED
 from localaws.sagemaker.lineage import associations
 from localaws.sagemaker.lineage.nouns import COMPONENT, Record, artifact
 
@@ -37,6 +38,7 @@ class Facts:
     metrics: list[Record] = field(default_factory=list)
 
 
+@STARTED.listen
 def begun(kind: str, record: Record, ctx: Context) -> None:
     """
     Make the entities of a job that begins; nothing for a kind that has none. Inside the job's own transaction.
@@ -67,6 +69,7 @@ def begun(kind: str, record: Record, ctx: Context) -> None:
         trials.enter(ctx, name, record["ExperimentConfig"])
 
 
+@ENDED.listen
 def ended(kind: str, record: Record, ctx: Context) -> None:
     """Bring the entities of a job that has ended up to date, unless somebody has deleted its component."""
     if kind not in _FACTS:
