@@ -10,7 +10,7 @@ from localaws.core.context import Context
 from localaws.sagemaker.endpoints.events import DELETING, DEPLOYING
 from localaws.sagemaker.lineage import associations
 from localaws.sagemaker.lineage.nouns import ACTION, CONTEXT, Record, artifact
-from localaws.sagemaker.lineage.packages import model_uri
+from localaws.sagemaker.models.containers import model_data
 
 #: the endpoint config, in the record of an action that was made here.
 _CONFIG = "_Config"
@@ -88,4 +88,4 @@ def _containers(model: Record) -> list[Record]:
 
 def _parts(container: Record) -> list[tuple[str, str]]:
     parts = [(container.get("ModelPackageName"), "ModelPackage"), (container.get("Image"), "Image")]
-    return [(uri, kind) for uri, kind in [*parts, (model_uri(container), "Model")] if uri]
+    return [(uri, kind) for uri, kind in [*parts, (model_data(container), "Model")] if uri]

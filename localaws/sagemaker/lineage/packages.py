@@ -5,8 +5,11 @@ from __future__ import annotations
 from localaws.core.context import Context
 from localaws.sagemaker.lineage import associations
 from localaws.sagemaker.lineage.nouns import ACTION, CONTEXT, Record, artifact
+from localaws.sagemaker.models.containers import model_data
+from localaws.sagemaker.registry.events import DECIDED, REGISTERED
 
 
+@REGISTERED.listen
 def registered(record: Record, group: Record | None, ctx: Context) -> None:
     """
     Make the entities of a new package, inside its own transaction.
@@ -17,7 +20,7 @@ def registered(record: Record, group: Record | None, ctx: Context) -> None:
     for container in record.get("InferenceSpecification", {}).get("Containers", []):
         if "Image" in container:
             associations.derive(ctx, artifact(ctx, container["Image"], "Image"), package, "ContributedTo")
-        if uri := model_uri(container):
+        if uri := model_data(container):
             associations.derive(ctx, artifact(ctx, uri, "Model"), package, "ContributedTo")
     if group is None:
         return
@@ -31,6 +34,7 @@ def registered(record: Record, group: Record | None, ctx: Context) -> None:
     decided(record, ctx)
 
 
+@DECIDED.listen
 def decided(record: Record, ctx: Context) -> None:
     """Make the action of an approval, a rejection, or of the wait for one."""
     status = record["ModelApprovalStatus"]
@@ -48,10 +52,3 @@ def decided(record: Record, ctx: Context) -> None:
     }
     action = ACTION.ensure(ctx, name, members)
     associations.derive(ctx, action, artifact(ctx, record["ModelPackageArn"], "ModelPackage"), "ContributedTo")
-
-
-def model_uri(container: Record) -> str | None:
-    """Where a container's model lies in S3, if it has one."""
-    source = container.get("ModelDataSource", {}).get("S3DataSource", {})
-    uri: str | None = source.get("S3Uri") or container.get("ModelDataUrl")
-    return uri

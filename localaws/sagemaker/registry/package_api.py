@@ -10,8 +10,8 @@ from localaws.core.context import Context
 from localaws.core.errors import ConflictException, NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
 from localaws.core.store import dumps
-from localaws.sagemaker.lineage import packages
 from localaws.sagemaker.registry import group_api as model_package_group
+from localaws.sagemaker.registry.events import DECIDED, REGISTERED
 from localaws.sagemaker.tags import api as tags
 
 model_package = Service("sagemaker", noun="model-package")
@@ -129,7 +129,7 @@ def _insert(request: dict[str, Any], ctx: Context) -> str:
         raise ValidationException(f"ModelPackage already exists: {arn}")
     tags.put(ctx, arn, request.get("Tags", []))
     group = record.get("ModelPackageGroupName")
-    packages.registered(record, ctx.store.get(model_package_group.KIND, group) if group else None, ctx)
+    REGISTERED.emit(record, ctx.store.get(model_package_group.KIND, group) if group else None, ctx)
     return arn
 
 
@@ -168,7 +168,7 @@ def update_model_package(request: dict[str, Any], ctx: Context) -> dict[str, Any
         record["LastModifiedTime"] = ctx.now()
         ctx.store.put(KIND, _key(record), record)
         if "ModelApprovalStatus" in request:
-            packages.decided(record, ctx)
+            DECIDED.emit(record, ctx)
     return {"ModelPackageArn": record["ModelPackageArn"]}
 
 
