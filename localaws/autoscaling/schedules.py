@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from localaws.autoscaling import activities
 from localaws.autoscaling.capacity import TARGET
 from localaws.core.context import Context
+from localaws.core.cron import Cron
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
-from localaws.glue.crawling.cron import Cron
 
 Record = dict[str, Any]
 

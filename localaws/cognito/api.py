@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from localaws.cognito.attempts import Attempts
 from localaws.core.context import Context
 from localaws.core.operations import Service
 from localaws.moto_bridge import pool_sign_in
+from localaws.moto_bridge.pool_attempts import Attempts
 
 
 def start(ctx: Context) -> None:

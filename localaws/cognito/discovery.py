@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from localaws.cognito import keys
 from localaws.core.context import Context
 from localaws.gateway.protocol.http import HttpResponse
+from localaws.moto_bridge import pool_keys as keys
 from localaws.moto_bridge import user_pools
 from localaws.portal import address
 

@@ -14,8 +14,8 @@ from starlette.routing import BaseRoute, Route
 
 from localaws.cognito import claims
 from localaws.cognito.grants import CodeRequest, Grants, TokenError
-from localaws.cognito.keys import InvalidToken
 from localaws.moto_bridge import user_pools
+from localaws.moto_bridge.pool_keys import InvalidToken
 from localaws.moto_bridge.user_pools import Client, Pool
 from localaws.portal import forms
 

@@ -15,11 +15,12 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from localaws.cognito import claims, keys
+from localaws.cognito import claims
 from localaws.cognito.authorize import Authorization
 from localaws.cognito.claims import SignIn
 from localaws.core.context import Context
 from localaws.core.expiring import Expiring, drop_family
+from localaws.moto_bridge import pool_keys as keys
 from localaws.moto_bridge import user_pools
 from localaws.moto_bridge.user_pools import Client, Pool, User
 

@@ -9,11 +9,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from localaws.cognito.attempts import Attempts
 from localaws.cognito.grants import Grants
 from localaws.core.context import Context
 from localaws.core.expiring import Expiring
 from localaws.moto_bridge import user_pools
+from localaws.moto_bridge.pool_attempts import Attempts
 from localaws.moto_bridge.user_pools import Client, Pool, User
 
 #: as on AWS, for an hour nobody is asked for the password again.

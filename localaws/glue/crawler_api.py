@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from localaws.core import cron
 from localaws.core.context import Context
 from localaws.core.errors import AlreadyExistsException, AwsError, NotImplementedByLocalAws
 from localaws.core.operations import Service
 from localaws.core.pagination import page
-from localaws.glue.crawling import configuration, cron, runs, scheduler, targets
+from localaws.glue.crawling import configuration, runs, scheduler, targets
 
 crawler = Service("glue", noun="crawler")
 

@@ -14,7 +14,6 @@ from moto.moto_server import werkzeug_app
 from moto.moto_server.utilities import RegexConverter
 from moto.sts.models import sts_backends
 
-from localaws.cognito import keys
 from localaws.core.context import ACCOUNT_ID
 from localaws.gateway.auth.sigv4 import Key
 from localaws.gateway.protocol.http import FileBody, HttpRequest, HttpResponse
@@ -34,6 +33,7 @@ from localaws.moto_bridge import (
     series,
     upload_lists,
 )
+from localaws.moto_bridge import pool_keys as keys
 from localaws.moto_bridge.state import State
 from localaws.moto_bridge.wsgi import environ
 

@@ -15,8 +15,8 @@ from moto.cognitoidp.models import CognitoIdpBackend, CognitoIdpUserPool, UserSt
 from moto.cognitoidp.utils import check_secret_hash
 from moto.core.exceptions import JsonRESTError
 
-from localaws.cognito.attempts import Attempts
-from localaws.cognito.keys import SigningKey
+from localaws.moto_bridge.pool_attempts import Attempts
+from localaws.moto_bridge.pool_keys import SigningKey
 
 Method = Callable[..., Any]
 

@@ -15,10 +15,10 @@ from starlette.routing import BaseRoute, Route
 
 from localaws.cognito import discovery, endpoints
 from localaws.cognito.grants import TokenError
-from localaws.cognito.keys import InvalidToken
 from localaws.core.context import Context
 from localaws.core.expiring import Expiring
 from localaws.moto_bridge import user_pools
+from localaws.moto_bridge.pool_keys import InvalidToken
 from localaws.moto_bridge.user_pools import Client, Pool
 from localaws.portal import address, failures, forms
 from localaws.portal.session import SignedIn

@@ -7,9 +7,9 @@ import threading
 from datetime import datetime
 
 from localaws.core.context import Context
+from localaws.core.cron import Cron
 from localaws.core.errors import AwsError
 from localaws.glue.crawling import runs
-from localaws.glue.crawling.cron import Cron
 
 _LOG = logging.getLogger(__name__)
 #: the clock may be set, or the machine sleep: look again at least this often while anything is scheduled.

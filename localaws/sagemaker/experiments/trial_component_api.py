@@ -7,10 +7,7 @@ from typing import Any
 from localaws.core.context import Context
 from localaws.core.errors import ValidationException
 from localaws.core.operations import Service
-from localaws.sagemaker.experiments import (
-    job_components,  # noqa: F401 - which listens to jobs
-    trials,
-)
+from localaws.sagemaker.experiments import job_components, trials  # noqa: F401 - which listens to jobs
 from localaws.sagemaker.lineage import associations
 from localaws.sagemaker.lineage.looking import look
 from localaws.sagemaker.lineage.nouns import COMPONENT, EXPERIMENT, TRIAL, same_source

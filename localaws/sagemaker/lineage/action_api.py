@@ -6,10 +6,7 @@ from typing import Any
 
 from localaws.core.context import Context
 from localaws.core.operations import Service
-from localaws.sagemaker.lineage import (
-    associations,
-    packages,  # noqa: F401 - which listens to the registry
-)
+from localaws.sagemaker.lineage import associations, packages  # noqa: F401 - which listens to the registry
 from localaws.sagemaker.lineage.looking import look
 from localaws.sagemaker.lineage.nouns import ACTION, change_properties
 

@@ -10,8 +10,8 @@ import pytest
 from moto.cognitoidp.exceptions import NotAuthorizedError
 from moto.cognitoidp.models import CognitoIdpBackend, cognitoidp_backends
 
-from localaws.cognito.keys import of_home
 from localaws.moto_bridge import pool_rules, pool_sign_in, user_pools
+from localaws.moto_bridge.pool_keys import of_home
 
 TEMPORARY = "Temporary-horse-1"
 PASSWORD = "Correct-horse-1"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from localaws.glue.crawling.cron import Cron
+from localaws.core.cron import Cron
 
 NOW = datetime(2026, 11, 24, 10, 30, 15, tzinfo=UTC)  # a Tuesday
 
