@@ -50,11 +50,12 @@ test: $(READY)  ## localaws and jobs in their environment, Airflow's side in its
 check: lint  ## The inner loop: lint, and the tests that need neither Airflow nor a running localaws
 	$(JOBS) -m pytest -q -n 2 -m "not localaws" --no-loadscope-reorder tests/include tests/localaws
 
-lint: $(READY)  ## ruff and mypy
+lint: $(READY)  ## ruff, mypy, and which module may import which
 	$(AIRFLOW) -m ruff check .
 	$(AIRFLOW) -m ruff format --check .
 	$(JOBS) -m mypy localaws
 	$(AIRFLOW) -m mypy plugins/amazon_ml
+	PYTHONPATH=.:plugins $(JOBS_ENV)/bin/lint-imports --no-cache
 
 format: $(READY)  ## Put the code into shape
 	$(AIRFLOW) -m ruff check --fix .

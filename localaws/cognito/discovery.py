@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from localaws.core import portal_address as address
 from localaws.core.context import Context
 from localaws.gateway.protocol.http import HttpResponse
 from localaws.moto_bridge import pool_keys as keys
 from localaws.moto_bridge import user_pools
-from localaws.portal import address
 
 
 def answer(ctx: Context, path: str) -> HttpResponse:

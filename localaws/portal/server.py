@@ -14,8 +14,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localaws.core import portal_address as address
 from localaws.core.context import Context
-from localaws.portal import address
 
 if TYPE_CHECKING:
     import uvicorn

@@ -15,12 +15,13 @@ from starlette.routing import BaseRoute, Route
 
 from localaws.cognito import discovery, endpoints
 from localaws.cognito.grants import TokenError
+from localaws.core import portal_address as address
 from localaws.core.context import Context
 from localaws.core.expiring import Expiring
 from localaws.moto_bridge import user_pools
 from localaws.moto_bridge.pool_keys import InvalidToken
 from localaws.moto_bridge.user_pools import Client, Pool
-from localaws.portal import address, failures, forms
+from localaws.portal import failures, forms
 from localaws.portal.session import SignedIn
 from localaws.sagemaker.workforce import records
 

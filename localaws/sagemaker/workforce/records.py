@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from localaws.core import pagination as listing
+from localaws.core import portal_address as address
 from localaws.core.context import Context
 from localaws.core.errors import ValidationException
-from localaws.portal import address
 from localaws.sagemaker.tags import api as tags
 
 WORKFORCE = "workforce"
