@@ -61,13 +61,13 @@ def serve(home: Path) -> None:
 
     from localaws import server
     from localaws.core.home import Home
-    from localaws.gateway import app as application
+    from localaws.gateway import app
     from localaws.gateway.admission import Admission
     from localaws.gateway.auth import sigv4
     from localaws.gateway.protocol.http import HttpRequest, HttpResponse
     from localaws.gateway.router import Route
 
-    class Emptied(application.Application):
+    class Emptied(app.Application):
         """Lets moto's keys in, and empties all by moto's own call for it."""
 
         def admit(self, request: HttpRequest) -> Admission:

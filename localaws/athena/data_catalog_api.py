@@ -13,7 +13,7 @@ from localaws.core.context import Context
 from localaws.core.errors import AwsError
 from localaws.core.operations import Service
 
-data_catalog = Service("athena", noun="data-catalog")
+data_catalog = Service("athena", resource="data-catalog")
 
 _NAME = "AwsDataCatalog"
 

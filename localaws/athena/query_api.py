@@ -7,15 +7,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from localaws.athena import lifecycle, reuse
-from localaws.athena.lifecycle import KIND, TOKEN_KIND
+from localaws.athena import execution as lifecycle
+from localaws.athena import reuse
+from localaws.athena.execution import KIND, TOKEN_KIND
 from localaws.athena.paging import invalid, page
 from localaws.athena.work_groups import get as get_group
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws
 from localaws.core.operations import Service
 
-query = Service("athena", noun="query-execution")
+query = Service("athena", resource="query-execution")
 
 _NO_LOCATION = (
     "No output location provided. You did not provide an output location for  your query results. Either specify an"

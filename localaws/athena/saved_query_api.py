@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.athena import lifecycle, prepared
+from localaws.athena import execution as lifecycle
+from localaws.athena import prepared
 from localaws.athena.paging import invalid, page
 from localaws.athena.work_groups import get as get_group
 from localaws.core.context import Context
 from localaws.core.errors import AwsError
 from localaws.core.operations import Service
 
-saved_query = Service("athena", noun="saved-query")
+saved_query = Service("athena", resource="saved-query")
 
 NAMED = "named-query"
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.athena.lifecycle import KIND as QUERIES
+from localaws.athena.execution import KIND as QUERIES
 from localaws.athena.paging import invalid, page
 from localaws.athena.work_groups import KIND, get, new
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws
 from localaws.core.operations import Service
 
-work_group = Service("athena", noun="work-group")
+work_group = Service("athena", resource="work-group")
 
 _RESULT = ("OutputLocation", "EncryptionConfiguration", "ExpectedBucketOwner", "AclConfiguration")
 _PLAIN = (

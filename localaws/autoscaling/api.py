@@ -15,12 +15,12 @@ from localaws.autoscaling.errors import (
     ResourceNotFoundException,
 )
 from localaws.cloudwatch import api as alarms
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import AwsError, ValidationException
 from localaws.core.operations import Service
 
-autoscaling = Service("application-autoscaling", noun="scalable-target")
+autoscaling = Service("application-autoscaling", resource="scalable-target")
 
 Record = dict[str, Any]
 
@@ -382,6 +382,6 @@ def _chosen(kind: str, request: Record, ctx: Context) -> list[Record]:
 
 def _page(found: list[Record], request: Record) -> tuple[list[Record], dict[str, str]]:
     try:
-        return listing.page(found, request, default_size=50)
+        return pagination.page(found, request, default_size=50)
     except AwsError as error:
         raise InvalidNextTokenException(error.message) from error

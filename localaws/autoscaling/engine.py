@@ -15,7 +15,7 @@ from localaws.cloudwatch import engine as alarms
 from localaws.core import clock
 from localaws.core.context import Context
 from localaws.core.errors import AwsError
-from localaws.core.isolate import one_of_many
+from localaws.core.isolate import isolate
 
 log = logging.getLogger("localaws.autoscaling")
 
@@ -231,7 +231,7 @@ class Engine:
         while not self._ending.wait(clock.real(_INTERVAL)):
             now = self._ctx.now()
             for target in self._ctx.store.all(TARGET):
-                with one_of_many(f"scalable target {target['ResourceId']} is left as it is"):
+                with isolate(f"scalable target {target['ResourceId']} is left as it is"):
                     self._step(target, since, now)
             since = now
 

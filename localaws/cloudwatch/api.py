@@ -8,13 +8,13 @@ from localaws.cloudwatch import composite, elsewhere, engine, history, rules
 from localaws.cloudwatch.engine import COMPOSITE, KIND
 from localaws.cloudwatch.errors import InvalidNextToken, ResourceNotFound, ResourceNotFoundException, ValidationError
 from localaws.cloudwatch.evaluation import COMPARISONS, TREATMENTS
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import AwsError, NotImplementedByLocalAws
 from localaws.core.operations import Service
 from localaws.moto_bridge.percentiles import PERCENTILE, STATISTICS
 
-alarm = Service("cloudwatch", noun="alarm")
+alarm = Service("cloudwatch", resource="alarm")
 alarm.elsewhere(elsewhere.answer)
 
 Record = dict[str, Any]
@@ -380,6 +380,6 @@ def _sorted(ctx: Context, kind: str = KIND) -> list[Record]:
 
 def _page(found: list[Record], request: Record, size: int) -> tuple[list[Record], dict[str, str]]:
     try:
-        return listing.page(found, {**request, "MaxResults": request.get("MaxRecords")}, default_size=size)
+        return pagination.page(found, {**request, "MaxResults": request.get("MaxRecords")}, default_size=size)
     except AwsError as error:
         raise InvalidNextToken(error.message) from error

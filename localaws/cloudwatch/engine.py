@@ -13,7 +13,7 @@ from typing import Any
 from localaws.cloudwatch import actions, evaluation, history
 from localaws.core import clock
 from localaws.core.context import Context
-from localaws.core.isolate import one_of_many
+from localaws.core.isolate import isolate
 from localaws.moto_bridge import metrics
 
 log = logging.getLogger("localaws.cloudwatch")
@@ -60,10 +60,10 @@ class Engine:
             for alarm in self._ctx.store.all(KIND):
                 if self._ending.is_set():
                     return
-                with one_of_many(f"alarm {alarm['AlarmName']} is not judged"):
+                with isolate(f"alarm {alarm['AlarmName']} is not judged"):
                     self.judge(alarm)
             for alarm in self._ctx.store.all(COMPOSITE):
-                with one_of_many(f"alarm {alarm['AlarmName']} is not judged"):
+                with isolate(f"alarm {alarm['AlarmName']} is not judged"):
                     self._judge_composite(alarm)
 
     def judge(self, alarm: Record) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from localaws.core import portal_address as address
+from localaws.core import portal_address
 from localaws.core.context import Context
 from localaws.gateway.protocol.http import HttpResponse
-from localaws.moto_bridge import pool_keys as keys
-from localaws.moto_bridge import user_pools
+from localaws.moto_bridge import pool_keys, user_pools
 
 
 def answer(ctx: Context, path: str) -> HttpResponse:
@@ -19,14 +18,14 @@ def answer(ctx: Context, path: str) -> HttpResponse:
     if pool is None:
         return _json(404, {"message": f"User pool {pool_id} does not exist."})
     if document == "jwks.json":
-        return _json(200, keys.of_home(ctx.home).public_set())
+        return _json(200, pool_keys.of_home(ctx.home).public_set())
     return _json(200, configuration(ctx, pool))
 
 
 def configuration(ctx: Context, pool: user_pools.Pool) -> dict[str, Any]:
     """Return the OpenID configuration; without endpoints where the pool has no domain."""
     found: dict[str, Any] = {
-        "id_token_signing_alg_values_supported": [keys.ALGORITHM],
+        "id_token_signing_alg_values_supported": [pool_keys.ALGORITHM],
         "issuer": pool.issuer,
         # The issuer is AWS's, and the addresses are where localaws answers.
         "jwks_uri": f"{ctx.endpoint_url}/{pool.id}/.well-known/jwks.json",
@@ -50,7 +49,7 @@ def configuration(ctx: Context, pool: user_pools.Pool) -> dict[str, Any]:
 
 def base_url(ctx: Context, domain: str) -> str:
     """Return where a domain's hosted pages are; on AWS ``https://{domain}.auth.{region}.amazoncognito.com``."""
-    return f"{address.address(ctx)}/cognito/{domain}"
+    return f"{portal_address.address(ctx)}/cognito/{domain}"
 
 
 def _json(status: int, body: dict[str, Any]) -> HttpResponse:

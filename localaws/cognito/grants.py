@@ -20,8 +20,7 @@ from localaws.cognito.authorize import Authorization
 from localaws.cognito.claims import SignIn
 from localaws.core.context import Context
 from localaws.core.expiring import Expiring, drop_family
-from localaws.moto_bridge import pool_keys as keys
-from localaws.moto_bridge import user_pools
+from localaws.moto_bridge import pool_keys, user_pools
 from localaws.moto_bridge.user_pools import Client, Pool, User
 
 #: as on AWS.
@@ -54,7 +53,7 @@ class Grants:
 
     def __init__(self, ctx: Context) -> None:
         self._store = ctx.store
-        self._key = keys.of_home(ctx.home)
+        self._key = pool_keys.of_home(ctx.home)
         self._codes = Expiring(ctx.store, "cognito-code", _CODE_SECONDS)
         self._refresh = Expiring(ctx.store, "cognito-refresh", 30 * _DAY)
         self._revoked = Expiring(ctx.store, "cognito-revoked", _DAY)
@@ -161,9 +160,9 @@ class Grants:
         said = self._key.verify(token, issuer=pool.issuer, use="access", now=time.time())
         user = user_pools.user(pool.id, str(said.get("username", "")))
         if self._revoked.get(str(said.get("origin_jti", ""))) is not None:
-            raise keys.InvalidToken("The token was revoked.")
+            raise pool_keys.InvalidToken("The token was revoked.")
         if user is None or not _is_same(user, said.get("sub"), said.get("auth_time", 0)):
-            raise keys.InvalidToken("The token's user has signed out, is disabled or is gone.")
+            raise pool_keys.InvalidToken("The token's user has signed out, is disabled or is gone.")
         return said, user
 
     def identity(self, pool: Pool, client: Client, token: str, nonce: str) -> dict[str, Any]:
@@ -174,7 +173,7 @@ class Grants:
         """
         said = self._key.verify(token, issuer=pool.issuer, use="id", now=time.time())
         if said.get("aud") != client.id or said.get("nonce") != nonce:
-            raise keys.InvalidToken("The token is not for this client or not of this sign-in.")
+            raise pool_keys.InvalidToken("The token is not for this client or not of this sign-in.")
         return said
 
     def _sign_in(self, client: Client, body: dict[str, Any]) -> SignIn:

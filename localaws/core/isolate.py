@@ -1,4 +1,4 @@
-"""For loops over records of which a broken one must not keep the others from their turns."""
+"""One bad item must not stop the rest."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ log = logging.getLogger("localaws")
 
 
 @contextmanager
-def one_of_many(what: str) -> Iterator[None]:
+def isolate(what: str) -> Iterator[None]:
     """
-    What goes wrong inside is in the log with its traceback, and goes no further.
+    Log an exception from one item and continue with the rest.
 
-    :param what: which one of the many, and what is not done with it: a sentence of the log.
+    :param what: which item, and what is not done with it: a sentence of the log.
     """
     try:
         yield

@@ -26,8 +26,8 @@ Document = Callable[[str, Context], bytes | None]
 
 #: (botocore service name, operation name) -> its handler. The coverage table in docs/localaws.md is made from this.
 LIVE: dict[tuple[str, str], Handler] = {}
-#: (botocore service name, operation name) -> the noun of the module that registered it.
-NOUNS: dict[tuple[str, str], str] = {}
+#: (botocore service name, operation name) -> the kind of resource that it is of.
+RESOURCES: dict[tuple[str, str], str] = {}
 #: botocore service name -> what answers for regions other than the server's, where a service lets their clients in.
 ELSEWHERE: dict[str, Elsewhere] = {}
 #: kind -> what answers a presigned GET of ``/_localaws/{kind}/{name}``: content to which an operation answers a URL.
@@ -61,15 +61,15 @@ def operation_model(service: str, operation: str) -> OperationModel:
 
 class Service:
     """
-    One noun of one AWS service; its decorators put functions into the registry.
+    A kind of resource of one AWS service; its decorators register the functions that do its operations.
 
     :param service: botocore's name of the service: ``sagemaker``, ``sagemaker-runtime``, ``athena``, ``glue``...
-    :param noun: what the module is about, for the coverage table.
+    :param resource: its name, for the coverage table.
     """
 
-    def __init__(self, service: str, *, noun: str) -> None:
+    def __init__(self, service: str, *, resource: str) -> None:
         self.service = service
-        self.noun = noun
+        self.resource = resource
 
     def operation(self, function: Handler) -> Handler:
         """Register ``function`` as the operation whose boto3 method has the same name (``create_training_job``)."""
@@ -79,7 +79,7 @@ class Service:
         if (self.service, operation) in LIVE:
             raise LookupError(f"{self.service} {operation} is registered twice")
         LIVE[(self.service, operation)] = function
-        NOUNS[(self.service, operation)] = self.noun
+        RESOURCES[(self.service, operation)] = self.resource
         return function
 
     def elsewhere(self, function: Elsewhere) -> None:

@@ -1,11 +1,11 @@
 """
-Resources that consist of jobs (AutoML jobs, tuning jobs, pipeline executions), moved on step by step.
+The loop that moves resources towards their final state, step by step.
 
-There is no process that orchestrates: what is to be done next follows from the resource's record and from the state of
-its children, all in the store. So a server that is killed at any line goes on after its restart. A service registers
-its kind once, and starts and stops the thread from its ``on_start`` and ``on_stop``::
+What is to be done next follows from a resource's record and from the state of what it consists of, all in the store: a
+server that is killed at any line continues after its restart. A slice registers its resource once, and starts and
+stops the thread from its ``on_start`` and ``on_stop``::
 
-    steering.register(steering.Course("auto-ml-job", "AutoMLJobName", "AutoMLJobStatus", machine.advance, machine.fail))
+    reconciler.register(Resource("auto-ml-job", "AutoMLJobName", "AutoMLJobStatus", machine.advance, machine.fail))
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from localaws.core.context import Context
-from localaws.core.isolate import one_of_many
+from localaws.core.isolate import isolate
 from localaws.core.statuses import TERMINAL
 
-log = logging.getLogger("localaws.core.reconciler")
+log = logging.getLogger("localaws.reconciler")
 
 Record = dict[str, Any]
 
-#: seconds between looks at the records that are under way; a poke makes it at once.
+#: seconds between two passes over the records under way; a poke starts one at once.
 INTERVAL_S = 0.5
 #: seconds that :func:`stop` waits for the step in progress.
 _LAST_STEP_S = 10.0
 
 
 @dataclass(frozen=True)
-class Course:
+class Resource:
     """
-    How the records of a kind are moved on.
+    How the records of a kind are reconciled.
 
     :param kind: in the store.
     :param name: the record's key that is its name in the store.
@@ -51,7 +51,7 @@ class Course:
     terminal: frozenset[str] = TERMINAL
 
 
-_courses: dict[str, Course] = {}
+_resources: dict[str, Resource] = {}
 _sweeps: list[Callable[[Context], None]] = []
 _lock = threading.Lock()
 _wake = threading.Event()
@@ -59,14 +59,14 @@ _ending = threading.Event()
 _thread: threading.Thread | None = None
 
 
-def register(course: Course) -> None:
-    """Take a kind into care; once, when its service is imported."""
-    _courses[course.kind] = course
+def register(resource: Resource) -> None:
+    """Reconcile the records of a kind; once, when its slice is imported."""
+    _resources[resource.kind] = resource
 
 
 def register_sweep(sweep: Callable[[Context], None]) -> None:
     """
-    Take a function into care that moves on whatever is due of its kind, at every turn.
+    Call a function at every pass, which does whatever is due of its kind.
 
     It is for kinds of thousands of records that wait for people: they keep tables that say what is due.
     """
@@ -74,18 +74,18 @@ def register_sweep(sweep: Callable[[Context], None]) -> None:
 
 
 def poke() -> None:
-    """Something has changed: look now."""
+    """Start a pass now: something has changed."""
     _wake.set()
 
 
 def start(ctx: Context) -> None:
-    """Start the thread, unless it runs: each service that needs it calls this when the server has started."""
+    """Start the thread, unless it runs: each slice that needs it calls this when the server has started."""
     global _thread
     with _lock:
         if _thread is not None and _thread.is_alive():
             return
         _ending.clear()
-        _thread = threading.Thread(target=_run, args=(ctx,), name="steering", daemon=True)
+        _thread = threading.Thread(target=_run, args=(ctx,), name="reconciler", daemon=True)
         _thread.start()
 
 
@@ -98,37 +98,37 @@ def stop() -> None:
             _thread.join(_LAST_STEP_S)
 
 
-def turn(ctx: Context) -> None:
+def reconcile(ctx: Context) -> None:
     """Advance every record that is under way by one step."""
-    for course in list(_courses.values()):
-        for name in ctx.store.under_way(course.kind, course.status, course.terminal):
+    for resource in list(_resources.values()):
+        for name in ctx.store.under_way(resource.kind, resource.status, resource.terminal):
             if _ending.is_set():
                 return
-            # Read when its turn comes: meanwhile a request may have stopped it, or deleted it.
-            record = ctx.store.get(course.kind, name)
-            if record is not None and record[course.status] not in course.terminal:
-                _advance(course, record, ctx)
+            # Read only now: meanwhile a request may have stopped or deleted it.
+            record = ctx.store.get(resource.kind, name)
+            if record is not None and record[resource.status] not in resource.terminal:
+                _advance(resource, record, ctx)
     for sweep in list(_sweeps):
-        with one_of_many(f"{sweep.__module__} failed; it is tried again"):
+        with isolate(f"{sweep.__module__} failed; it is tried again"):
             sweep(ctx)
 
 
 def _run(ctx: Context) -> None:
     while not _ending.is_set():
-        # Cleared before the look: a poke that comes during it is not lost.
+        # Cleared before the pass: a poke that comes during it is not lost.
         _wake.clear()
         try:
-            turn(ctx)
+            reconcile(ctx)
         except Exception:  # the thread's outermost frame: it must live as long as the server
-            log.exception("a turn failed; the next one follows")
+            log.exception("a pass failed; the next one follows")
         _wake.wait(INTERVAL_S)
 
 
-def _advance(course: Course, record: Record, ctx: Context) -> None:
+def _advance(resource: Resource, record: Record, ctx: Context) -> None:
     try:
-        course.advance(record, ctx)
+        resource.advance(record, ctx)
     except Exception as error:  # whatever it is, it ends this record and no other
-        log.exception("%s %s cannot go on", course.kind, record[course.name])
+        log.exception("%s %s cannot go on", resource.kind, record[resource.name])
         reason = f"InternalServerError: We encountered an internal error. {type(error).__name__}: {error}"
-        with one_of_many(f"{course.kind} {record[course.name]} cannot even be failed; it is tried again"):
-            course.fail(record, reason, ctx)
+        with isolate(f"{resource.kind} {record[resource.name]} cannot even be failed; it is tried again"):
+            resource.fail(record, reason, ctx)

@@ -16,8 +16,7 @@ from localaws.core.credentials import issued
 from localaws.core.errors import AwsError, NotImplementedByLocalAws
 from localaws.core.job_client import DURABLE
 from localaws.core.operations import DOCUMENTS, ELSEWHERE, LIVE, operation_model, service_model
-from localaws.gateway import guard, regions, s3_answers
-from localaws.gateway import s3_keys as object_key
+from localaws.gateway import guard, regions, s3_answers, s3_keys
 from localaws.gateway.admission import MAX_DOCUMENT, MAX_OBJECT, MAX_UNSIGNED, Admission
 from localaws.gateway.auth import sigv4
 from localaws.gateway.protocol import faults
@@ -85,7 +84,7 @@ class Application:
             return Admission(request, proof, None, MAX_DOCUMENT)
         _check_let_in(where, request, proof)
         if where.service == "s3":
-            object_key.check(request, where.uri.get("Key", ""))
+            s3_keys.check(request, where.uri.get("Key", ""))
         if (where.service, where.operation) in _OBJECTS:
             return Admission(request, proof, where, MAX_OBJECT, is_object=True)
         return Admission(request, proof, where, MAX_DOCUMENT if proof else MAX_UNSIGNED)

@@ -10,7 +10,7 @@ from localaws.core.operations import Service
 from localaws.core.pagination import page
 from localaws.glue.crawling import json_format
 
-classifier = Service("glue", noun="classifier")
+classifier = Service("glue", resource="classifier")
 
 _KINDS = ("CsvClassifier", "JsonClassifier")
 _REFUSED = ("GrokClassifier", "XMLClassifier")

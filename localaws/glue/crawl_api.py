@@ -15,7 +15,7 @@ from localaws.core.operations import Service
 from localaws.core.pagination import page
 from localaws.glue.crawling import runs
 
-crawl = Service("glue", noun="crawl")
+crawl = Service("glue", resource="crawl")
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "GT": operator.gt,

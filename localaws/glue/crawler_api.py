@@ -11,7 +11,7 @@ from localaws.core.operations import Service
 from localaws.core.pagination import page
 from localaws.glue.crawling import configuration, runs, scheduler, targets
 
-crawler = Service("glue", noun="crawler")
+crawler = Service("glue", resource="crawler")
 
 _TARGET_KINDS = (
     "S3Targets",

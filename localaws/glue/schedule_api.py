@@ -10,7 +10,7 @@ from localaws.core.operations import Service
 from localaws.glue import crawler_api as crawlers
 from localaws.glue.crawling import runs, scheduler
 
-schedule = Service("glue", noun="crawler-schedule")
+schedule = Service("glue", resource="crawler-schedule")
 
 
 @schedule.operation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
@@ -13,7 +13,7 @@ from localaws.iam import principals
 from localaws.iam.documents import InvalidInput, Source, Statement, statements
 from localaws.iam.evaluation import evaluate
 
-policy_simulation = Service("iam", noun="policy-simulation")
+policy_simulation = Service("iam", resource="policy-simulation")
 
 #: members that change the outcome in ways that are not done here.
 _NOT_DONE = (
@@ -86,7 +86,7 @@ def _simulate(
     ]
     asked = {"MaxResults": request.get("MaxItems"), "NextToken": request.get("Marker")}
     try:
-        page, more = listing.page(results, asked, default_size=_PAGE)
+        page, more = pagination.page(results, asked, default_size=_PAGE)
     except ValidationException as error:
         raise InvalidInput("Invalid Marker.") from error
     marker = {"Marker": more["NextToken"]} if more else {}

@@ -25,6 +25,7 @@ from localaws.moto_bridge import (
     metrics,
     object_store,
     percentiles,
+    pool_keys,
     pool_rules,
     pool_sign_in,
     preconditions,
@@ -33,7 +34,6 @@ from localaws.moto_bridge import (
     series,
     upload_lists,
 )
-from localaws.moto_bridge import pool_keys as keys
 from localaws.moto_bridge.state import State
 from localaws.moto_bridge.wsgi import environ
 
@@ -69,7 +69,7 @@ class Moto:
         self._apps: dict[str, Any] = {}
         self._lock = threading.Lock()
         _install()
-        pool_sign_in.install(keys.of_home(folder.parent))
+        pool_sign_in.install(pool_keys.of_home(folder.parent))
         self.state = State(folder, sorted(_BACKENDS.values()))
 
     def handle(self, service: str, operation: str, request: HttpRequest) -> HttpResponse:

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localaws.core import portal_address as address
+from localaws.core import portal_address
 from localaws.core.context import Context
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ class Portal:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._listener = address.listen(ctx)
+        self._listener = portal_address.listen(ctx)
         self._waiting, self._waker = socket.socketpair()
         self._server: uvicorn.Server | None = None
         self._lock = threading.Lock()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="portal", daemon=True)
-        address.announce(ctx, self._listener.getsockname()[1])
+        portal_address.announce(ctx, self._listener.getsockname()[1])
         self._thread.start()
 
     def stop(self) -> None:
@@ -51,7 +51,7 @@ class Portal:
         self._thread.join(_GRACE_SECONDS + 2)
         if self._thread.is_alive():
             log.warning("the portal did not end in time")
-        address.withdraw(self._ctx)
+        portal_address.withdraw(self._ctx)
         for each in (self._listener, self._waiting, self._waker):
             each.close()
 
@@ -101,9 +101,9 @@ def start(ctx: Context) -> None:
     """
     try:
         _running[ctx.home] = Portal(ctx)
-    except address.PortalError:
+    except portal_address.PortalError:
         # A work team must not be told of an address where another program answers.
-        ctx.store.delete(address.KIND, address.KIND)
+        ctx.store.delete(portal_address.KIND, portal_address.KIND)
         raise
 
 

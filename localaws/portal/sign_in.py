@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from localaws.cognito import discovery, endpoints
 from localaws.cognito.grants import TokenError
-from localaws.core import portal_address as address
+from localaws.core import portal_address
 from localaws.core.context import Context
 from localaws.core.expiring import Expiring
 from localaws.moto_bridge import user_pools
@@ -93,7 +93,7 @@ def _no_team(request: Request, who: SignedIn) -> Response:
 
 
 def _sent_to_sign_in(request: Request, ctx: Context, pool: Pool, client: Client) -> Response:
-    here = urlsplit(address.address(ctx))
+    here = urlsplit(portal_address.address(ctx))
     if request.url.netloc != here.netloc:
         # Cookies are of one host name, and the callback's is this.
         return RedirectResponse(f"{here.scheme}://{here.netloc}{_local(request.url.path)}", 302)
@@ -105,7 +105,7 @@ def _sent_to_sign_in(request: Request, ctx: Context, pool: Pool, client: Client)
     parameters = {
         "response_type": "code",
         "client_id": client.id,
-        "redirect_uri": f"{address.address(ctx)}{CALLBACK}",
+        "redirect_uri": f"{portal_address.address(ctx)}{CALLBACK}",
         "scope": " ".join(scope for scope in _SCOPES if scope in allowed),
         "state": state,
         "nonce": nonce,
@@ -147,7 +147,7 @@ def _signed_in(request: Request, begun: dict[str, Any], code: str) -> SignedIn:
         "grant_type": "authorization_code",
         "client_id": client.id,
         "code": code,
-        "redirect_uri": f"{address.address(request.app.state.ctx)}{CALLBACK}",
+        "redirect_uri": f"{portal_address.address(request.app.state.ctx)}{CALLBACK}",
         "code_verifier": begun["verifier"],
         **({"client_secret": client.secret} if client.secret else {}),
     }
@@ -172,5 +172,5 @@ def _out(request: Request) -> Response:
 
 
 def _local(path: str) -> str:
-    """Return a path of the portal: never another site's address."""
+    """Return a path of the portal: never another site's portal_address."""
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"

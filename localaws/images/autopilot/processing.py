@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from localaws.images.autopilot.objectives import BINARY, MULTICLASS
-from localaws.images.playing import play, root
+from localaws.images.entrypoint import play, root
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:

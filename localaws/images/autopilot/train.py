@@ -25,7 +25,7 @@ from localaws.images.autopilot.errors import AutopilotError
 from localaws.images.autopilot.features import load_tokenizer
 from localaws.images.autopilot.kinds import KINDS, LINEAR, named
 from localaws.images.autopilot.scores import lines, score
-from localaws.images.playing import play, root
+from localaws.images.entrypoint import play, root
 
 #: rows of the validation part on which the model before and after saving are compared.
 _COMPARED = 256

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localaws.images.playing import ContainerError
+from localaws.images.entrypoint import ContainerError
 
 
 class AlgorithmError(ContainerError):

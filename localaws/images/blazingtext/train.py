@@ -22,8 +22,8 @@ import fasttext
 from localaws.images.blazingtext.channels import gather
 from localaws.images.blazingtext.errors import AlgorithmError
 from localaws.images.blazingtext.parameters import SUPERVISED, Parameters
-from localaws.images.playing import play
-from localaws.images.playing import root as ml_root
+from localaws.images.entrypoint import play
+from localaws.images.entrypoint import root as ml_root
 
 #: less text than this is trained by one thread: the same data then give the same model.
 _ONE_THREAD_BYTES = 20_000_000

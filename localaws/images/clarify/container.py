@@ -13,7 +13,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 
 from localaws.images.clarify.config import AnalysisConfig, ReportOptions
 from localaws.images.clarify.errors import AnalysisError
-from localaws.images.playing import play, root
+from localaws.images.entrypoint import play, root
 
 
 def main() -> None:

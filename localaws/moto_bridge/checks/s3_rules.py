@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from localaws.core.errors import AwsError, NotImplementedByLocalAws
 from localaws.core.operations import service_model
-from localaws.gateway import s3_keys as object_key
+from localaws.gateway import s3_keys
 from localaws.gateway.protocol.http import HttpRequest
 from localaws.gateway.protocol.xml import MalformedXML
 from localaws.moto_bridge.checks import policies
@@ -104,7 +104,7 @@ def _delete_objects(parameters: dict[str, Any], request: HttpRequest) -> None:
     if not 1 <= len(objects) <= _MOST_DELETED:
         raise MalformedXML
     for each in objects:
-        object_key.check_name(each["Key"])
+        s3_keys.check_name(each["Key"])
 
 
 def _versioning(parameters: dict[str, Any], request: HttpRequest) -> None:

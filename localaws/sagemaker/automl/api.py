@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import pagination as listing
-from localaws.core import reconciler as steering
+from localaws.core import pagination, reconciler
 from localaws.core.context import Context
 from localaws.core.errors import ResourceInUse, ResourceNotFound, ValidationException
 from localaws.core.operations import Service
@@ -14,10 +13,10 @@ from localaws.sagemaker.automl import definition, machine
 from localaws.sagemaker.experiments import trials
 from localaws.sagemaker.tags import api as tags
 
-auto_ml_job = Service("sagemaker", noun="auto-ml-job")
+auto_ml_job = Service("sagemaker", resource="auto-ml-job")
 
-_COURSE = steering.Course(machine.KIND, "AutoMLJobName", "AutoMLJobStatus", machine.advance, machine.fail)
-steering.register(_COURSE)
+_RESOURCE = reconciler.Resource(machine.KIND, "AutoMLJobName", "AutoMLJobStatus", machine.advance, machine.fail)
+reconciler.register(_RESOURCE)
 
 
 @auto_ml_job.operation
@@ -56,7 +55,7 @@ def _create(request: dict[str, Any], ctx: Context, version: int, what: dict[str,
         ctx.store.insert(machine.KIND, name, record)
         tags.put(ctx, arn, request.get("Tags", []))
         trials.begin(ctx, "AutoMLJobArn", name, arn)
-    steering.poke()
+    reconciler.poke()
     return {"AutoMLJobArn": arn}
 
 
@@ -132,10 +131,10 @@ def _resolved(record: dict[str, Any], by_type: dict[str, list[str]]) -> dict[str
 @auto_ml_job.operation
 def list_auto_ml_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Jobs of both versions by name, status and time."""
-    chosen = listing.select(
+    chosen = pagination.select(
         ctx.store.all(machine.KIND), request, name="AutoMLJobName", status="AutoMLJobStatus", by="Name"
     )
-    found, more = listing.page(chosen, request)
+    found, more = pagination.page(chosen, request)
     return {"AutoMLJobSummaries": found, **more}
 
 
@@ -154,17 +153,17 @@ def stop_auto_ml_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
     record = find(request["AutoMLJobName"], ctx)
     ctx.store.update(machine.KIND, record["AutoMLJobName"], change)
-    steering.poke()
+    reconciler.poke()
     return {}
 
 
 @auto_ml_job.on_start
 def start(ctx: Context) -> None:
     """Go on with the jobs that a stop or a crash of the server interrupted."""
-    steering.start(ctx)
+    reconciler.start(ctx)
 
 
 @auto_ml_job.on_stop
 def stop(ctx: Context) -> None:
     """Leave the jobs as they are: their children run on."""
-    steering.stop()
+    reconciler.stop()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.operations import Service
 from localaws.sagemaker.automl import candidates
 from localaws.sagemaker.automl.api import find
 
-auto_ml_candidate = Service("sagemaker", noun="auto-ml-candidate")
+auto_ml_candidate = Service("sagemaker", resource="auto-ml-candidate")
 
 
 @auto_ml_candidate.operation
@@ -27,7 +27,7 @@ def list_candidates_for_auto_ml_job(request: dict[str, Any], ctx: Context) -> di
         "FinalObjectiveMetricValue": _objective,
     }
     found.sort(key=keys[request.get("SortBy", "CreationTime")], reverse=request.get("SortOrder") == "Descending")
-    page, more = listing.page(found, request)
+    page, more = pagination.page(found, request)
     return {"Candidates": page, **more}
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from localaws.core.context import Context
-from localaws.core.isolate import one_of_many
+from localaws.core.isolate import isolate
 from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.automl import candidates, children
 
@@ -50,7 +50,7 @@ def advance(record: Record, ctx: Context) -> None:
 def fail(record: Record, reason: str, ctx: Context) -> None:
     """End the job as Failed, and its children, if one runs, as Stopped."""
     # What could not be looked at may be what cannot be stopped either: that must not keep it from its end.
-    with one_of_many(f"children of the AutoML job {record['AutoMLJobName']} are not stopped"):
+    with isolate(f"children of the AutoML job {record['AutoMLJobName']} are not stopped"):
         children.stop(record, ctx)
     _end(record, ctx, "Failed", "Failed", FailureReason=reason[:_REASON])
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from localaws.cloudwatch import engine as alarms
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
@@ -18,7 +18,7 @@ from localaws.sagemaker.endpoints.plan import Plan
 from localaws.sagemaker.models import api as model
 from localaws.sagemaker.tags import api as tags
 
-endpoint = Service("sagemaker", noun="endpoint")
+endpoint = Service("sagemaker", resource="endpoint")
 
 
 def arn(ctx: Context, name: str) -> str:
@@ -74,8 +74,8 @@ def describe_endpoint(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @endpoint.operation
 def list_endpoints(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Endpoints by name, status and time."""
-    chosen = listing.select(ctx.store.all(KIND), request, name="EndpointName", status="EndpointStatus")
-    page, more = listing.page(chosen, request)
+    chosen = pagination.select(ctx.store.all(KIND), request, name="EndpointName", status="EndpointStatus")
+    page, more = pagination.page(chosen, request)
     return {"Endpoints": page, **more}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
@@ -12,7 +12,7 @@ from localaws.sagemaker.endpoints import publishing
 from localaws.sagemaker.models import api as model
 from localaws.sagemaker.tags import api as tags
 
-endpoint_config = Service("sagemaker", noun="endpoint-config")
+endpoint_config = Service("sagemaker", resource="endpoint-config")
 
 _KIND = "endpoint-config"
 #: what nothing here does, and would be missed.
@@ -98,8 +98,8 @@ def describe_endpoint_config(request: dict[str, Any], ctx: Context) -> dict[str,
 @endpoint_config.operation
 def list_endpoint_configs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Endpoint configs by name and time."""
-    chosen = listing.select(ctx.store.all(_KIND), request, name="EndpointConfigName")
-    page, more = listing.page(chosen, request)
+    chosen = pagination.select(ctx.store.all(_KIND), request, name="EndpointConfigName")
+    page, more = pagination.page(chosen, request)
     return {"EndpointConfigs": page, **more}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from localaws.core import beneath
 from localaws.core.context import Context
-from localaws.core.isolate import one_of_many
+from localaws.core.isolate import isolate
 from localaws.sagemaker.endpoints.capture import Capture, summary
 from localaws.sagemaker.endpoints.deployment import Deployment, DeploymentFailed, discard
 from localaws.sagemaker.endpoints.logs import LogShipper
@@ -121,7 +121,7 @@ class Fleet:
         try:
             for record in records:
                 if "_plan" in record and record["EndpointStatus"] != "Deleting":
-                    with one_of_many(f"endpoint {record['EndpointName']} is not recovered"):
+                    with isolate(f"endpoint {record['EndpointName']} is not recovered"):
                         deployment = self._deployment(record["EndpointName"], record["_plan"])
                         self._serving[deployment.endpoint] = deployment
                         deployment.recover()
@@ -129,7 +129,7 @@ class Fleet:
             self._recovered.set()
         self._sweep(records)
         for record in records:
-            with one_of_many(f"endpoint {record['EndpointName']} is not recovered"):
+            with isolate(f"endpoint {record['EndpointName']} is not recovered"):
                 self._resume(record)
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from localaws.sagemaker.endpoints.fleet import fleet
 from localaws.sagemaker.endpoints.plan import VariantPlan
 from localaws.sagemaker.endpoints.worker import Worker
 
-runtime = Service("sagemaker-runtime", noun="runtime")
+runtime = Service("sagemaker-runtime", resource="runtime")
 
 #: seconds that a model has for its answer; SAGEMAKER_MODEL_SERVER_TIMEOUT may ask for less.
 MODEL_TIMEOUT = 60.0

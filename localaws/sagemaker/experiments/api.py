@@ -8,10 +8,10 @@ from localaws.core.context import Context
 from localaws.core.errors import ValidationException
 from localaws.core.operations import Service
 from localaws.sagemaker.lineage import associations
+from localaws.sagemaker.lineage.entities import EXPERIMENT, TRIAL
 from localaws.sagemaker.lineage.looking import look
-from localaws.sagemaker.lineage.nouns import EXPERIMENT, TRIAL
 
-experiment = Service("sagemaker", noun="experiment")
+experiment = Service("sagemaker", resource="experiment")
 
 
 @experiment.operation

@@ -12,7 +12,7 @@ from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.experiments import trials
 from localaws.sagemaker.jobs.resource import ENDED, STARTED
 from localaws.sagemaker.lineage import associations
-from localaws.sagemaker.lineage.nouns import COMPONENT, Record, artifact
+from localaws.sagemaker.lineage.entities import COMPONENT, Record, artifact
 
 #: a parameter's longest text on AWS.
 _LONGEST = 2500

@@ -8,10 +8,10 @@ from localaws.core.context import Context
 from localaws.core.errors import ResourceNotFound, ValidationException
 from localaws.core.operations import Service
 from localaws.sagemaker.experiments import trials
+from localaws.sagemaker.lineage.entities import COMPONENT, EXPERIMENT, TRIAL
 from localaws.sagemaker.lineage.looking import look
-from localaws.sagemaker.lineage.nouns import COMPONENT, EXPERIMENT, TRIAL
 
-trial = Service("sagemaker", noun="trial")
+trial = Service("sagemaker", resource="trial")
 
 
 @trial.operation

@@ -9,10 +9,10 @@ from localaws.core.errors import ValidationException
 from localaws.core.operations import Service
 from localaws.sagemaker.experiments import job_components, trials  # noqa: F401 - which listens to jobs
 from localaws.sagemaker.lineage import associations
+from localaws.sagemaker.lineage.entities import COMPONENT, EXPERIMENT, TRIAL, same_source
 from localaws.sagemaker.lineage.looking import look
-from localaws.sagemaker.lineage.nouns import COMPONENT, EXPERIMENT, TRIAL, same_source
 
-trial_component = Service("sagemaker", noun="trial-component")
+trial_component = Service("sagemaker", resource="trial-component")
 
 #: AWS's own limits of a component.
 _MOST = {"Parameters": 300, "InputArtifacts": 60, "OutputArtifacts": 60}

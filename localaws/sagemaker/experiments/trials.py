@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws
-from localaws.sagemaker.lineage.nouns import COMPONENT, EXPERIMENT, TRIAL, Record
+from localaws.sagemaker.lineage.entities import COMPONENT, EXPERIMENT, TRIAL, Record
 
 #: names of trials, in a component's record.
 _TRIALS = "_Trials"

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ResourceInUse, ResourceLimitExceeded, ValidationException
 from localaws.core.operations import Service
@@ -20,7 +20,7 @@ from localaws.sagemaker.tags import api as tags
 
 log = logging.getLogger("localaws")
 
-feature_group = Service("sagemaker", noun="feature-group")
+feature_group = Service("sagemaker", resource="feature-group")
 
 #: columns of the offline store that are its own.
 _RESERVED = frozenset({*offline.ADDED, *offline.PARTITION_KEYS})
@@ -193,13 +193,13 @@ def list_feature_groups(request: dict[str, Any], ctx: Context) -> dict[str, Any]
     """Groups by name, status and time."""
     wanted = request.get("FeatureGroupStatusEquals"), request.get("OfflineStoreStatusEquals")
     found = [group for group in ctx.store.all(groups.KIND) if _is(group, *wanted)]
-    chosen = listing.select(
+    chosen = pagination.select(
         found,
         request,
         name="FeatureGroupName",
         arranged={"FeatureGroupStatus": _status, "OfflineStoreStatus": _offline_status}.get(request.get("SortBy", "")),
     )
-    page, more = listing.page(chosen, request)
+    page, more = pagination.page(chosen, request)
     return {"FeatureGroupSummaries": page, **more}
 
 

@@ -12,7 +12,7 @@ from localaws.sagemaker.feature_store.flusher import feature_store
 from localaws.sagemaker.feature_store.groups import Group
 from localaws.sagemaker.feature_store.online import Found, NotLater, Write
 
-feature_record = Service("sagemaker-featurestore-runtime", noun="feature-record")
+feature_record = Service("sagemaker-featurestore-runtime", resource="feature-record")
 
 ONLINE, OFFLINE = "OnlineStore", "OfflineStore"
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import pagination as listing
-from localaws.core import reconciler as steering
+from localaws.core import pagination, reconciler
 from localaws.core.context import Context
 from localaws.core.errors import ResourceInUse, ResourceNotFound, ValidationException
 from localaws.core.operations import Service
@@ -13,12 +12,14 @@ from localaws.sagemaker.human_review import conditions, flows, task_ui, template
 from localaws.sagemaker.tags import api as tags
 from localaws.sagemaker.workforce import records
 
-flow_definition = Service("sagemaker", noun="flow-definition")
+flow_definition = Service("sagemaker", resource="flow-definition")
 
 Record = dict[str, Any]
 
-steering.register(
-    steering.Course(flows.KIND, "FlowDefinitionName", "FlowDefinitionStatus", flows.advance, flows.fail, flows.SETTLED)
+reconciler.register(
+    reconciler.Resource(
+        flows.KIND, "FlowDefinitionName", "FlowDefinitionStatus", flows.advance, flows.fail, flows.SETTLED
+    )
 )
 
 
@@ -36,7 +37,7 @@ def create_flow_definition(request: Record, ctx: Context) -> Record:
         # A copy: as on AWS, a UI that is deleted goes on in the flows that were made with it.
         ctx.store.put(flows.TEMPLATE, name, {"Content": ui["_Content"], "Categories": ui["_Categories"]})
         tags.put(ctx, arn, request.get("Tags", []))
-    steering.poke()
+    reconciler.poke()
     return {"FlowDefinitionArn": arn}
 
 
@@ -99,8 +100,8 @@ def describe_flow_definition(request: Record, ctx: Context) -> Record:
 @flow_definition.operation
 def list_flow_definitions(request: Record, ctx: Context) -> Record:
     """Flow definitions by time."""
-    chosen = listing.select(ctx.store.all(flows.KIND), request, name="FlowDefinitionName")
-    page, more = listing.page(chosen, request)
+    chosen = pagination.select(ctx.store.all(flows.KIND), request, name="FlowDefinitionName")
+    page, more = pagination.page(chosen, request)
     return {"FlowDefinitionSummaries": page, **more}
 
 
@@ -109,14 +110,14 @@ def delete_flow_definition(request: Record, ctx: Context) -> Record:
     """Delete a flow definition and its loops, once nobody has a task of it open."""
     record = find(ctx, request["FlowDefinitionName"])
     flows.delete(record, ctx)
-    steering.poke()
+    reconciler.poke()
     return {}
 
 
 @flow_definition.on_start
 def start(ctx: Context) -> None:
     """Go on with what a stop or a crash of the server interrupted."""
-    steering.start(ctx)
+    reconciler.start(ctx)
 
 
 @flow_definition.on_stop

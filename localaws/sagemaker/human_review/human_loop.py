@@ -7,18 +7,18 @@ import binascii
 import json
 from typing import Any
 
-from localaws.core import reconciler as steering
+from localaws.core import reconciler
 from localaws.core.context import Context
 from localaws.core.errors import ValidationException
 from localaws.core.operations import Service
 from localaws.sagemaker.human_review import flows, loops, sweep, tables, templates
 from localaws.sagemaker.human_review.errors import ConflictException, ResourceNotFoundException
 
-human_loop = Service("sagemaker-a2i-runtime", noun="human-loop")
+human_loop = Service("sagemaker-a2i-runtime", resource="human-loop")
 
 Record = dict[str, Any]
 
-steering.register_sweep(sweep.sweep)
+reconciler.register_sweep(sweep.sweep)
 
 
 def _find(ctx: Context, name: str) -> loops.Loop:
@@ -48,7 +48,7 @@ def start_human_loop(request: Record, ctx: Context) -> Record:
         raise ConflictException(
             f"Human loop {_arn(ctx, name)} already exists with another input or flow definition."
         ) from error
-    steering.poke()
+    reconciler.poke()
     return {"HumanLoopArn": _arn(ctx, loop.name)}
 
 
@@ -144,7 +144,7 @@ def stop_human_loop(request: Record, ctx: Context) -> Record:
     if loop.status in loops.ENDED:
         raise ValidationException(f"Human loop {_arn(ctx, loop.name)} is {loop.status} and cannot be stopped.")
     loops.stop(ctx, loop)
-    steering.poke()
+    reconciler.poke()
     return {}
 
 

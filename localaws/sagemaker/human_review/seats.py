@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import clock
-from localaws.core import reconciler as steering
+from localaws.core import clock, reconciler
 from localaws.core.context import Context
 from localaws.sagemaker.human_review import answers, flows, loops, seat_rows, tables, templates
 from localaws.sagemaker.human_review.lead import Answered, Overview, Waiting, labels, lead
@@ -172,7 +171,7 @@ def _task(ctx: Context, seat: Seat) -> Task:
     if rendered.problem is not None:
         with tables.transaction(ctx) as connection:
             loops.fail(connection, seat.loop, tables.now(ctx), "ValidationError", rendered.problem.message)
-        steering.poke()
+        reconciler.poke()
         raise LoopEnded("This task cannot be shown: its template does not fit its input.")
     return Task(**vars(found), html=rendered.content)
 
@@ -266,7 +265,7 @@ def submit(ctx: Context, worker: Worker, seat_id: str, answer: dict[str, Any]) -
         )
         loops.close_if_complete(connection, seat.loop)
         loops.close_if_left(connection, seat.loop, at)
-    steering.poke()
+    reconciler.poke()
 
 
 def decline(ctx: Context, worker: Worker, seat_id: str) -> None:
@@ -289,4 +288,4 @@ def _leave(ctx: Context, worker: Worker, seat_id: str, statement: str) -> None:
         seat = seat_rows.held(connection, ctx, worker, seat_id)
         connection.execute(statement, (seat.id,))
         loops.close_if_left(connection, seat.loop, tables.now(ctx))
-    steering.poke()
+    reconciler.poke()

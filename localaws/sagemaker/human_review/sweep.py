@@ -13,9 +13,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from localaws.core import reconciler as steering
+from localaws.core import reconciler
 from localaws.core.context import Context
-from localaws.core.isolate import one_of_many
+from localaws.core.isolate import isolate
 from localaws.sagemaker.human_review import events, loops, output, tables
 
 log = logging.getLogger("localaws.human_review")
@@ -40,7 +40,7 @@ def sweep(ctx: Context) -> None:
         return
     for step in (_lapse, _expire, _close, _tell):
         if step(ctx, _BATCH) == _BATCH:
-            steering.poke()
+            reconciler.poke()
 
 
 def _lapse(ctx: Context, most: int) -> int:
@@ -76,7 +76,7 @@ def _close(ctx: Context, most: int) -> int:
     with tables.reading(ctx) as connection:
         names = connection.execute("SELECT name FROM human_loop WHERE closing IS NOT NULL LIMIT ?", (most,)).fetchall()
     for (name,) in names:
-        with one_of_many(f"human loop {name} cannot be ended; it is tried again"):
+        with isolate(f"human loop {name} cannot be ended; it is tried again"):
             _close_one(ctx, name)
     return len(names)
 

@@ -10,14 +10,14 @@ from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import ResourceInUse, ResourceNotFound, ValidationException
 from localaws.core.operations import Service
 from localaws.sagemaker.human_review import templates
 from localaws.sagemaker.tags import api as tags
 
-task_ui = Service("sagemaker", noun="human-task-ui")
+task_ui = Service("sagemaker", resource="human-task-ui")
 
 Record = dict[str, Any]
 
@@ -91,8 +91,8 @@ def read(name: str, ctx: Context) -> bytes | None:
 @task_ui.operation
 def list_human_task_uis(request: Record, ctx: Context) -> Record:
     """UIs by time."""
-    chosen = listing.select(ctx.store.all(KIND), request, name="HumanTaskUiName")
-    page, more = listing.page(chosen, request)
+    chosen = pagination.select(ctx.store.all(KIND), request, name="HumanTaskUiName")
+    page, more = pagination.page(chosen, request)
     return {"HumanTaskUiSummaries": page, **more}
 
 

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import localaws
-from localaws.core import beneath, credentials
-from localaws.core import reconciler as steering
+from localaws.core import beneath, credentials, reconciler
 from localaws.core.context import Context
 from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.jobs import processes, sandbox
@@ -174,7 +173,7 @@ def _supervise(folder: JobFolder) -> None:
 def _wait(process: subprocess.Popen[bytes]) -> None:
     """Take leave of a supervisor, which would else stay as a zombie, and let what consists of jobs go on at once."""
     process.wait()
-    steering.poke()
+    reconciler.poke()
 
 
 def _bury(folder: JobFolder, status: dict[str, Any] | None) -> dict[str, Any]:

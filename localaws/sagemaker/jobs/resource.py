@@ -9,7 +9,7 @@ from typing import Any
 from localaws.core.context import Context
 from localaws.core.errors import ResourceInUse, ValidationException
 from localaws.core.events import Event
-from localaws.core.isolate import one_of_many
+from localaws.core.isolate import isolate
 from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.jobs import control
 from localaws.sagemaker.tags import api as tags
@@ -21,11 +21,11 @@ STARTED: Event[[str, Record, Context]] = Event()
 #: Of a job's kind and record, inside the transaction that keeps its end.
 ENDED: Event[[str, Record, Context]] = Event()
 #: every kind of job that there is.
-ALL: list[JobNoun] = []
+ALL: list[JobResource] = []
 
 
 @dataclass(frozen=True)
-class JobNoun:
+class JobResource:
     """
     What the operations of training and processing jobs have in common.
 
@@ -114,7 +114,7 @@ class JobNoun:
 
     def _refreshed_or_not(self, record: Record, ctx: Context) -> Record:
         """One job that cannot be looked at must not hide all the others."""
-        with one_of_many(f"the {self.kind} {self.name(record)} cannot be looked at"):
+        with isolate(f"the {self.kind} {self.name(record)} cannot be looked at"):
             return self.refresh(record, ctx)
         return record
 

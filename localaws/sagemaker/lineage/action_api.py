@@ -7,10 +7,10 @@ from typing import Any
 from localaws.core.context import Context
 from localaws.core.operations import Service
 from localaws.sagemaker.lineage import associations, packages  # noqa: F401 - which listens to the registry
+from localaws.sagemaker.lineage.entities import ACTION, change_properties
 from localaws.sagemaker.lineage.looking import look
-from localaws.sagemaker.lineage.nouns import ACTION, change_properties
 
-action = Service("sagemaker", noun="action")
+action = Service("sagemaker", resource="action")
 
 
 @action.operation

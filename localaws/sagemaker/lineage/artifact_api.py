@@ -8,10 +8,10 @@ from localaws.core.context import Context
 from localaws.core.errors import ValidationException
 from localaws.core.operations import Service
 from localaws.sagemaker.lineage import associations
+from localaws.sagemaker.lineage.entities import ARTIFACT, change_properties, source_key
 from localaws.sagemaker.lineage.looking import look
-from localaws.sagemaker.lineage.nouns import ARTIFACT, change_properties, source_key
 
-artifact = Service("sagemaker", noun="artifact")
+artifact = Service("sagemaker", resource="artifact")
 
 
 @artifact.operation

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.operations import Service
 from localaws.sagemaker.lineage import associations
+from localaws.sagemaker.lineage.entities import ASSOCIABLE, entity_type
 from localaws.sagemaker.lineage.looking import look
-from localaws.sagemaker.lineage.nouns import ASSOCIABLE, entity_type
 
-association = Service("sagemaker", noun="association")
+association = Service("sagemaker", resource="association")
 
 _ENDS = ("Source", "Destination")
 
@@ -41,8 +41,8 @@ def list_associations(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     found = [shown for each in associations.everything(ctx) if _wanted(shown := _shown(each, ctx), request)]
     bounds = {f"CreationTime{end}": request.get(f"Created{end}") for end in ("After", "Before")}
     keys = {f"{end}{member}": f"{end}{member}" for end in _ENDS for member in ("Arn", "Type")}
-    chosen = listing.select(found, {**request, **bounds}, name="SourceArn", sort_keys=keys)
-    page, more = listing.page(chosen, request)
+    chosen = pagination.select(found, {**request, **bounds}, name="SourceArn", sort_keys=keys)
+    page, more = pagination.page(chosen, request)
     return {"AssociationSummaries": page, **more}
 
 

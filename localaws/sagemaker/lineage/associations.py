@@ -7,7 +7,7 @@ from typing import Any
 
 from localaws.core.context import Context
 from localaws.core.errors import ResourceNotFound, ValidationException
-from localaws.sagemaker.lineage.nouns import ASSOCIABLE, Record
+from localaws.sagemaker.lineage.entities import ASSOCIABLE, Record
 
 KIND = "association"
 

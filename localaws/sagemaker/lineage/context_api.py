@@ -7,10 +7,10 @@ from typing import Any
 from localaws.core.context import Context
 from localaws.core.operations import Service
 from localaws.sagemaker.lineage import associations
+from localaws.sagemaker.lineage.entities import CONTEXT, change_properties
 from localaws.sagemaker.lineage.looking import look
-from localaws.sagemaker.lineage.nouns import CONTEXT, change_properties
 
-lineage_context = Service("sagemaker", noun="context")
+lineage_context = Service("sagemaker", resource="context")
 
 
 @lineage_context.operation

@@ -9,7 +9,7 @@ from functools import partial
 from localaws.core.context import Context
 from localaws.sagemaker.endpoints.events import DELETING, DEPLOYING
 from localaws.sagemaker.lineage import associations
-from localaws.sagemaker.lineage.nouns import ACTION, CONTEXT, Record, artifact
+from localaws.sagemaker.lineage.entities import ACTION, CONTEXT, Record, artifact
 from localaws.sagemaker.models.containers import model_data
 
 #: the endpoint config, in the record of an action that was made here.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from localaws.core.context import Context
 from localaws.sagemaker.lineage import associations
-from localaws.sagemaker.lineage.nouns import ACTION, CONTEXT, Record, artifact
+from localaws.sagemaker.lineage.entities import ACTION, CONTEXT, Record, artifact
 from localaws.sagemaker.models.containers import model_data
 from localaws.sagemaker.registry.events import DECIDED, REGISTERED
 

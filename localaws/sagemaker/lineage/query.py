@@ -8,7 +8,7 @@ from typing import Any
 
 from localaws.core.context import Context
 from localaws.sagemaker.lineage import associations
-from localaws.sagemaker.lineage.nouns import ASSOCIABLE, Record, entity_type
+from localaws.sagemaker.lineage.entities import ASSOCIABLE, Record, entity_type
 
 #: AWS's own limit, and what counts where a request gives none.
 MAX_DEPTH = 10

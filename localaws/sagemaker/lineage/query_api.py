@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import ValidationException
 from localaws.core.operations import Service
 from localaws.sagemaker.lineage.looking import look
 from localaws.sagemaker.lineage.query import query
 
-lineage_query = Service("sagemaker", noun="lineage-query")
+lineage_query = Service("sagemaker", resource="lineage-query")
 
 #: AWS's own limit of vertices in a page, and what counts where a request gives none.
 _PAGE = 50
@@ -25,6 +25,6 @@ def query_lineage(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
         if request.get(member, 1) < 1:
             raise ValidationException(f"{member} must be at least 1.")
     vertices, edges = query(request, ctx)
-    page, more = listing.page(vertices, request, default_size=_PAGE)
+    page, more = pagination.page(vertices, request, default_size=_PAGE)
     shown = {vertex["Arn"] for vertex in page}
     return {"Vertices": page, "Edges": [edge for edge in edges if edge["SourceArn"] in shown], **more}

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
@@ -15,7 +15,7 @@ from localaws.sagemaker.models.containers import model_data
 from localaws.sagemaker.registry import package_api as model_package
 from localaws.sagemaker.tags import api as tags
 
-model = Service("sagemaker", noun="model")
+model = Service("sagemaker", resource="model")
 
 _KIND = "model"
 #: members of a container that change what it does, and that nothing here does.
@@ -120,8 +120,8 @@ def describe_model(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @model.operation
 def list_models(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Models by name and time."""
-    chosen = listing.select(ctx.store.all(_KIND), request, name="ModelName")
-    page, more = listing.page(chosen, request)
+    chosen = pagination.select(ctx.store.all(_KIND), request, name="ModelName")
+    page, more = pagination.page(chosen, request)
     return {"Models": page, **more}
 
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import ConflictException, ResourceNotFound, ValidationException
 from localaws.core.operations import Service
 from localaws.sagemaker.pipelines import execution, tokens, validation
 from localaws.sagemaker.tags import api as tags
 
-pipeline = Service("sagemaker", noun="pipeline")
+pipeline = Service("sagemaker", resource="pipeline")
 
 KIND = "pipeline"
 #: members that an update replaces.
@@ -153,8 +153,8 @@ def list_pipelines(request: Record, ctx: Context) -> Record:
         for record in ctx.store.all(KIND)
         if record["PipelineName"].startswith(prefix)
     ]
-    chosen = listing.select(found, times(request), name="PipelineName")
-    page, more = listing.page(chosen, request)
+    chosen = pagination.select(found, times(request), name="PipelineName")
+    page, more = pagination.page(chosen, request)
     return {"PipelineSummaries": page, **more}
 
 
@@ -175,8 +175,8 @@ def list_pipeline_versions(request: Record, ctx: Context) -> Record:
         }
         for each in record["_Versions"]
     ]
-    chosen = listing.select(found, times(request), name="PipelineName")
-    page, more = listing.page(chosen, request)
+    chosen = pagination.select(found, times(request), name="PipelineName")
+    page, more = pagination.page(chosen, request)
     return {"PipelineVersionSummaries": page, **more}
 
 

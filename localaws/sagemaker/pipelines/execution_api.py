@@ -6,8 +6,7 @@ import secrets
 import string
 from typing import Any
 
-from localaws.core import pagination as listing
-from localaws.core import reconciler as steering
+from localaws.core import pagination, reconciler
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ResourceNotFound, ValidationException
 from localaws.core.operations import Service
@@ -15,12 +14,12 @@ from localaws.sagemaker.pipelines import api as pipeline
 from localaws.sagemaker.pipelines import execution, experiment, machine, parameters, selection, tokens
 from localaws.sagemaker.pipelines.execution import KIND, TERMINAL, Execution
 
-pipeline_execution = Service("sagemaker", noun="pipeline-execution")
+pipeline_execution = Service("sagemaker", resource="pipeline-execution")
 
-_COURSE = steering.Course(
+_RESOURCE = reconciler.Resource(
     KIND, "PipelineExecutionArn", "PipelineExecutionStatus", machine.advance, machine.fail, TERMINAL
 )
-steering.register(_COURSE)
+reconciler.register(_RESOURCE)
 
 _ID = string.ascii_lowercase + string.digits
 _ID_LENGTH = 12
@@ -51,7 +50,7 @@ def find(ctx: Context, arn: str) -> Record:
 def start_pipeline_execution(request: Record, ctx: Context) -> Record:
     """Start an execution; the same ClientRequestToken starts it once."""
     arn = tokens.once("StartPipelineExecution", request, ctx, lambda: _start(request, ctx))
-    steering.poke()
+    reconciler.poke()
     return {"PipelineExecutionArn": arn}
 
 
@@ -103,7 +102,7 @@ def stop_pipeline_execution(request: Record, ctx: Context) -> Record:
         return _set_status(request["PipelineExecutionArn"], ("Executing",), "Stopping", ctx, "stopped")
 
     arn = tokens.once("StopPipelineExecution", request, ctx, stop)
-    steering.poke()
+    reconciler.poke()
     return {"PipelineExecutionArn": arn}
 
 
@@ -126,7 +125,7 @@ def retry_pipeline_execution(request: Record, ctx: Context) -> Record:
         return arn
 
     arn = tokens.once("RetryPipelineExecution", request, ctx, retry)
-    steering.poke()
+    reconciler.poke()
     return {"PipelineExecutionArn": arn}
 
 
@@ -149,7 +148,7 @@ def update_pipeline_execution(request: Record, ctx: Context) -> Record:
     """Change what an execution is called, and how many of its steps run at once."""
     found = Execution(find(ctx, request["PipelineExecutionArn"]), ctx)
     found.change(lambda stored: stored.update({key: request[key] for key in _KEPT if key in request}))
-    steering.poke()
+    reconciler.poke()
     return {"PipelineExecutionArn": found.arn}
 
 
@@ -180,13 +179,13 @@ def list_pipeline_executions(request: Record, ctx: Context) -> Record:
         for record in ctx.store.all(KIND)
         if record["PipelineArn"] == owner["PipelineArn"]
     ]
-    chosen = listing.select(
+    chosen = pagination.select(
         found,
         pipeline.times(request),
         name="PipelineExecutionArn",
         sort_keys={"PipelineExecutionArn": "PipelineExecutionArn"},
     )
-    page, more = listing.page(chosen, request)
+    page, more = pagination.page(chosen, request)
     return {"PipelineExecutionSummaries": page, **more}
 
 
@@ -200,7 +199,7 @@ def list_pipeline_execution_steps(request: Record, ctx: Context) -> Record:
     steps = sorted(found.steps.values(), key=lambda step: step["StartTime"])
     if request.get("SortOrder") != "Ascending":
         steps.reverse()
-    page, more = listing.page(steps, request)
+    page, more = pagination.page(steps, request)
     return {"PipelineExecutionSteps": page, **more}
 
 
@@ -209,17 +208,17 @@ def list_pipeline_parameters_for_execution(request: Record, ctx: Context) -> Rec
     """The parameters of an execution, defaults too, as they take effect."""
     found: Record = find(ctx, request["PipelineExecutionArn"])["_Parameters"]
     values = [{"Name": name, "Value": parameters.text(value)} for name, value in found.items()]
-    page, more = listing.page(values, request)
+    page, more = pagination.page(values, request)
     return {"PipelineParameters": page, **more}
 
 
 @pipeline_execution.on_start
 def start(ctx: Context) -> None:
     """Go on with the executions that a stop or a crash of the server interrupted."""
-    steering.start(ctx)
+    reconciler.start(ctx)
 
 
 @pipeline_execution.on_stop
 def stop(ctx: Context) -> None:
     """Leave the executions as they are: their jobs run on."""
-    steering.stop()
+    reconciler.stop()

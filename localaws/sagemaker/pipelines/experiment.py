@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import operations as registry
+from localaws.core import operations
 from localaws.core.errors import ValidationException
-from localaws.sagemaker.lineage.nouns import EXPERIMENT, TRIAL
+from localaws.sagemaker.lineage.entities import EXPERIMENT, TRIAL
 from localaws.sagemaker.pipelines.execution import Execution
 from localaws.sagemaker.pipelines.failures import StepFailure
 from localaws.sagemaker.pipelines.work import Work, request
@@ -38,7 +38,7 @@ def enter(execution: Execution) -> None:
 
 def arguments(operation: str, work: Work) -> Record:
     """The arguments of a call, with what the execution is part of where the operation takes that."""
-    shape = registry.operation_model("sagemaker", operation).input_shape
+    shape = operations.operation_model("sagemaker", operation).input_shape
     if work.experiment is None or shape is None or "ExperimentConfig" not in shape.members:
         return work.arguments
     return {**work.arguments, "ExperimentConfig": {**work.experiment, **work.arguments.get("ExperimentConfig", {})}}

@@ -21,7 +21,7 @@ ATTEMPT = "_PipelineStep"
 
 
 class Jobs(Protocol):
-    """What the service of a kind of jobs offers, such as a :class:`localaws.sagemaker.jobs.resource.JobNoun`."""
+    """What the service of a kind of jobs offers, such as a :class:`localaws.sagemaker.jobs.resource.JobResource`."""
 
     @property
     def kind(self) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from localaws.core.context import Context
-from localaws.core.isolate import one_of_many
+from localaws.core.isolate import isolate
 from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.pipelines import cache, failures, kinds, retries
 from localaws.sagemaker.pipelines.definition import Step
@@ -49,10 +49,10 @@ def fail(record: Record, reason: str, ctx: Context) -> None:
     """End an execution that cannot go on."""
     execution = Execution(record, ctx)
     # What could not be looked at, its definition even, may keep its steps from being stopped, and not from its end.
-    with one_of_many(f"the steps of {execution.arn} are not ended"):
+    with isolate(f"the steps of {execution.arn} are not ended"):
         for step in _running(execution):
             _failed(execution, step, StepFailure(reason))
-            with one_of_many(f"the job of the step {step['_Id']} is not stopped"):
+            with isolate(f"the job of the step {step['_Id']} is not stopped"):
                 _ask_to_stop(execution, step)
     execution.end("Failed", reason=reason)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from localaws.core import operations as registry
+from localaws.core import operations
 from localaws.core.errors import ValidationException
 from localaws.sagemaker.pipelines.definition import Step
 from localaws.sagemaker.pipelines.references import is_expression
@@ -19,7 +19,7 @@ def check(operation: str, step: Step, *, made: str = "") -> None:
     :param made: the member that is not the definition's to give, such as the job's name.
     :raises ValidationException: a required member is missing, or one is no array or object that must be.
     """
-    shape = registry.operation_model("sagemaker", operation).input_shape
+    shape = operations.operation_model("sagemaker", operation).input_shape
     if shape is not None:
         _check(shape, {made: "", **step.arguments}, "", step.name)
 

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
-from localaws.core import operations as registry
+from localaws.core import operations
 from localaws.core.context import Context
 from localaws.core.errors import AwsError
 from localaws.gateway.protocol.http import Headers, HttpRequest
@@ -155,7 +155,7 @@ def request(operation: str, arguments: Record) -> Record:
 
     :raises StepFailure: they are not what the operation takes.
     """
-    model = registry.operation_model("sagemaker", operation)
+    model = operations.operation_model("sagemaker", operation)
     http = HttpRequest("POST", "/", "", Headers([]), json.dumps(arguments).encode())
     try:
         found = parse(model, http)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
-from localaws.sagemaker.jobs.resource import JobNoun
+from localaws.sagemaker.jobs.resource import JobResource
 
-processing = Service("sagemaker", noun="processing-job")
+processing = Service("sagemaker", resource="processing-job")
 
 KIND = "processing-job"
 _ROOT = "/opt/ml/processing"
@@ -36,7 +36,7 @@ def _why_stopped(status: dict[str, Any]) -> str | None:
 
 
 #: what there is to do with any job, whatever its kind.
-JOBS = JobNoun(KIND, "ProcessingJob", _members)
+JOBS = JobResource(KIND, "ProcessingJob", _members)
 
 
 @processing.operation
@@ -83,10 +83,10 @@ def describe_processing_job(request: dict[str, Any], ctx: Context) -> dict[str, 
 @processing.operation
 def list_processing_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """ListProcessingJobs."""
-    chosen = listing.select(
+    chosen = pagination.select(
         JOBS.all(ctx), request, name="ProcessingJobName", status="ProcessingJobStatus", order="Ascending"
     )
-    found, more = listing.page(chosen, request)
+    found, more = pagination.page(chosen, request)
     return {"ProcessingJobSummaries": found, **more}
 
 

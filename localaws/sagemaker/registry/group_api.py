@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import ConflictException, NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
 from localaws.sagemaker.tags import api as tags
 
-model_package_group = Service("sagemaker", noun="model-package-group")
+model_package_group = Service("sagemaker", resource="model-package-group")
 
 KIND = "model-package-group"
 
@@ -70,10 +70,10 @@ def describe_model_package_group(request: dict[str, Any], ctx: Context) -> dict[
 def list_model_package_groups(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Groups by name and time."""
     own = request.get("CrossAccountFilterOption", "SameAccount") == "SameAccount"
-    chosen = listing.select(
+    chosen = pagination.select(
         ctx.store.all(KIND) if own else [], request, name="ModelPackageGroupName", order="Ascending"
     )
-    page, more = listing.page(chosen, request)
+    page, more = pagination.page(chosen, request)
     return {"ModelPackageGroupSummaryList": page, **more}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import ConflictException, NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
@@ -14,7 +14,7 @@ from localaws.sagemaker.registry import group_api as model_package_group
 from localaws.sagemaker.registry.events import DECIDED, REGISTERED
 from localaws.sagemaker.tags import api as tags
 
-model_package = Service("sagemaker", noun="model-package")
+model_package = Service("sagemaker", resource="model-package")
 
 KIND = "model-package"
 _TOKEN = "model-package-token"  # noqa: S105 - a kind of resource
@@ -202,8 +202,8 @@ def list_model_packages(request: dict[str, Any], ctx: Context) -> dict[str, Any]
         and group in (None, record.get("ModelPackageGroupName"))
         and status in (None, record.get("ModelApprovalStatus"))
     ]
-    chosen = listing.select(found, request, name="_name", order="Ascending")
-    page, more = listing.page(chosen, request)
+    chosen = pagination.select(found, request, name="_name", order="Ascending")
+    page, more = pagination.page(chosen, request)
     return {"ModelPackageSummaryList": page, **more}
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import ResourceLimitExceeded, ValidationException
 from localaws.core.operations import Service
 
-tags = Service("sagemaker", noun="tags")
+tags = Service("sagemaker", resource="tags")
 
 KIND = "tags"
 #: SageMaker's own limit of a resource.
@@ -72,7 +72,7 @@ def add_tags(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 def list_tags(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """ListTags."""
     _check(ctx, request["ResourceArn"])
-    found, more = listing.page(get(ctx, request["ResourceArn"]), request, default_size=50)
+    found, more = pagination.page(get(ctx, request["ResourceArn"]), request, default_size=50)
     return {"Tags": found, **more}
 
 

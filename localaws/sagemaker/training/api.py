@@ -6,14 +6,14 @@ import re
 from typing import Any
 
 from localaws import images
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
-from localaws.sagemaker.jobs.resource import JobNoun
+from localaws.sagemaker.jobs.resource import JobResource
 from localaws.sagemaker.training import profiling
 
-training = Service("sagemaker", noun="training-job")
+training = Service("sagemaker", resource="training-job")
 
 KIND = "training-job"
 
@@ -40,7 +40,7 @@ def _members(status: dict[str, Any]) -> dict[str, Any]:
 
 
 #: what there is to do with any job, whatever its kind.
-JOBS = JobNoun(KIND, "TrainingJob", _members)
+JOBS = JobResource(KIND, "TrainingJob", _members)
 
 
 @training.operation
@@ -99,10 +99,10 @@ def list_training_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     if request.get("WarmPoolStatusEquals") or request.get("TrainingPlanArnEquals"):
         # There are neither warm pools nor training plans here, and so no job has one.
         return {"TrainingJobSummaries": []}
-    chosen = listing.select(
+    chosen = pagination.select(
         JOBS.all(ctx), request, name="TrainingJobName", status="TrainingJobStatus", order="Ascending"
     )
-    found, more = listing.page(chosen, request)
+    found, more = pagination.page(chosen, request)
     return {"TrainingJobSummaries": found, **more}
 
 

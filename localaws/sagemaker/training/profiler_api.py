@@ -13,7 +13,7 @@ from localaws.sagemaker.jobs.folder import JobFolder
 from localaws.sagemaker.training import api as training
 from localaws.sagemaker.training import profiling
 
-training_job_update = Service("sagemaker", noun="training-job")
+training_job_update = Service("sagemaker", resource="training-job")
 
 #: members that the profiler is set by.
 _PROFILER = ("ProfilerConfig", "ProfilerRuleConfigurations")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from localaws import images
-from localaws.images.playing import root
+from localaws.images.entrypoint import root
 from localaws.sagemaker.endpoints import container
 from localaws.sagemaker.endpoints.channel import Lost, TimedOut
 from localaws.sagemaker.endpoints.plan import STARTUP_TIMEOUT

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
-from localaws.sagemaker.jobs.resource import JobNoun
+from localaws.sagemaker.jobs.resource import JobResource
 from localaws.sagemaker.models import api as model
 from localaws.sagemaker.models.containers import model_data
 from localaws.sagemaker.transform.jsonpath import JsonPath, PathError
 
-transform_job = Service("sagemaker", noun="transform-job")
+transform_job = Service("sagemaker", resource="transform-job")
 
 KIND = "transform-job"
 
@@ -37,7 +37,7 @@ def _members(status: dict[str, Any]) -> dict[str, Any]:
 
 
 #: what there is to do with any job, whatever its kind.
-JOBS = JobNoun(KIND, "TransformJob", _members)
+JOBS = JobResource(KIND, "TransformJob", _members)
 
 
 @transform_job.operation
@@ -93,8 +93,8 @@ def describe_transform_job(request: dict[str, Any], ctx: Context) -> dict[str, A
 @transform_job.operation
 def list_transform_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """ListTransformJobs."""
-    chosen = listing.select(JOBS.all(ctx), request, name="TransformJobName", status="TransformJobStatus")
-    found, more = listing.page(chosen, request)
+    chosen = pagination.select(JOBS.all(ctx), request, name="TransformJobName", status="TransformJobStatus")
+    found, more = pagination.page(chosen, request)
     return {"TransformJobSummaries": found, **more}
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from localaws.core import pagination as listing
-from localaws.core import reconciler as steering
+from localaws.core import pagination, reconciler
 from localaws.core.context import Context
 from localaws.core.errors import ResourceInUse, ResourceNotFound, ValidationException
 from localaws.core.operations import Service
@@ -16,17 +15,17 @@ from localaws.sagemaker.tags import api as tags
 from localaws.sagemaker.tuning import definition, machine, trials, warm_start
 from localaws.sagemaker.tuning.search import KIND
 
-tuning_job = Service("sagemaker", noun="hyper-parameter-tuning-job")
+tuning_job = Service("sagemaker", resource="hyper-parameter-tuning-job")
 
 Record = dict[str, Any]
 
 _NAME, _STATUS = "HyperParameterTuningJobName", "HyperParameterTuningJobStatus"
 
-steering.register(steering.Course(KIND, _NAME, _STATUS, machine.advance, machine.fail))
+reconciler.register(reconciler.Resource(KIND, _NAME, _STATUS, machine.advance, machine.fail))
 
 
-class TuningNoun:
-    """What a service that starts tuning jobs does with one: the counterpart of a job's JobNoun."""
+class TuningResource:
+    """What a service that starts tuning jobs does with one: the counterpart of a job's JobResource."""
 
     kind = KIND
     prefix = "HyperParameterTuningJob"
@@ -58,11 +57,11 @@ class TuningNoun:
             stored |= {_STATUS: "Stopping", "LastModifiedTime": ctx.now()}
 
         ctx.store.update(KIND, self.name(record), change)
-        steering.poke()
+        reconciler.poke()
 
 
 #: what there is to do with any tuning job.
-JOBS = TuningNoun()
+JOBS = TuningResource()
 
 
 @tuning_job.operation
@@ -105,7 +104,7 @@ def begin(request: Record, ctx: Context, **members: Any) -> Record:
         ctx.store.insert(KIND, name, record)
         tags.put(ctx, arn, request.get("Tags", []))
         lineage_trials.begin(ctx, "TuningJobArn", name, arn)
-    steering.poke()
+    reconciler.poke()
     return record
 
 
@@ -141,8 +140,8 @@ def describe_hyper_parameter_tuning_job(request: Record, ctx: Context) -> Record
 @tuning_job.operation
 def list_hyper_parameter_tuning_jobs(request: Record, ctx: Context) -> Record:
     """Jobs by name, status and time."""
-    chosen = listing.select(ctx.store.all(KIND), request, name=_NAME, status=_STATUS, by="Name", order="Ascending")
-    found, more = listing.page(chosen, request)
+    chosen = pagination.select(ctx.store.all(KIND), request, name=_NAME, status=_STATUS, by="Name", order="Ascending")
+    found, more = pagination.page(chosen, request)
     return {"HyperParameterTuningJobSummaries": [_summary(record) for record in found], **more}
 
 
@@ -158,7 +157,7 @@ def list_training_jobs_for_hyper_parameter_tuning_job(request: Record, ctx: Cont
         # AWS, too, leaves out those that returned none.
         found = [trial for trial in found if trials.value(trial) is not None]
     found.sort(key=_ORDERS[by], reverse=request.get("SortOrder") == "Descending")
-    page, more = listing.page(found, request)
+    page, more = pagination.page(found, request)
     return {"TrainingJobSummaries": page, **more}
 
 
@@ -185,13 +184,13 @@ def delete_hyper_parameter_tuning_job(request: Record, ctx: Context) -> Record:
 @tuning_job.on_start
 def start(ctx: Context) -> None:
     """Go on with the jobs that a stop or a crash of the server interrupted."""
-    steering.start(ctx)
+    reconciler.start(ctx)
 
 
 @tuning_job.on_stop
 def stop(ctx: Context) -> None:
     """Leave the jobs as they are: their children run on."""
-    steering.stop()
+    reconciler.stop()
 
 
 _ORDERS: dict[str, Callable[[Record], Any]] = {

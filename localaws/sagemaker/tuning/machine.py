@@ -12,7 +12,7 @@ from typing import Any
 
 from localaws.core.context import Context
 from localaws.core.errors import AwsError
-from localaws.core.isolate import one_of_many
+from localaws.core.isolate import isolate
 from localaws.sagemaker.tuning import completion, hyperband, stopping, trials
 from localaws.sagemaker.tuning.search import KIND, search_of
 
@@ -46,7 +46,7 @@ def fail(record: Record, reason: str, ctx: Context) -> None:
     for trial in record["_Trials"]:
         if not trials.ended(trial):
             # What could not be looked at may be what cannot be stopped either: that must not keep it from its end.
-            with one_of_many(f"training job {trial['TrainingJobName']} is not stopped"):
+            with isolate(f"training job {trial['TrainingJobName']} is not stopped"):
                 trials.stop(trial, ctx)
     _end(record, "Failed", ctx, FailureReason=reason[:_REASON])
 

@@ -48,7 +48,7 @@ class _Curve:
 
 #: by training job, those that run. A server that starts anew reads their logs from the beginning.
 _curves: dict[str, _Curve] = {}
-#: a List may look at the same time as the steering thread.
+#: a List may look at the same time as the reconciler.
 _lock = threading.Lock()
 
 

@@ -10,7 +10,7 @@ from localaws.core.operations import Service
 from localaws.sagemaker.tags import api as tags
 from localaws.sagemaker.workforce import checks, records
 
-workforce = Service("sagemaker", noun="workforce")
+workforce = Service("sagemaker", resource="workforce")
 
 
 @workforce.operation

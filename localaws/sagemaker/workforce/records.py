@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import pagination as listing
-from localaws.core import portal_address as address
+from localaws.core import pagination, portal_address
 from localaws.core.context import Context
 from localaws.core.errors import ValidationException
 from localaws.sagemaker.tags import api as tags
@@ -79,7 +78,7 @@ def workteams(ctx: Context) -> list[Record]:
 def described(ctx: Context, record: Record) -> Record:
     """Return a record as Describe and List answer it."""
     # Not stored: it is where the portal answers now.
-    return {**record, "SubDomain": address.sub_domain(ctx)}
+    return {**record, "SubDomain": portal_address.sub_domain(ctx)}
 
 
 def listed(
@@ -91,8 +90,8 @@ def listed(
     :param name: the record's key that NameContains looks in.
     """
     keys = {"CreateDate": "CreateDate"}
-    chosen = listing.select(found, request, name=name, sort_keys=keys, by="CreateDate", order="Ascending")
-    page, more = listing.page(chosen, request)
+    chosen = pagination.select(found, request, name=name, sort_keys=keys, by="CreateDate", order="Ascending")
+    page, more = pagination.page(chosen, request)
     return [described(ctx, each) for each in page], more
 
 

@@ -114,7 +114,7 @@ def test_a_stop_lets_a_request_in_progress_end(own_localaws: LocalAws) -> None:
 
 def test_stop_kills_what_does_not_end_in_time(tmp_path: Path) -> None:
     script = (
-        "import signal, sys, time; from pathlib import Path; from localaws import lifecycle;"
+        "import signal, sys, time; from pathlib import Path; from localaws.core import home as lifecycle;"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN); lock = lifecycle.acquire(lifecycle.Home(Path(sys.argv[1])));"
         "print('ready', flush=True); time.sleep(60)"
     )

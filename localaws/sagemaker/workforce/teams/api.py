@@ -10,7 +10,7 @@ from localaws.core.operations import Service
 from localaws.sagemaker.tags import api as tags
 from localaws.sagemaker.workforce import checks, records
 
-workteam = Service("sagemaker", noun="workteam")
+workteam = Service("sagemaker", resource="workteam")
 
 #: AWS's own limit of an account and region.
 LIMIT = 25

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from localaws.core import reconciler as steering
+from localaws.core import reconciler
 from localaws.core.context import Context
 from localaws.core.credentials import Credentials
 from localaws.core.store import Store
@@ -125,29 +125,29 @@ def test_a_step_that_raises_fails_its_record_and_no_other(ctx: Context, monkeypa
     def fail(record: dict[str, Any], reason: str, ctx: Context) -> None:
         ctx.store.update("thing", record["Name"], lambda stored: stored.update(Status="Failed", Reason=reason))
 
-    course = steering.Course("thing", "Name", "Status", advance, fail)
-    monkeypatch.setattr(steering, "_courses", {"thing": course})
+    resource = reconciler.Resource("thing", "Name", "Status", advance, fail)
+    monkeypatch.setattr(reconciler, "_resources", {"thing": resource})
     for name in ("bad", "good"):
         ctx.store.insert("thing", name, {"Name": name, "Status": "InProgress"})
     ctx.store.insert("thing", "old", {"Name": "old", "Status": "Stopped"})
-    steering.turn(ctx)
+    reconciler.reconcile(ctx)
     assert [thing["Status"] for thing in ctx.store.all("thing")] == ["Failed", "Completed", "Stopped"]
     assert ctx.store.all("thing")[0]["Reason"].startswith("InternalServerError: We encountered an internal error. KeyE")
 
 
 def test_a_poke_makes_the_next_look_at_once_and_a_stop_ends_it(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     looked = threading.Semaphore(0)
-    course = steering.Course("thing", "Name", "Status", lambda record, ctx: looked.release(), lambda *_: None)
-    monkeypatch.setattr(steering, "_courses", {"thing": course})
-    monkeypatch.setattr(steering, "INTERVAL_S", 3600)
+    resource = reconciler.Resource("thing", "Name", "Status", lambda record, ctx: looked.release(), lambda *_: None)
+    monkeypatch.setattr(reconciler, "_resources", {"thing": resource})
+    monkeypatch.setattr(reconciler, "INTERVAL_S", 3600)
     ctx.store.insert("thing", "one", {"Name": "one", "Status": "InProgress"})
-    steering.start(ctx)
-    steering.start(ctx)
+    reconciler.start(ctx)
+    reconciler.start(ctx)
     try:
         assert looked.acquire(timeout=30)
         assert not looked.acquire(timeout=0.2), "one thread, and it waits"
-        steering.poke()
+        reconciler.poke()
         assert looked.acquire(timeout=30)
     finally:
-        steering.stop()
-    assert "steering" not in {thread.name for thread in threading.enumerate()}
+        reconciler.stop()
+    assert "reconciler" not in {thread.name for thread in threading.enumerate()}

@@ -100,7 +100,7 @@ def end(ctx: Context, supervisors: Supervisors, name: str) -> None:
 
 
 def deleted(ctx: Context, supervisors: Supervisors, name: str) -> dict[str, Any]:
-    """A job that was made, completed and deleted; its record from while it ran, as a List or the steering holds it."""
+    """A job that was made, completed and deleted; its record from when it ran, as the reconciler holds it."""
     training.begin(request(name), ctx)
     stale = stored(ctx, name)
     end(ctx, supervisors, name)

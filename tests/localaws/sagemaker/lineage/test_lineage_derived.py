@@ -12,7 +12,7 @@ from localaws.core.credentials import Credentials
 from localaws.core.store import Store
 from localaws.sagemaker.experiments import job_components as jobs
 from localaws.sagemaker.lineage import associations, deployments, packages
-from localaws.sagemaker.lineage.nouns import ACTION, ARTIFACT, COMPONENT, CONTEXT, artifact
+from localaws.sagemaker.lineage.entities import ACTION, ARTIFACT, COMPONENT, CONTEXT, artifact
 from localaws.sagemaker.lineage.query import query
 
 NOW = Context.now()

@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.athena.errors import SYSTEM, Cancelled, QueryError
 from localaws.core.context import Context
-from localaws.core.isolate import one_of_many
+from localaws.core.isolate import isolate
 
 if TYPE_CHECKING:
     from localaws.athena.job import Control, Job, Outcome
@@ -75,7 +75,7 @@ class Queries:
         """
         shutil.rmtree(self.folder / "work", ignore_errors=True)
         for name in self._ctx.store.under_way(KIND, "Status.State", FINAL):
-            with one_of_many(f"query execution {name} is not recovered"):
+            with isolate(f"query execution {name} is not recovered"):
                 self._recover(name)
         if (self.folder / "cache").is_dir():
             self.cache().sweep()

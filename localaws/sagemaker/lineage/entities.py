@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from localaws.core import pagination as listing
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import ResourceNotFound, ValidationException
 from localaws.sagemaker.tags import api as tags
@@ -20,7 +20,7 @@ _MOST_PROPERTIES = 30
 
 
 @dataclass(frozen=True)
-class Noun:
+class EntityType:
     """
     What the operations of all entities have in common.
 
@@ -110,8 +110,10 @@ class Noun:
     def page(self, records: Iterable[Record], request: Record) -> tuple[list[Record], dict[str, str]]:
         """A page of a List operation: CreatedAfter, CreatedBefore, SortBy, SortOrder."""
         bounds = {f"CreationTime{end}": request.get(f"Created{end}") for end in ("After", "Before")}
-        chosen = listing.select(records, {**request, **bounds}, name=f"{self.prefix}Arn", sort_keys=self._sort_keys())
-        return listing.page(chosen, request)
+        chosen = pagination.select(
+            records, {**request, **bounds}, name=f"{self.prefix}Arn", sort_keys=self._sort_keys()
+        )
+        return pagination.page(chosen, request)
 
     def page_by_type(self, request: Record, ctx: Context) -> tuple[list[Record], dict[str, str]]:
         """A page of those of a SourceUri and a type, where the request names these."""
@@ -136,12 +138,12 @@ class Noun:
         return str(record[f"{self.prefix}Arn"]).rpartition("/")[2]
 
 
-ARTIFACT = Noun("artifact", "Artifact", "Artifact", "Artifact")
-ACTION = Noun("action", "Action", "Action", "Action")
-CONTEXT = Noun("context", "Context", "Context", "Context")
-EXPERIMENT = Noun("experiment", "Experiment", "Experiment")
-TRIAL = Noun("experiment-trial", "Trial", "Trial")
-COMPONENT = Noun("experiment-trial-component", "TrialComponent", "Trial Component", "TrialComponent")
+ARTIFACT = EntityType("artifact", "Artifact", "Artifact", "Artifact")
+ACTION = EntityType("action", "Action", "Action", "Action")
+CONTEXT = EntityType("context", "Context", "Context", "Context")
+EXPERIMENT = EntityType("experiment", "Experiment", "Experiment")
+TRIAL = EntityType("experiment-trial", "Trial", "Trial")
+COMPONENT = EntityType("experiment-trial-component", "TrialComponent", "Trial Component", "TrialComponent")
 
 #: what associations may connect, by the resource type in their ARNs.
 ASSOCIABLE = {noun.kind: noun for noun in (ARTIFACT, ACTION, CONTEXT, EXPERIMENT, COMPONENT)}

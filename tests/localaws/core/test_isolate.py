@@ -1,4 +1,4 @@
-"""One broken record keeps no other from its turn: steering, recovery, and what a deletion may take with it."""
+"""One broken record keeps no other from its turn: reconciler, recovery, and what a deletion may take with it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.athena import lifecycle
-from localaws.core import reconciler as steering
+from localaws.athena import execution as lifecycle
+from localaws.core import reconciler
 from localaws.core.context import Context
 from localaws.core.credentials import Credentials
 from localaws.core.store import Store
@@ -66,13 +66,13 @@ def test_a_record_that_can_neither_go_on_nor_be_failed_keeps_no_other_from_its_t
             ctx.store.update("course", "stopped", lambda stored: stored.update(Status="Stopped"))
         advanced.append(record["Name"])
 
-    course = steering.Course("course", "Name", "Status", advance, broken)
-    monkeypatch.setattr(steering, "_courses", {"course": course})
-    monkeypatch.setattr(steering, "_ending", threading.Event())
+    resource = reconciler.Resource("course", "Name", "Status", advance, broken)
+    monkeypatch.setattr(reconciler, "_resources", {"course": resource})
+    monkeypatch.setattr(reconciler, "_ending", threading.Event())
     for name in ("first", "bad", "deleted", "stopped", "last"):
         ctx.store.put("course", name, {"Name": name, "Status": "InProgress"})
     ctx.store.put("course", "diverged", {"Name": "diverged", "Status": "Failed", "Loss": float("nan")})
-    steering.turn(ctx)
+    reconciler.reconcile(ctx)
     assert advanced == ["first", "last"]
 
 
