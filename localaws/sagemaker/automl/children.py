@@ -51,7 +51,7 @@ def processing_job(record: Record, part: str, seconds: int, ctx: Context) -> Rec
     """
     known = _known(record, processing.KIND, name(record, part), ctx)
     if known is not None:
-        return processing.JOBS.refresh(known, ctx)
+        return processing.JOBS.shown(known, ctx)
     command, inputs, outputs = _PARTS[part](record)
     request = {
         "ProcessingJobName": name(record, part),
@@ -72,7 +72,7 @@ def training_job(record: Record, kind: Kind, ctx: Context) -> Record | None:
     :raises NameTaken: as said there.
     """
     known = _known(record, training.KIND, name(record, kind.name), ctx)
-    return None if known is None else training.JOBS.refresh(known, ctx)
+    return None if known is None else training.JOBS.shown(known, ctx)
 
 
 def train(record: Record, kind: Kind, seconds: int, ctx: Context) -> Record:
@@ -111,7 +111,7 @@ def stop(record: Record, ctx: Context) -> bool:
             if child is None or child.get("AutoMLJobArn") != record["AutoMLJobArn"]:
                 continue
             try:
-                child = jobs.refresh(child, ctx)
+                child = jobs.sync(child, ctx)
                 if jobs.status(child) == "InProgress":
                     jobs.stop(child, ctx)
             except Exception as error:

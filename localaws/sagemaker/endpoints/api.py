@@ -12,7 +12,7 @@ from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
 from localaws.sagemaker.endpoints import config_api as endpoint_config
 from localaws.sagemaker.endpoints import guardrails
-from localaws.sagemaker.endpoints.events import DELETING, DEPLOYING
+from localaws.sagemaker.endpoints.events import DEPLOYING
 from localaws.sagemaker.endpoints.fleet import KIND, fleet
 from localaws.sagemaker.endpoints.plan import Plan
 from localaws.sagemaker.models import api as model
@@ -157,7 +157,6 @@ def update_endpoint_weights_and_capacities(request: dict[str, Any], ctx: Context
 def delete_endpoint(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Begin to take it out of service; its config and its models stay."""
     name = request["EndpointName"]
-    DELETING.emit(ctx)
 
     def change(record: dict[str, Any]) -> None:
         _must_be_settled(record)

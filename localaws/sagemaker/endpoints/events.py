@@ -10,5 +10,5 @@ from localaws.core.events import Event
 
 #: Of the endpoint's record, the name of the config and the records of its models, inside the endpoint's transaction.
 DEPLOYING: Event[[dict[str, Any], str, Iterable[dict[str, Any]], Context]] = Event()
-#: Before an endpoint is deleted, which hides what became of its last deployment.
-DELETING: Event[[Context]] = Event()
+#: When deployments have ended, inside the transaction that keeps it.
+SETTLED: Event[[Context]] = Event()

@@ -15,6 +15,7 @@ from localaws.core.context import Context
 from localaws.core.isolate import isolate
 from localaws.sagemaker.endpoints.capture import Capture, summary
 from localaws.sagemaker.endpoints.deployment import Deployment, DeploymentFailed, discard
+from localaws.sagemaker.endpoints.events import SETTLED
 from localaws.sagemaker.endpoints.logs import LogShipper
 from localaws.sagemaker.endpoints.metrics import InvocationMetrics
 from localaws.sagemaker.endpoints.plan import Plan
@@ -163,7 +164,7 @@ class Fleet:
             return
         elif "_pending" not in record:
             # The new one had taken over; ending the old one was all that was left.
-            self._set(endpoint, _in_service)
+            self._settle(endpoint, _in_service)
         elif record["_pending"]["id"] == record.get("_plan", {}).get("id"):
             self.change(endpoint)
         else:
@@ -224,7 +225,7 @@ class Fleet:
             self._building.discard(deployment)
         if old is not None:
             old.retire()
-        self._set(endpoint, _in_service)
+        self._settle(endpoint, _in_service)
 
     def _roll_out(self, endpoint: str, green: Deployment) -> None:
         """Build the new fleet, and give it the traffic of the old one as the record's DeploymentConfig says."""
@@ -263,14 +264,16 @@ class Fleet:
                 self._give_up(endpoint, str(failure))
             return
         self._set(endpoint, _take_pending)
-        self._set(endpoint, _in_service)
+        self._settle(endpoint, _in_service)
 
     def _delete(self, endpoint: str) -> None:
         deployment = self._serving.pop(endpoint, None)
         if deployment is not None:
             deployment.retire()
         beneath.remove(self._root / endpoint)
-        self._ctx.store.delete(KIND, endpoint)
+        with self._ctx.store.transaction():
+            self._ctx.store.delete(KIND, endpoint)
+            SETTLED.emit(self._ctx)
 
     # -- steps
 
@@ -285,7 +288,13 @@ class Fleet:
                 variant["DesiredWeight"] = variant["CurrentWeight"]
                 variant["DesiredInstanceCount"] = variant["CurrentInstanceCount"]
 
-        self._set(endpoint, change)
+        self._settle(endpoint, change)
+
+    def _settle(self, endpoint: str, change: Callable[[Record], None]) -> None:
+        """Keep the end of a deployment."""
+        with self._ctx.store.transaction():
+            self._set(endpoint, change)
+            SETTLED.emit(self._ctx)
 
     def _set(self, endpoint: str, change: Callable[[Record], None]) -> None:
         self._ctx.store.update(KIND, endpoint, change)

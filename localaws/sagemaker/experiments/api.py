@@ -9,7 +9,6 @@ from localaws.core.errors import ValidationException
 from localaws.core.operations import Service
 from localaws.sagemaker.lineage import associations
 from localaws.sagemaker.lineage.entities import EXPERIMENT, TRIAL
-from localaws.sagemaker.lineage.looking import look
 
 experiment = Service("sagemaker", resource="experiment")
 
@@ -40,7 +39,6 @@ def update_experiment(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @experiment.operation
 def delete_experiment(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Delete one that has no trials."""
-    look(ctx)
     with ctx.store.transaction():
         record = EXPERIMENT.find(ctx, request["ExperimentName"])
         name = record["ExperimentName"]

@@ -9,7 +9,6 @@ from localaws.core.errors import ResourceNotFound, ValidationException
 from localaws.core.operations import Service
 from localaws.sagemaker.experiments import trials
 from localaws.sagemaker.lineage.entities import COMPONENT, EXPERIMENT, TRIAL
-from localaws.sagemaker.lineage.looking import look
 
 trial = Service("sagemaker", resource="trial")
 
@@ -42,7 +41,6 @@ def update_trial(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @trial.operation
 def delete_trial(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Delete one that has no components."""
-    look(ctx)
     with ctx.store.transaction():
         record = TRIAL.find(ctx, request["TrialName"])
         if trials.components(ctx, record["TrialName"]):
@@ -54,7 +52,6 @@ def delete_trial(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @trial.operation
 def list_trials(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Trials of an experiment, or those that a component is part of, by time."""
-    look(ctx)
     found = ctx.store.all(TRIAL.kind)
     if "ExperimentName" in request:
         name = EXPERIMENT.find(ctx, request["ExperimentName"])["ExperimentName"]
@@ -69,7 +66,6 @@ def list_trials(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @trial.operation
 def associate_trial_component(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Make a component part of a trial; once more does no harm."""
-    look(ctx)
     with ctx.store.transaction():
         record = TRIAL.find(ctx, request["TrialName"])
         arn = trials.join(ctx, request["TrialComponentName"], record["TrialName"])
@@ -79,7 +75,6 @@ def associate_trial_component(request: dict[str, Any], ctx: Context) -> dict[str
 @trial.operation
 def disassociate_trial_component(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Take a component out of a trial."""
-    look(ctx)
     with ctx.store.transaction():
         record = TRIAL.find(ctx, request["TrialName"])
         component = COMPONENT.find(ctx, request["TrialComponentName"])

@@ -10,7 +10,6 @@ from localaws.core.operations import Service
 from localaws.sagemaker.experiments import job_components, trials  # noqa: F401 - which listens to jobs
 from localaws.sagemaker.lineage import associations
 from localaws.sagemaker.lineage.entities import COMPONENT, EXPERIMENT, TRIAL, same_source
-from localaws.sagemaker.lineage.looking import look
 
 trial_component = Service("sagemaker", resource="trial-component")
 
@@ -21,7 +20,6 @@ _MOST = {"Parameters": 300, "InputArtifacts": 60, "OutputArtifacts": 60}
 @trial_component.operation
 def create_trial_component(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Make a component for a step that is no job."""
-    look(ctx)
     display = request.get("DisplayName", request["TrialComponentName"])
     return {"TrialComponentArn": COMPONENT.create_named({**request, "DisplayName": display}, ctx)}
 
@@ -29,14 +27,12 @@ def create_trial_component(request: dict[str, Any], ctx: Context) -> dict[str, A
 @trial_component.operation
 def describe_trial_component(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """All that was given, or follows from the job."""
-    look(ctx)
     return COMPONENT.find(ctx, request["TrialComponentName"])
 
 
 @trial_component.operation
 def update_trial_component(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Change status and times; add and remove parameters and artifacts."""
-    look(ctx)
 
     def change(record: dict[str, Any]) -> None:
         record |= {key: request[key] for key in ("DisplayName", "Status", "StartTime", "EndTime") if key in request}
@@ -54,7 +50,6 @@ def update_trial_component(request: dict[str, Any], ctx: Context) -> dict[str, A
 @trial_component.operation
 def delete_trial_component(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Delete one that is part of no trial, with its associations."""
-    look(ctx)
     with ctx.store.transaction():
         record = COMPONENT.find(ctx, request["TrialComponentName"])
         arn = record["TrialComponentArn"]
@@ -68,7 +63,6 @@ def delete_trial_component(request: dict[str, Any], ctx: Context) -> dict[str, A
 @trial_component.operation
 def list_trial_components(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Components of an experiment, of a trial or of a source, by time."""
-    look(ctx)
     if len([member for member in ("ExperimentName", "TrialName", "SourceArn") if member in request]) > 1:
         raise ValidationException("You can specify only one of ExperimentName, TrialName and SourceArn.")
     found = ctx.store.all(COMPONENT.kind)

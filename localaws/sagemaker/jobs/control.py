@@ -1,4 +1,4 @@
-"""The server's side of jobs: start, look, stop, forget. Any service may use it; the kinds are the supervisor's."""
+"""The server's side of jobs: start, status, sync, stop, forget. The kinds are the supervisor's."""
 
 from __future__ import annotations
 
@@ -55,28 +55,33 @@ def start(ctx: Context, job: Job) -> None:
             _start(ctx, job, JobFolder.of(ctx.home, job.kind, job.name))
 
 
-def look(ctx: Context, job: Job) -> dict[str, Any] | None:
+def status(ctx: Context, job: Job) -> dict[str, Any] | None:
+    """Return the job's status, see :class:`.progress.Progress`; ``None`` before its supervisor's first word."""
+    folder = JobFolder.of(ctx.home, job.kind, job.name)
+    return _with_request_to_stop(folder, folder.status())
+
+
+def sync(ctx: Context, job: Job) -> dict[str, Any] | None:
     """
-    The job's status, see :class:`.progress.Progress`; ``None`` before its supervisor's first word, and
-    where the job is deleted.
+    Return the job's status, after doing what nobody else does about it; ``None`` as above, and where it is deleted.
 
     A job whose supervisor was killed is Failed, or Stopped if that was asked for. One whose server was killed between
     its record and its start is started.
     """
     folder = JobFolder.of(ctx.home, job.kind, job.name)
-    status = folder.status()
-    if (status and status["Status"] in TERMINAL) or folder.supervised():
-        return _with_request_to_stop(folder, status)
+    found = folder.status()
+    if (found and found["Status"] in TERMINAL) or folder.supervised():
+        return _with_request_to_stop(folder, found)
     with _starting:
         if not _is_known(ctx, job):
             return None
         # Again, under the lock: it may have ended, or have been started, since.
-        status = folder.status()
-        if (status and status["Status"] in TERMINAL) or folder.supervised():
-            return status
+        found = folder.status()
+        if (found and found["Status"] in TERMINAL) or folder.supervised():
+            return found
         if _start(ctx, job, folder):
             return None
-        return _bury(folder, status)
+        return _bury(folder, found)
 
 
 def stop(ctx: Context, kind: str, name: str) -> None:
@@ -171,7 +176,7 @@ def _supervise(folder: JobFolder) -> None:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:
-    """Take leave of a supervisor, which would else stay as a zombie, and let what consists of jobs go on at once."""
+    """Reap the supervisor and wake the reconciler."""
     process.wait()
     reconciler.poke()
 

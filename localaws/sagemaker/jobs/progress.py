@@ -73,6 +73,17 @@ class Progress:
         self._folder.write_status(self._body)
 
 
+def before_end(status: dict[str, Any]) -> dict[str, Any]:
+    """Return the status of a job that has ended as it was until then."""
+    *transitions, _ = status["Transitions"]
+    return {
+        **{key: value for key, value in status.items() if key not in ("EndTime", "FailureReason", "ModelArtifacts")},
+        "Status": "Stopping" if status["Status"] == "Stopped" else "InProgress",
+        "SecondaryStatus": transitions[-1]["Status"] if transitions else "Starting",
+        "Transitions": [*transitions[:-1], {**transitions[-1], "EndTime": None}] if transitions else [],
+    }
+
+
 def shorten(reason: str, room: int = 0) -> str:
     """A reason within SageMaker's limit, less ``room``: beginning and end, since the end of an error says most."""
     limit = REASON_LIMIT - room

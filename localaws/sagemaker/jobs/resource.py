@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from localaws.core import reconciler
 from localaws.core.context import Context
 from localaws.core.errors import ResourceInUse, ValidationException
 from localaws.core.events import Event
 from localaws.core.isolate import isolate
 from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.jobs import control
+from localaws.sagemaker.jobs.progress import before_end
 from localaws.sagemaker.tags import api as tags
 
 Record = dict[str, Any]
@@ -20,8 +22,6 @@ Record = dict[str, Any]
 STARTED: Event[[str, Record, Context]] = Event()
 #: Of a job's kind and record, inside the transaction that keeps its end.
 ENDED: Event[[str, Record, Context]] = Event()
-#: every kind of job that there is.
-ALL: list[JobResource] = []
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ class JobResource:
     members: Callable[[Record], Record]
 
     def __post_init__(self) -> None:
-        ALL.append(self)
+        name, status = f"{self.prefix}Name", f"{self.prefix}Status"
+        # What is wrong with a job's directory does not fail the job: its supervisor may see it through.
+        reconciler.register(reconciler.Resource(self.kind, name, status, self._advance, lambda *_: None))
 
     def name(self, record: Mapping[str, Any]) -> str:
         """The job's name."""
@@ -65,11 +67,35 @@ class JobResource:
             STARTED.emit(self.kind, record, ctx)
         control.start(ctx, self._job(record))
 
-    def refresh(self, record: Record, ctx: Context) -> Record:
-        """The record with what the job's folder says; kept in the store once it is the last word."""
+    def shown(self, record: Record, ctx: Context) -> Record:
+        """
+        Return the record with what the job's directory says, for Describe and List: nothing is changed by it.
+
+        A job has ended for others once its end and what follows from it are kept, which the reconciler does.
+        """
         if self.status(record) in TERMINAL:
             return record
-        status = control.look(ctx, self._job(record))
+        status = control.status(ctx, self._job(record))
+        if status is None:
+            return record
+        if status["Status"] in TERMINAL:
+            reconciler.poke()
+            status = before_end(status)
+        return {**record, **self.members(status)}
+
+    def all_shown(self, ctx: Context) -> list[Record]:
+        """Return all jobs as they are now."""
+        return [self._shown_or_not(record, ctx) for record in ctx.store.all(self.kind)]
+
+    def sync(self, record: Record, ctx: Context) -> Record:
+        """
+        Bring the record up to date with the job's directory, and keep it once that is the last word.
+
+        A job whose supervisor was killed is ended by this, and one that was recorded and not started is started.
+        """
+        if self.status(record) in TERMINAL:
+            return record
+        status = control.sync(ctx, self._job(record))
         if status is None:
             return record
         members = self.members(status)
@@ -77,17 +103,18 @@ class JobResource:
             self._keep(record, members, ctx)
         return {**record, **members}
 
-    def all(self, ctx: Context) -> list[Record]:
-        """All jobs as they are now. At start this takes up those that ran on, or ended, while the server was away."""
-        return [self._refreshed_or_not(record, ctx) for record in ctx.store.all(self.kind)]
+    def sync_all(self, ctx: Context) -> None:
+        """Take up the jobs that continued, or ended, while the server was away."""
+        for record in ctx.store.all(self.kind):
+            self._advance(record, ctx)
 
     def stop(self, record: Record, ctx: Context) -> None:
         """
         Ask a job to stop.
 
-        :param record: as it is now.
         :raises ValidationException: it has ended.
         """
+        record = self.sync(record, ctx)
         if self.status(record) in TERMINAL:
             raise ValidationException(self._rejected(record))
         control.stop(ctx, self.kind, self.name(record))
@@ -96,9 +123,9 @@ class JobResource:
         """
         Forget a job that has ended; its name can be used again, and what it made stays in S3.
 
-        :param record: as it is now.
         :raises ResourceInUse: it has not ended.
         """
+        record = self.sync(record, ctx)
         if self.status(record) not in TERMINAL:
             raise ResourceInUse(self._rejected(record))
         tags.forget(ctx, record[f"{self.prefix}Arn"])
@@ -112,10 +139,14 @@ class JobResource:
                 ctx.store.put(self.kind, self.name(record), {**stored, **members})
                 ENDED.emit(self.kind, {**record, **members}, ctx)
 
-    def _refreshed_or_not(self, record: Record, ctx: Context) -> Record:
-        """One job that cannot be looked at must not hide all the others."""
-        with isolate(f"the {self.kind} {self.name(record)} cannot be looked at"):
-            return self.refresh(record, ctx)
+    def _advance(self, record: Record, ctx: Context) -> None:
+        with isolate(f"the {self.kind} {self.name(record)} cannot be brought up to date"):
+            self.sync(record, ctx)
+
+    def _shown_or_not(self, record: Record, ctx: Context) -> Record:
+        """One job whose directory cannot be read must not hide all the others."""
+        with isolate(f"the directory of the {self.kind} {self.name(record)} cannot be read"):
+            return self.shown(record, ctx)
         return record
 
     def _job(self, record: Record) -> control.Job:

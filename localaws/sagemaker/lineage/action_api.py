@@ -6,11 +6,16 @@ from typing import Any
 
 from localaws.core.context import Context
 from localaws.core.operations import Service
-from localaws.sagemaker.lineage import associations, packages  # noqa: F401 - which listens to the registry
+from localaws.sagemaker.lineage import associations, deployments, packages  # noqa: F401 - which listens to the registry
 from localaws.sagemaker.lineage.entities import ACTION, change_properties
-from localaws.sagemaker.lineage.looking import look
 
 action = Service("sagemaker", resource="action")
+
+
+@action.on_start
+def settle(ctx: Context) -> None:
+    """Note what became of deployments while the server was away."""
+    deployments.settle(ctx)
 
 
 @action.operation
@@ -22,7 +27,6 @@ def create_action(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @action.operation
 def describe_action(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """All that was given, at creation and by updates."""
-    look(ctx)
     return ACTION.find(ctx, request["ActionName"])
 
 
@@ -50,6 +54,5 @@ def delete_action(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @action.operation
 def list_actions(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Actions by source, type and time."""
-    look(ctx)
     page, more = ACTION.page_by_type(request, ctx)
     return {"ActionSummaries": page, **more}

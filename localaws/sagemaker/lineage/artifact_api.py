@@ -9,7 +9,6 @@ from localaws.core.errors import ValidationException
 from localaws.core.operations import Service
 from localaws.sagemaker.lineage import associations
 from localaws.sagemaker.lineage.entities import ARTIFACT, change_properties, source_key
-from localaws.sagemaker.lineage.looking import look
 
 artifact = Service("sagemaker", resource="artifact")
 
@@ -17,7 +16,6 @@ artifact = Service("sagemaker", resource="artifact")
 @artifact.operation
 def create_artifact(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Register a source; the name need not be unique."""
-    look(ctx)
     key = source_key(request["Source"])
     taken = f"An artifact of the source {request['Source']['SourceUri']} already exists: {ARTIFACT.arn(ctx, key)}"
     return {"ArtifactArn": ARTIFACT.create(request, ctx, key, taken)}
@@ -26,14 +24,12 @@ def create_artifact(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @artifact.operation
 def describe_artifact(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """All that was given, at creation and by updates."""
-    look(ctx)
     return ARTIFACT.find(ctx, request["ArtifactArn"])
 
 
 @artifact.operation
 def update_artifact(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Change name and properties; the source stays."""
-    look(ctx)
 
     def change(record: dict[str, Any]) -> None:
         change_properties(record, request)
@@ -46,7 +42,6 @@ def update_artifact(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @artifact.operation
 def delete_artifact(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Delete one that is associated with nothing, by ARN or by source."""
-    look(ctx)
     if ("ArtifactArn" in request) == ("Source" in request):
         raise ValidationException("You must specify exactly one of ArtifactArn and Source.")
     with ctx.store.transaction():
@@ -60,6 +55,5 @@ def delete_artifact(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @artifact.operation
 def list_artifacts(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Artifacts by source, type and time."""
-    look(ctx)
     page, more = ARTIFACT.page_by_type(request, ctx)
     return {"ArtifactSummaries": page, **more}

@@ -9,7 +9,6 @@ from localaws.core.context import Context
 from localaws.core.operations import Service
 from localaws.sagemaker.lineage import associations
 from localaws.sagemaker.lineage.entities import ASSOCIABLE, entity_type
-from localaws.sagemaker.lineage.looking import look
 
 association = Service("sagemaker", resource="association")
 
@@ -19,7 +18,6 @@ _ENDS = ("Source", "Destination")
 @association.operation
 def add_association(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Connect two entities that are there; what leads back to its own source is refused."""
-    look(ctx)
     source, destination = request["SourceArn"], request["DestinationArn"]
     associations.add(ctx, source, destination, request.get("AssociationType"))
     return {"SourceArn": source, "DestinationArn": destination}
@@ -28,7 +26,6 @@ def add_association(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @association.operation
 def delete_association(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Disconnect two entities."""
-    look(ctx)
     source, destination = request["SourceArn"], request["DestinationArn"]
     associations.delete(ctx, source, destination)
     return {"SourceArn": source, "DestinationArn": destination}
@@ -37,7 +34,6 @@ def delete_association(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @association.operation
 def list_associations(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Associations by their ends, by the types of these and by time."""
-    look(ctx)
     found = [shown for each in associations.everything(ctx) if _wanted(shown := _shown(each, ctx), request)]
     bounds = {f"CreationTime{end}": request.get(f"Created{end}") for end in ("After", "Before")}
     keys = {f"{end}{member}": f"{end}{member}" for end in _ENDS for member in ("Arn", "Type")}

@@ -8,7 +8,6 @@ from localaws.core.context import Context
 from localaws.core.operations import Service
 from localaws.sagemaker.lineage import associations
 from localaws.sagemaker.lineage.entities import CONTEXT, change_properties
-from localaws.sagemaker.lineage.looking import look
 
 lineage_context = Service("sagemaker", resource="context")
 
@@ -22,7 +21,6 @@ def create_context(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @lineage_context.operation
 def describe_context(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """All that was given, at creation and by updates."""
-    look(ctx)
     return CONTEXT.find(ctx, request["ContextName"])
 
 
@@ -51,6 +49,5 @@ def delete_context(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @lineage_context.operation
 def list_contexts(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """Contexts by source, type and time."""
-    look(ctx)
     page, more = CONTEXT.page_by_type(request, ctx)
     return {"ContextSummaries": page, **more}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from localaws.core.context import Context
-from localaws.sagemaker.endpoints.events import DELETING, DEPLOYING
+from localaws.sagemaker.endpoints.events import DEPLOYING, SETTLED
 from localaws.sagemaker.lineage import associations
 from localaws.sagemaker.lineage.entities import ACTION, CONTEXT, Record, artifact
 from localaws.sagemaker.models.containers import model_data
@@ -26,8 +26,6 @@ def deploying(endpoint: Record, config: str, models: Iterable[Record], ctx: Cont
     :param config: name of the endpoint config that is to be served.
     :param models: the records of the models in it.
     """
-    # An update hides what became of the deployment before it.
-    settle(ctx)
     source = {"SourceUri": endpoint["EndpointArn"], "SourceType": "ARN"}
     name = _name(endpoint, config)
     members = {
@@ -49,7 +47,7 @@ def deploying(endpoint: Record, config: str, models: Iterable[Record], ctx: Cont
     associations.derive(ctx, action, CONTEXT.ensure(ctx, context, members), "AssociatedWith")
 
 
-@DELETING.listen
+@SETTLED.listen
 def settle(ctx: Context) -> None:
     """Note what has become of the deployments that were under way."""
     # The actions first: each was written with its endpoint, which so is found unless it was deleted.

@@ -8,7 +8,6 @@ from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import ValidationException
 from localaws.core.operations import Service
-from localaws.sagemaker.lineage.looking import look
 from localaws.sagemaker.lineage.query import query
 
 lineage_query = Service("sagemaker", resource="lineage-query")
@@ -20,7 +19,6 @@ _PAGE = 50
 @lineage_query.operation
 def query_lineage(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """What an entity was made from, or what was made from it; an edge comes on the page of its source."""
-    look(ctx)
     for member in ("MaxDepth", "MaxResults"):
         if request.get(member, 1) < 1:
             raise ValidationException(f"{member} must be at least 1.")

@@ -34,7 +34,7 @@ class Jobs(Protocol):
     def status(self, record: Record) -> str:
         """The job's primary status."""
 
-    def refresh(self, record: Record, ctx: Context) -> Record:
+    def shown(self, record: Record, ctx: Context) -> Record:
         """The job as it is now."""
 
     def stop(self, record: Record, ctx: Context) -> None:
@@ -85,7 +85,7 @@ class JobKind(Job):
     def look(self, name: str, ctx: Context) -> Record | None:
         """The job's record with what its folder says."""
         record = ctx.store.get(self.jobs.kind, name)
-        return None if record is None else self.jobs.refresh(record, ctx)
+        return None if record is None else self.jobs.shown(record, ctx)
 
     def status(self, job: Record) -> str:
         """As its service has it."""

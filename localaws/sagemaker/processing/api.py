@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import pagination
+from localaws.core import pagination, reconciler
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
@@ -77,14 +77,14 @@ def describe_processing_job(request: dict[str, Any], ctx: Context) -> dict[str, 
     if record is None:
         # AWS answers ValidationException, not ResourceNotFound, here; Airflow's hook depends on it.
         raise ValidationException(f"Could not find requested job with name: {request['ProcessingJobName']}")
-    return JOBS.refresh(record, ctx)
+    return JOBS.shown(record, ctx)
 
 
 @processing.operation
 def list_processing_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """ListProcessingJobs."""
     chosen = pagination.select(
-        JOBS.all(ctx), request, name="ProcessingJobName", status="ProcessingJobStatus", order="Ascending"
+        JOBS.all_shown(ctx), request, name="ProcessingJobName", status="ProcessingJobStatus", order="Ascending"
     )
     found, more = pagination.page(chosen, request)
     return {"ProcessingJobSummaries": found, **more}
@@ -107,7 +107,14 @@ def delete_processing_job(request: dict[str, Any], ctx: Context) -> dict[str, An
 @processing.on_start
 def resume(ctx: Context) -> None:
     """Take up the jobs that ran on, or ended, while the server was away."""
-    JOBS.all(ctx)
+    JOBS.sync_all(ctx)
+    reconciler.start(ctx)
+
+
+@processing.on_stop
+def pause(_: Context) -> None:
+    """Bring no more jobs up to date."""
+    reconciler.stop()
 
 
 def _check(request: dict[str, Any]) -> None:

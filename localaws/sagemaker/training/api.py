@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from localaws import images
-from localaws.core import pagination
+from localaws.core import pagination, reconciler
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
@@ -90,7 +90,7 @@ def describe_training_job(request: dict[str, Any], ctx: Context) -> dict[str, An
     if record is None:
         # AWS answers ValidationException, not ResourceNotFound, here; Airflow's hook depends on it.
         raise ValidationException("Requested resource not found.")
-    return profiling.settled(JOBS.refresh(record, ctx))
+    return profiling.settled(JOBS.shown(record, ctx))
 
 
 @training.operation
@@ -100,7 +100,7 @@ def list_training_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
         # There are neither warm pools nor training plans here, and so no job has one.
         return {"TrainingJobSummaries": []}
     chosen = pagination.select(
-        JOBS.all(ctx), request, name="TrainingJobName", status="TrainingJobStatus", order="Ascending"
+        JOBS.all_shown(ctx), request, name="TrainingJobName", status="TrainingJobStatus", order="Ascending"
     )
     found, more = pagination.page(chosen, request)
     return {"TrainingJobSummaries": found, **more}
@@ -123,7 +123,14 @@ def delete_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]
 @training.on_start
 def resume(ctx: Context) -> None:
     """Take up the jobs that ran on, or ended, while the server was away."""
-    JOBS.all(ctx)
+    JOBS.sync_all(ctx)
+    reconciler.start(ctx)
+
+
+@training.on_stop
+def pause(_: Context) -> None:
+    """Bring no more jobs up to date."""
+    reconciler.stop()
 
 
 def check(request: dict[str, Any]) -> None:

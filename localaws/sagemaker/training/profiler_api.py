@@ -29,7 +29,7 @@ def update_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]
         record = ctx.store.find(training.KIND, request["TrainingJobName"])
         if record is None:
             raise ResourceNotFound("Requested resource not found.")
-        record = training.JOBS.refresh(record, ctx)
+        record = training.JOBS.sync(record, ctx)
         status = record["TrainingJobStatus"]
         if status in {*TERMINAL, "Stopping"}:
             raise ValidationException(f"The training job is in status {status}: only one that runs can be updated.")

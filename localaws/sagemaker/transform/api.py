@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import pagination
+from localaws.core import pagination, reconciler
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
@@ -87,13 +87,13 @@ def describe_transform_job(request: dict[str, Any], ctx: Context) -> dict[str, A
     if record is None:
         # AWS answers ValidationException, not ResourceNotFound, here, as for its other jobs.
         raise ValidationException(f"Could not find requested job with name: {request['TransformJobName']}")
-    return JOBS.refresh(record, ctx)
+    return JOBS.shown(record, ctx)
 
 
 @transform_job.operation
 def list_transform_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """ListTransformJobs."""
-    chosen = pagination.select(JOBS.all(ctx), request, name="TransformJobName", status="TransformJobStatus")
+    chosen = pagination.select(JOBS.all_shown(ctx), request, name="TransformJobName", status="TransformJobStatus")
     found, more = pagination.page(chosen, request)
     return {"TransformJobSummaries": found, **more}
 
@@ -108,7 +108,14 @@ def stop_transform_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 @transform_job.on_start
 def resume(ctx: Context) -> None:
     """Take up the jobs that ran on, or ended, while the server was away."""
-    JOBS.all(ctx)
+    JOBS.sync_all(ctx)
+    reconciler.start(ctx)
+
+
+@transform_job.on_stop
+def pause(_: Context) -> None:
+    """Bring no more jobs up to date."""
+    reconciler.stop()
 
 
 def _check(request: dict[str, Any]) -> None:

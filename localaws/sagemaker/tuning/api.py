@@ -40,7 +40,7 @@ class TuningResource:
         """The job's status."""
         return str(record[_STATUS])
 
-    def refresh(self, record: Record, ctx: Context) -> Record:
+    def shown(self, record: Record, ctx: Context) -> Record:
         """The record as it is now."""
         return ctx.store.get(KIND, self.name(record)) or record
 

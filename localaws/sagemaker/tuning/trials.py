@@ -134,7 +134,7 @@ def look(record: Record, number: int, trial: Record, ctx: Context) -> Record:
     if job is None:
         gone = {"TrainingJobStatus": "Stopped", "ObjectiveStatus": "Failed", "TrainingEndTime": ctx.now()}
         return {**trial, **gone, "FailureReason": "The training job was deleted."}
-    job = training.JOBS.refresh(job, ctx)
+    job = training.JOBS.shown(job, ctx)
     now = {**trial, **_summary(job)}
     if not ended(now):
         return now
@@ -154,7 +154,7 @@ def stop(trial: Record, ctx: Context) -> None:
     """Ask its training job to stop, if it has not been asked."""
     job = ctx.store.get(training.KIND, trial["TrainingJobName"])
     if job is not None:
-        job = training.JOBS.refresh(job, ctx)
+        job = training.JOBS.sync(job, ctx)
         if training.JOBS.status(job) == "InProgress":
             training.JOBS.stop(job, ctx)
 

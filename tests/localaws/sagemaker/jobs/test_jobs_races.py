@@ -148,7 +148,7 @@ def test_one_that_looks_while_a_job_is_started_does_not_keep_its_supervisor_from
     lookers[0].join()
     assert supervisors.begun == ["looked-at"]
     assert supervisors.living_at_begin == [True], "it has its lock before it begins"
-    assert training.JOBS.refresh(stored(ctx, "looked-at"), ctx)["TrainingJobStatus"] == "InProgress"
+    assert training.JOBS.sync(stored(ctx, "looked-at"), ctx)["TrainingJobStatus"] == "InProgress"
 
 
 def test_two_that_look_at_once_do_not_take_each_other_for_a_supervisor(
@@ -188,7 +188,7 @@ def test_a_look_makes_no_folder_and_leaves_the_lock_where_it_is(tmp_path: Path) 
 
 def test_an_old_record_of_a_deleted_job_does_not_start_it_again(ctx: Context, supervisors: Supervisors) -> None:
     stale = deleted(ctx, supervisors, "ghost")
-    assert training.JOBS.refresh(stale, ctx) == stale
+    assert training.JOBS.sync(stale, ctx) == stale
     control.start(ctx, job_of(stale))
     assert supervisors.begun == []
     assert not folder_of(ctx, "ghost").path.exists()
@@ -205,7 +205,7 @@ def test_a_look_in_the_middle_of_a_deletion_does_not_start_the_job_again(
     supervisors.begun.clear()
     looking = threading.Event()
     remove, supervised = control.beneath.remove, JobFolder.supervised
-    looker = threading.Thread(target=training.JOBS.refresh, args=(stale, ctx))
+    looker = threading.Thread(target=training.JOBS.sync, args=(stale, ctx))
 
     def remove_and_be_looked_at(path: Path) -> None:
         remove(path)
@@ -233,7 +233,7 @@ def test_an_old_record_neither_starts_nor_buries_nor_deletes_the_next_job_of_its
     # As it is between its record and its start.
     new = {**stale, "CreationTime": ctx.now(), "RoleArn": "arn:aws:iam::123456789012:role/other"}
     ctx.store.insert(training.KIND, "again", new)
-    assert training.JOBS.refresh(stale, ctx) == stale
+    assert training.JOBS.sync(stale, ctx) == stale
     control.forget(ctx, job_of(stale))
     assert supervisors.begun == []
     assert stored(ctx, "again") == new
@@ -242,7 +242,7 @@ def test_an_old_record_neither_starts_nor_buries_nor_deletes_the_next_job_of_its
     assert folder_of(ctx, "again").job()["Request"]["RoleArn"] == new["RoleArn"]
     # Its supervisor dies: that is for those to say who know of this job.
     supervisors.end("again")
-    assert training.JOBS.refresh(stale, ctx) == stale
+    assert training.JOBS.sync(stale, ctx) == stale
     assert folder_of(ctx, "again").status() is None
 
 
@@ -252,7 +252,7 @@ def test_the_last_word_of_a_deleted_job_is_not_the_next_one_s(
     training.begin(request("name"), ctx)
     stale = stored(ctx, "name")
     end(ctx, supervisors, "name")
-    look = control.look
+    look = control.sync
 
     def look_long(ctx: Context, job: control.Job) -> dict[str, Any] | None:
         status = look(ctx, job)
@@ -263,7 +263,7 @@ def test_the_last_word_of_a_deleted_job_is_not_the_next_one_s(
         return status
 
     monkeypatch.setattr(control, "look", look_long)
-    assert training.JOBS.refresh(stale, ctx)["TrainingJobStatus"] == "Completed"
+    assert training.JOBS.sync(stale, ctx)["TrainingJobStatus"] == "Completed"
     assert stored(ctx, "name")["TrainingJobStatus"] == "InProgress"
 
 

@@ -33,7 +33,7 @@ def ctx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
         return record
 
     monkeypatch.setattr(training, "begin", begin)
-    monkeypatch.setattr("localaws.sagemaker.jobs.resource.control.look", lambda ctx, job: None)
+    monkeypatch.setattr("localaws.sagemaker.jobs.resource.control.sync", lambda ctx, job: None)
     monkeypatch.setattr(
         "localaws.sagemaker.jobs.resource.control.stop", lambda ctx, kind, name: end(ctx, name, "Stopped")
     )
