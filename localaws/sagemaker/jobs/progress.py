@@ -75,7 +75,7 @@ class Progress:
 
 def before_end(status: dict[str, Any]) -> dict[str, Any]:
     """Return the status of a job that has ended as it was until then."""
-    *transitions, _ = status["Transitions"]
+    transitions = status["Transitions"][:-1]
     return {
         **{key: value for key, value in status.items() if key not in ("EndTime", "FailureReason", "ModelArtifacts")},
         "Status": "Stopping" if status["Status"] == "Stopped" else "InProgress",

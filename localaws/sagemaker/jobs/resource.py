@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from localaws.core import reconciler
@@ -15,6 +16,8 @@ from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.jobs import control
 from localaws.sagemaker.jobs.progress import before_end
 from localaws.sagemaker.tags import api as tags
+
+log = logging.getLogger("localaws.sagemaker.jobs")
 
 Record = dict[str, Any]
 
@@ -37,6 +40,7 @@ class JobResource:
     kind: str
     prefix: str
     members: Callable[[Record], Record]
+    _reported: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         name, status = f"{self.prefix}Name", f"{self.prefix}Status"
@@ -140,8 +144,13 @@ class JobResource:
                 ENDED.emit(self.kind, {**record, **members}, ctx)
 
     def _advance(self, record: Record, ctx: Context) -> None:
-        with isolate(f"the {self.kind} {self.name(record)} cannot be brought up to date"):
+        try:
             self.sync(record, ctx)
+        except Exception:
+            # The next pass tries again, half a second later: the log has it once.
+            if self.name(record) not in self._reported:
+                self._reported.add(self.name(record))
+                log.exception("the %s %s cannot be brought up to date", self.kind, self.name(record))
 
     def _shown_or_not(self, record: Record, ctx: Context) -> Record:
         """One job whose directory cannot be read must not hide all the others."""

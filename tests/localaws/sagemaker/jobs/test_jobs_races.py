@@ -237,7 +237,7 @@ def test_an_old_record_neither_starts_nor_buries_nor_deletes_the_next_job_of_its
     control.forget(ctx, job_of(stale))
     assert supervisors.begun == []
     assert stored(ctx, "again") == new
-    training.JOBS.all(ctx)
+    training.JOBS.sync_all(ctx)
     assert supervisors.begun == ["again"]
     assert folder_of(ctx, "again").job()["Request"]["RoleArn"] == new["RoleArn"]
     # Its supervisor dies: that is for those to say who know of this job.
@@ -257,12 +257,12 @@ def test_the_last_word_of_a_deleted_job_is_not_the_next_one_s(
     def look_long(ctx: Context, job: control.Job) -> dict[str, Any] | None:
         status = look(ctx, job)
         # Meanwhile others see the end, delete the job and make another.
-        monkeypatch.setattr(control, "look", look)
+        monkeypatch.setattr(control, "sync", look)
         training.delete_training_job({"TrainingJobName": "name"}, ctx)
         training.begin(request("name"), ctx)
         return status
 
-    monkeypatch.setattr(control, "look", look_long)
+    monkeypatch.setattr(control, "sync", look_long)
     assert training.JOBS.sync(stale, ctx)["TrainingJobStatus"] == "Completed"
     assert stored(ctx, "name")["TrainingJobStatus"] == "InProgress"
 
@@ -279,6 +279,7 @@ def test_a_job_that_cannot_be_looked_at_is_logged_and_hides_no_other(
     for name in ("first", "last"):
         end(ctx, supervisors, name)
     with caplog.at_level(logging.ERROR, "localaws.sagemaker.jobs"):
+        training.JOBS.sync_all(ctx)
         answer = training.list_training_jobs({}, ctx)
     statuses = {job["TrainingJobName"]: job["TrainingJobStatus"] for job in answer["TrainingJobSummaries"]}
     assert statuses == {"first": "Completed", "unreadable": "InProgress", "last": "Completed"}
