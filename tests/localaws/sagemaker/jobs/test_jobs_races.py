@@ -270,7 +270,7 @@ def test_the_last_word_of_a_deleted_job_is_not_the_next_one_s(
 # --- one of many ------------------------------------------------------------------------------------------------
 
 
-def test_a_job_that_cannot_be_looked_at_is_logged_and_hides_no_other(
+def test_a_job_that_cannot_be_read_is_logged_once_and_hides_no_other(
     ctx: Context, supervisors: Supervisors, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in ("first", "unreadable", "last"):
@@ -279,10 +279,12 @@ def test_a_job_that_cannot_be_looked_at_is_logged_and_hides_no_other(
     for name in ("first", "last"):
         end(ctx, supervisors, name)
     with caplog.at_level(logging.ERROR, "localaws.sagemaker.jobs"):
-        training.JOBS.sync_all(ctx)
-        answer = training.list_training_jobs({}, ctx)
+        for _ in range(3):
+            training.JOBS.sync_all(ctx)
+    answer = training.list_training_jobs({}, ctx)
     statuses = {job["TrainingJobName"]: job["TrainingJobStatus"] for job in answer["TrainingJobSummaries"]}
     assert statuses == {"first": "Completed", "unreadable": "InProgress", "last": "Completed"}
-    (told,) = caplog.records
-    assert told.getMessage() == "the training-job unreadable cannot be looked at"
+    told, listed = caplog.records
+    assert told.getMessage() == "the training-job unreadable cannot be brought up to date"
+    assert listed.getMessage() == "the directory of the training-job unreadable cannot be read"
     assert told.exc_info
