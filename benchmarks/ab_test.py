@@ -126,7 +126,8 @@ def draw(plan: Any, better: float, speed: float, generator: np.random.Generator)
 
 def accuracy_alone(plan: Any) -> tuple[float, float, float]:
     """How often one of many A/A runs crosses a boundary, by counts alone: Wilson's interval, and the share."""
-    from proportions import two_proportions, wilson
+    from intervals import wilson
+    from proportions import two_proportions
     from sequential import boundaries
 
     generator = np.random.default_rng(SEED)
@@ -145,7 +146,7 @@ def accuracy_alone(plan: Any) -> tuple[float, float, float]:
 
 
 def row(name: str, plan: Any, runs: list[tuple[dict[str, Any], bool]], wins: Callable[[dict[str, Any]], bool]) -> str:
-    from proportions import wilson
+    from intervals import wilson
 
     won = sum(wins(report) for report, _ in runs)
     low, high = wilson(won, len(runs))

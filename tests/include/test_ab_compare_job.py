@@ -15,6 +15,7 @@ import scipy.stats
 from jobs_kit import files, load, run
 
 sequential = load("ab_compare", "sequential")
+intervals = load("ab_compare", "intervals")
 proportions = load("ab_compare", "proportions")
 latency = load("ab_compare", "latency")
 
@@ -84,8 +85,8 @@ def test_nothing_is_found_where_nothing_is_spent_yet() -> None:
 
 def test_wilson_s_interval_is_the_published_one() -> None:
     # Newcombe 1998, table I, method 3: 81 of 263.
-    assert proportions.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert proportions.wilson(0, 10)[0] == 0.0
+    assert intervals.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert intervals.wilson(0, 10)[0] == 0.0
 
 
 def test_interval_of_a_difference_is_the_published_one() -> None:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from intervals import Interval
 from job import BadInput
 from labelled import Asked
-from proportions import Interval, Test, bonett_price, mcnemar, newcombe, two_proportions
+from proportions import Test, bonett_price, mcnemar, newcombe, two_proportions
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 VARIANTS = (CHAMPION, CHALLENGER)

@@ -8,16 +8,11 @@ from typing import Any
 
 import numpy as np
 from counting import CHALLENGER, CHAMPION, VARIANTS, Counts, count
+from intervals import wilson
 from job import BadInput
 from labelled import Asked
 from latency import percentiles, speedup
-from proportions import (
-    pairs_needed,
-    requests_needed,
-    smallest_difference,
-    smallest_paired_difference,
-    wilson,
-)
+from proportions import pairs_needed, requests_needed, smallest_difference, smallest_paired_difference
 from scipy.stats import norm
 from sequential import boundaries, inflation
 

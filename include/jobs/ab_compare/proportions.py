@@ -1,4 +1,4 @@
-"""Shares of right answers: their intervals, tests between two of them, and how many requests such a test needs."""
+"""Two shares of right answers: tests, intervals of their difference, and how many requests a test needs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from intervals import Interval, wilson
 from scipy.optimize import brentq
 from scipy.stats import binomtest, chi2_contingency, fisher_exact, norm
 
-Interval = tuple[float, float]
 #: expected answers in a cell below which the normal approximation is not trusted.
 FEW = 5
 
@@ -27,12 +27,6 @@ class Test(NamedTuple):
     def z(self) -> float:
         """The p-value as a signed deviate of the normal distribution: what boundaries are compared with."""
         return math.copysign(float(norm.isf(max(self.p_value, 1e-300) / 2)), self.difference)
-
-
-def wilson(right: int, total: int, level: float = 0.95) -> Interval:
-    """Return Wilson's score interval of a share (JASA 22, 1927)."""
-    found = binomtest(right, total).proportion_ci(level, method="wilson")
-    return float(found.low), float(found.high)
 
 
 def two_proportions(champion: tuple[int, int], challenger: tuple[int, int]) -> Test:

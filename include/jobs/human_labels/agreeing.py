@@ -6,16 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+from intervals import wilson
 from merging import LABELS, Votes
-from scipy.stats import binomtest
-
-
-def wilson(right: int, of: int) -> list[float] | None:
-    """Return Wilson's 95 % interval of a share; None of nothing."""
-    if not of:
-        return None
-    found = binomtest(right, of).proportion_ci(method="wilson")
-    return [round(float(found.low), 4), round(float(found.high), 4)]
 
 
 def with_model(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -32,7 +24,7 @@ def with_model(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     count = sum(map(sum, confusion))
     agree = sum(confusion[at][at] for at in range(len(LABELS)))
     accuracy = round(agree / count, 4) if count else None
-    interval = wilson(agree, count)
+    interval = [round(bound, 4) for bound in wilson(agree, count)] if count else None
     return {"reviews": count, "agree": agree, "accuracy": accuracy, "interval": interval, "confusion": confusion}
 
 
