@@ -5,34 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from confusion_drawing import heat_map
 from figures import INK, LEAD, plain, png, titled
 from matplotlib.axes import Axes
 
-NAMES = ("negative", "neutral", "positive")
-
 
 def draw(report: dict[str, Any]) -> bytes:
-    """A PNG."""
+    """Return the picture as a PNG."""
     title = f"People and model: {report['labelled']} reviews labelled of {report['asked']}"
     figure = titled(title, (11, 4.8), synthetic=report["synthetic"])
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
-    _confusion(left, np.array(report["model"]["all"]["confusion"]))
+    counts = np.array(report["model"]["all"]["confusion"])
+    heat_map(left, counts, rows="people", columns="model", percentages=False)
     _accuracy(right, {name: found for name, found in report["model"].items() if found["reviews"]})
     return png(figure)
-
-
-def _confusion(axes: Axes, counts: np.ndarray) -> None:
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(*counts.shape):
-        colour = "white" if shares[row, column] > 0.55 else INK
-        axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=colour)
-    axes.set_xticks(range(3), NAMES)
-    axes.set_yticks(range(3), NAMES, rotation=90, va="center")
-    axes.set_xlabel("model", color=INK)
-    axes.set_ylabel("people", color=INK)
-    axes.tick_params(length=0, colors=INK)
-    axes.spines[:].set_visible(False)
 
 
 def _accuracy(axes: Axes, shares: dict[str, dict[str, Any]]) -> None:

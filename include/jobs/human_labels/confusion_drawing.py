@@ -1,0 +1,1 @@
+../shared/confusion_drawing.py
