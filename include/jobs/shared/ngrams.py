@@ -39,7 +39,10 @@ class Ngrams:
 
     def known(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """Return the places in ``keys`` of the terms of one text."""
-        found = terms(ids)
+        return self.places(terms(ids))
+
+    def places(self, found: np.ndarray) -> np.ndarray:
+        """Return the places in ``keys`` of those of a text's terms that are among them."""
         at = np.searchsorted(self.keys, found)
         return at[np.append(self.keys, 0)[at] == found]
 

@@ -27,7 +27,7 @@ def fit(examples: Examples, weights: np.ndarray, share: float, seed: int) -> Ngr
     found = [terms(examples.row(row)) for row in range(len(examples))]
     keys, counts = np.unique(np.concatenate(found), return_counts=True)
     model = Ngrams(keys[counts >= FEWEST], np.zeros((0, CLASSES)), np.zeros(CLASSES))
-    places = [model.known(examples.row(row)) for row in range(len(examples))]
+    places = [model.places(own) for own in found]
     learned = _regression(places, len(model.keys), examples.labels, weights)
     return Ngrams(model.keys, share * learned[:-1], share * learned[-1], 1 - share)
 
