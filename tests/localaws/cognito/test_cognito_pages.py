@@ -12,18 +12,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
-from localaws_kit import LocalAws, start
+from localaws_kit import LocalAws
 from portal_kit import browser, follow, give, sign_in
 from workforce_kit import PASSWORD, TEMPORARY, People, add_worker, make_people, make_team, move_attempts
 
 CALLBACK = "http://localhost:9/callback"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    started = start(tmp_path_factory.mktemp("pages"))
-    yield started
-    started.stop()
 
 
 @pytest.fixture(scope="module")

@@ -22,20 +22,13 @@ from botocore.exceptions import ClientError
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 from joserfc.jwt import JWTClaimsRegistry
-from localaws_kit import LocalAws, start
+from localaws_kit import LocalAws
 from portal_kit import browser, follow, give
 from workforce_kit import PASSWORD, TEMPORARY, People, add_worker, make_people, move_attempts
 
 CALLBACK = "http://localhost:9/callback"
 VERIFIER = "v" * 20 + "-verifier-of-at-least-43-characters-0123"
 ISSUER = "https://cognito-idp.us-east-1.amazonaws.com"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    started = start(tmp_path_factory.mktemp("tokens"))
-    yield started
-    started.stop()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from localaws_kit import LocalAws, start
+from localaws_kit import LocalAws
 from portal_kit import address
 from workforce_kit import People, make_people, make_team
 
@@ -21,13 +21,6 @@ OIDC = {
     "LogoutEndpoint": "https://idp.example/logout",
     "JwksUri": "https://idp.example/jwks",
 }
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    started = start(tmp_path_factory.mktemp("workforce"))
-    yield started
-    started.stop()
 
 
 @pytest.fixture(scope="module")

@@ -10,18 +10,11 @@ from typing import Any
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from localaws_kit import LocalAws, start
+from localaws_kit import LocalAws
 from portal_kit import address
 from workforce_kit import People, make_people, make_team
 
 from localaws.sagemaker.workforce.members import Worker
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    started = start(tmp_path_factory.mktemp("workteam"))
-    yield started
-    started.stop()
 
 
 @pytest.fixture(scope="module")
