@@ -18,7 +18,6 @@ import subprocess, sys, time
 subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])
 time.sleep(60)
 """
-PARENT = [sys.executable, "-c", WITH_A_CHILD]
 STUBBORN = [sys.executable, "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"]
 
 
@@ -27,6 +26,21 @@ def stack(tmp_path: Path):
     stack = Stack(home=tmp_path)
     yield stack
     processes.sweep(stack)
+
+
+def start_parent(stack: Stack, code: str = WITH_A_CHILD) -> psutil.Process:
+    """Start ``parent`` and wait until it has started its child."""
+    processes.start(stack, "parent", [sys.executable, "-c", code], stack.base_environment())
+    parent = processes.find(stack, "parent")
+    assert parent is not None
+    processes.wait_until(
+        lambda: bool(parent.children()),
+        what="child",
+        seconds=10,
+        alive=parent.is_running,
+        log=stack.logs / "parent.log",
+    )
+    return parent
 
 
 def test_a_started_process_is_found_and_stopped(stack: Stack) -> None:
@@ -46,18 +60,9 @@ def test_a_recycled_pid_is_not_taken_for_ours(stack: Stack) -> None:
 
 
 def test_children_and_stubborn_processes_end_too(stack: Stack) -> None:
-    processes.start(stack, "parent", PARENT, stack.base_environment())
     processes.start(stack, "stubborn", STUBBORN, stack.base_environment())
-    parent = processes.find(stack, "parent")
-    assert parent is not None
-    # One that is born while its parent is being stopped is left to the sweep of `make down`.
-    processes.wait_until(
-        lambda: bool(parent.children()),
-        what="child",
-        seconds=10,
-        alive=lambda: True,
-        log=stack.logs / "parent.log",
-    )
+    # A child that is born while its parent is being stopped is left to the sweep of `make down`.
+    start_parent(stack)
     processes.stop(stack, ["parent", "stubborn"], grace=1)
     assert processes.belonging(stack) == []
 
@@ -65,16 +70,7 @@ def test_children_and_stubborn_processes_end_too(stack: Stack) -> None:
 def test_an_orphan_that_hides_its_environment_is_found_by_its_session(stack: Stack) -> None:
     hidden = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], env={})"
     code = f"import subprocess, sys, time\n{hidden}\ntime.sleep(60)"
-    processes.start(stack, "parent", [sys.executable, "-c", code], stack.base_environment())
-    parent = processes.find(stack, "parent")
-    assert parent is not None
-    processes.wait_until(
-        lambda: bool(parent.children()),
-        what="child",
-        seconds=10,
-        alive=lambda: True,
-        log=stack.logs / "parent.log",
-    )
+    parent = start_parent(stack, code)
     (child,) = parent.children()
     parent.kill()
     parent.wait(5)
@@ -97,16 +93,7 @@ def test_a_session_of_somebody_else_is_left_alone(stack: Stack) -> None:
 
 
 def test_what_was_orphaned_is_found_by_its_mark(stack: Stack) -> None:
-    processes.start(stack, "parent", PARENT, stack.base_environment())
-    parent = processes.find(stack, "parent")
-    assert parent is not None
-    processes.wait_until(
-        lambda: bool(parent.children()),
-        what="child",
-        seconds=10,
-        alive=parent.is_running,
-        log=stack.logs / "parent.log",
-    )
+    parent = start_parent(stack)
     parent.kill()
     parent.wait()
     assert len(processes.belonging(stack)) == 1
