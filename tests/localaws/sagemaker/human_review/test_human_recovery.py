@@ -6,7 +6,6 @@ import json
 import random
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +15,12 @@ from human_child import context
 from human_kit import Desk, Humans, label
 from localaws_kit import JOBS_PYTHON, ROOT, LocalAws
 
-from localaws.core.store import Store
-from localaws.sagemaker.human_review import events, loops, seats, sweep, templates
+from localaws.sagemaker.human_review import events, loops, seats, sweep
+from localaws.store import Store
 
 
 class Killed(BaseException):
     """The process is no more."""
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _renderer() -> Iterator[None]:
-    yield
-    templates.close()
 
 
 def _answered(desk: Desk, name: str = "loop") -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,17 +12,6 @@ from human_kit import Desk, Person, label, team
 
 from localaws.core.errors import ValidationException
 from localaws.sagemaker.human_review import flow_definition, human_loop, loops, seats, templates
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _renderer() -> Iterator[None]:
-    yield
-    templates.close()
 
 
 def _job(desk: Desk, worker: Person) -> tuple[int, int]:
