@@ -10,7 +10,7 @@ PIP := -m pip --disable-pip-version-check --quiet
 # Settings that may be given on the command line: make demo REVIEWS_SOURCE=reviews.zip FAST=1
 export REVIEWS_SOURCE LOCALAWS_PORT AIRFLOW_PORT ALL RERUNS
 
-# Hundreds of short processes: without it each would compile the project's modules anew.
+# Hundreds of short processes: without it each would compile the project's modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help env-all demo people up down status reset env test check lint format bench chaos clean

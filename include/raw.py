@@ -167,7 +167,7 @@ def keep_sample(file: Path, rows: int, seed: int) -> None:
     Reduce a CSV file to its header and ``rows`` of its rows, in their order.
 
     Bytes that are not UTF-8 stay as they are. What is no CSV, or has a quotation mark that is not closed, is left
-    whole: written anew, its rows would look right. The transform job judges all of these.
+    whole: rewritten, its rows would look right. The transform job judges all of these.
     """
     # A review may be longer than csv's own limit.
     csv.field_size_limit(_LONGEST_FIELD)

@@ -1,4 +1,4 @@
-"""When the sentiment model is trained anew: what it would be made from, and what it was made from the last time."""
+"""Decide whether to retrain the sentiment model: what it would be made from, and what it was made from last time."""
 
 from __future__ import annotations
 

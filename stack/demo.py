@@ -142,7 +142,7 @@ def _check_alive(stack: Stack) -> None:
             log = stack.logs / f"{name}.log"
             raise StackError(
                 f"{name} has ended. The end of its log:\n{processes.tail(log)}\n\nRead on: {_relative(log)}\n"
-                "`make up` starts it anew, and Airflow goes on with the run."
+                "`make up` restarts it, and Airflow continues the run."
             )
 
 

@@ -197,7 +197,7 @@ def _supervisor(ti: TaskInstance) -> psutil.Process | None:
         return None
     try:
         task = psutil.Process(ti.pid)
-        # A pid that was given anew since the task's last heartbeat is that of a younger process.
+        # A pid that was reused since the task's last heartbeat is that of a younger process.
         if not runs(task) or task.create_time() > ti.last_heartbeat_at.timestamp() + _BIRTH_S:
             return None
         supervisor = task.parent()

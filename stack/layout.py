@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: settings that change what the DAGs do: Airflow must be started anew when one of them changes.
+#: settings that change what the DAGs do: Airflow must be restarted when one of them changes.
 DAG_SETTINGS = (
     "REVIEWS_",
     "SAGEMAKER_",

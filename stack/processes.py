@@ -119,7 +119,7 @@ def end_leftovers(stack: Stack, name: str) -> list[int]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            # The kernel gives no pid anew while it is that of a group. A younger group of that number has a leader.
+            # The kernel does not reuse a pid that is the id of a group. A younger group of that number has a leader.
             if process.pid == record["pid"]:
                 if process.status() != psutil.STATUS_ZOMBIE:
                     return []
@@ -192,7 +192,7 @@ def _own_sessions(stack: Stack) -> set[int]:
         try:
             same = abs(psutil.Process(known["pid"]).create_time() - known["born"]) <= 1
         except psutil.NoSuchProcess:
-            # The kernel gives no pid anew while it is the session of a process; a restart of the machine ends them all.
+            # The kernel does not reuse a pid that is the session of a process; a restart of the machine ends them all.
             same = abs(psutil.boot_time() - known["boot"]) <= 1
         if same:
             sessions.add(int(known["pid"]))

@@ -15,7 +15,7 @@ After each run, with nothing killed meanwhile, :mod:`benchmarks.chaos.checks` lo
 * a run, or a task of it, that is not green, of whatever DAG; an ingest that set off none or two trainings;
 * **two jobs for one result**: a job that is neither the one that the task reported nor failed because its own
   supervisor or script was killed. A killed job has failed on AWS's terms too, and the task's retry makes the next
-  attempt: that one is no second job for the same result. As a DAG makes a failed job anew twice, no task's script is
+  attempt: that one is no second job for the same result. As a DAG retries a failed job twice, no task's script is
   killed more often than that in one run;
 * not exactly one version in the model registry for the trained model; an endpoint that is not in service with what the
   run deployed;

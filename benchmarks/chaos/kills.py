@@ -163,7 +163,7 @@ class Killer:
             self._helper.call(kind)
 
     def _spared(self) -> set[str]:
-        """Return the jobs, by their first attempt, whose script was killed as often as a job is made anew."""
+        """Return the jobs, by their first attempt, whose script was killed as often as a job is retried."""
         counts = Counter(first_name(kill["job"]) for kill in self._record.kills if kill["kind"] == "script")
         return {name for name, count in counts.items() if count >= FAILURES}
 

@@ -57,7 +57,7 @@ class Aws:
     """
     One server, one identity. Safe for threads: each has a connection of its own.
 
-    :param home: ``ctx.home``; the port is read from its ``server.json`` anew after each failure.
+    :param home: ``ctx.home``; the port is read from its ``server.json`` again after each failure.
     :param patience: seconds to wait for a server that is away.
     """
 

@@ -34,7 +34,7 @@ class RequestRefused(AirflowFailException):
 
 
 class Overtaken(AirflowFailException):
-    """What this task was decided from is no longer so: a retry would find the same, deciding anew would not."""
+    """The decision that this task carries out is out of date: decide again, since a retry would fail the same way."""
 
 
 class BadResult(AirflowFailException):

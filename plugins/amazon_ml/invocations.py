@@ -128,7 +128,7 @@ class Parts:
         """
         Return how many parts an unfinished try has left, and their tally; delete all others.
 
-        :param requests: that there are to answer. Where all are answered the measurement is taken anew.
+        :param requests: how many there are to answer. Where all are answered, the measurement starts over.
         """
         found = self._list()
         done, tally = 0, Tally()

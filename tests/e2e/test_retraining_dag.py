@@ -51,7 +51,7 @@ def test_three_intervals_at_once_train_and_are_rejected_below_the_gate(
     assert (len(arns), len(jobs)) == (3, 3)
 
 
-def test_the_champion_is_judged_anew_and_does_as_well_as_when_it_was_the_challenger(
+def test_the_champion_is_judged_again_and_does_as_well_as_when_it_was_the_challenger(
     api: AirflowApi, champion: dict[str, Any], started: Started, rejected: Any, sagemaker: Any
 ) -> None:
     package = sagemaker.describe_model_package(ModelPackageName=champion["arn"])

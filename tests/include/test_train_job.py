@@ -222,10 +222,10 @@ def test_a_checkpoint_of_other_settings_or_a_broken_one_is_not_used(
 ) -> None:
     assert train(features, tiny_bert, tmp_path, max_train_rows=60) == 0
     assert train(features, tiny_bert, tmp_path, max_train_rows=60, learning_rate=1e-3) == 0
-    assert "other settings (learning_rate): starting anew" in capsys.readouterr().out
+    assert "other settings (learning_rate), training from the beginning" in capsys.readouterr().out
     (tmp_path / "checkpoints" / "checkpoint.pt").write_bytes(b"half a file")
     assert train(features, tiny_bert, tmp_path, max_train_rows=60) == 0
-    assert "cannot be read, starting anew" in capsys.readouterr().out
+    assert "cannot be read, training from the beginning" in capsys.readouterr().out
 
 
 def test_a_finished_training_that_is_started_again_only_saves(

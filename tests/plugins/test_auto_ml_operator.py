@@ -327,7 +327,7 @@ def test_a_job_gives_its_candidates_best_first_and_runs_once(
     assert airflow.run(auto_ml(ti, job=spec), ti.next_try()) == xcom
     assert len(airflow.deferrals) == 1
     assert statuses(autopilot) == {name(ti): "Completed"}
-    # Cleared after its input changed: computed anew.
+    # Cleared after its input changed: computed again.
     again = airflow.run(auto_ml(ti, job=spec, training="s3://auto-ml/other/"), ti.next_try())
     assert again["name"] == name(ti, 2)
     tags = {tag["Key"]: tag["Value"] for tag in autopilot.jobs[name(ti)]["Tags"]}

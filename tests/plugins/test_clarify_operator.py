@@ -177,7 +177,7 @@ def test_an_analysis_gives_the_metrics_of_each_facet_value_and_runs_once(
     assert jobs(aws, ti) == {name: "Completed"}
 
 
-def test_a_retry_attaches_to_what_a_dead_worker_started_and_a_changed_configuration_is_computed_anew(
+def test_a_retry_attaches_to_what_a_dead_worker_started_and_a_changed_configuration_is_computed_again(
     aws: Any, airflow: Airflow, ti: FakeTask, dataset: str
 ) -> None:
     airflow.start(bias(ti, dataset), ti)
@@ -190,7 +190,7 @@ def test_a_retry_attaches_to_what_a_dead_worker_started_and_a_changed_configurat
     assert jobs(aws, ti) == {first["name"]: "Completed", f"{first['name']}-2": "Completed"}
 
 
-def test_an_analysis_that_cannot_be_done_fails_with_clarify_s_reason_and_is_tried_anew_by_a_retry(
+def test_an_analysis_that_cannot_be_done_fails_with_clarify_s_reason_and_is_retried(
     aws: Any, airflow: Airflow, ti: FakeTask, dataset: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wrong = BiasConfig(**{**BIAS.__dict__, "label": "stars"})

@@ -137,7 +137,7 @@ def test_what_ends_in_good_order_keeps_all_answers(
     requests.fatal, requests.sent = 0, []
     found = airflow.run(batch(aws, records, clients=1), ti.next_try())
     assert (found["resumed"], found["variants"]) == (0, {"challenger": 10})
-    # And a whole one is taken anew.
+    # A complete measurement starts over.
     again = airflow.run(batch(aws, records, clients=1), ti.next_try())
     assert (again["resumed"], again["requests"], len(requests.sent), len(answers(aws))) == (0, 10, 20, 10)
 

@@ -101,7 +101,7 @@ def test_an_endpoint_from_its_creation_to_its_end(aws: Any, airflow: Airflow, ti
     assert again == {"endpoint": name, "deleted": {"endpoint": False, "configs": [], "models": []}}
 
 
-def test_an_endpoint_whose_creation_failed_is_made_anew_by_the_next_try(
+def test_an_endpoint_whose_creation_failed_is_recreated_by_the_next_try(
     aws: Any, airflow: Airflow, ti: FakeTask, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = "second-chance"

@@ -32,7 +32,7 @@ def test_a_variant_scales_by_a_policy_and_stops(aws: Any, airflow: Airflow, ti: 
     found = airflow.run(scale, ti)
     assert list(found["policies"]) == ["p"] and len(found["alarms"]) == 2
     again = airflow.run(scale, ti.next_try())
-    assert again == found, "an alarm that was made anew has forgotten what it saw"
+    assert again == found, "a recreated alarm has lost its history"
     assert found["resource_id"] == f"endpoint/{NAME}/variant/champion"
     given["policies"] = {"p": tracking}
     assert airflow.run(scale, ti.next_try()) == found

@@ -75,7 +75,7 @@ def test_a_group_with_another_definition_is_refused_and_left_alone(aws: Any, air
     assert {each["FeatureName"]: each["FeatureType"] for each in found["FeatureDefinitions"]} == FEATURES
 
 
-def test_a_group_whose_creation_failed_is_made_anew_by_the_next_try(aws: Any, airflow: Airflow, ti: FakeTask) -> None:
+def test_a_group_whose_creation_failed_is_recreated_by_the_next_try(aws: Any, airflow: Airflow, ti: FakeTask) -> None:
     make = group(ti, "second-go", offline_s3_uri="s3://made-too-late/x")
     with pytest.raises(JobFailed, match=r"second-go is CreateFailed: .*made-too-late"):
         airflow.run(make, ti)

@@ -99,7 +99,7 @@ def test_processing_takes_its_inputs_and_hands_on_outputs_and_result(
 
     # Cleared: the same job, the same result.
     assert airflow.run(make, ti.next_try()) == xcom
-    # Cleared after a change of its arguments: computed anew.
+    # Cleared after a change of its arguments: computed again.
     changed = processing(
         source,
         ti,

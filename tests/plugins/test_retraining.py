@@ -1,4 +1,4 @@
-"""When the sentiment model is trained anew: against localaws."""
+"""When the sentiment model is retrained: against localaws."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_a_script_that_ends_otherwise_may_be_tried_again(
     assert type(failure.value) is JobFailed
 
 
-def test_a_job_whose_supervisor_was_killed_is_lost_and_made_anew(
+def test_a_job_whose_supervisor_was_killed_is_lost_and_recreated(
     aws: Any, airflow: Airflow, ti: FakeTask, source: Path
 ) -> None:
     (source / "main.py").write_text(SLEEP)

@@ -110,7 +110,7 @@ def test_the_request_says_all_that_the_spec_does() -> None:
     assert SPEC.fingerprint(plain) != SPEC.fingerprint({**plain, "ModelName": "other"})
 
 
-def test_a_model_answers_for_a_prefix_once_and_anew_for_other_data(
+def test_a_model_answers_for_a_prefix_once_and_again_for_other_data(
     aws: Any, airflow: Airflow, ti: FakeTask, model: str
 ) -> None:
     put(aws, ti, one="a\nb\n", two="c")

@@ -95,7 +95,7 @@ def test_objects_that_went_or_changed_or_were_never_there_are_found(aws: FakeAws
     ledger = checks.Ledger(stack)
     aws.objects = {"jobs/d/one/out": "1", "jobs/d/two/out": "2", "data/raw/reviews.csv": "3"}
     assert ledger.missing(["s3://b/jobs/d/one/", "s3://b/data/raw/reviews.csv"]) == []
-    # What is written anew by every run may change.
+    # What every run rewrites may change.
     aws.objects = {"jobs/d/two/out": "other", "data/raw/reviews.csv": "4"}
     assert ledger.missing(["s3://b/jobs/d/three/"]) == [
         "s3://b/jobs/d/one/out is gone, was 1",

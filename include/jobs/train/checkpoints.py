@@ -36,10 +36,10 @@ def read(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is cut off or none of its own
-        print(f"the checkpoint cannot be read, starting anew: {str(error).splitlines()[0]}")
+        print(f"the checkpoint cannot be read, training from the beginning: {str(error).splitlines()[0]}")
         return None
     differing = sorted(key for key in settings if state["settings"].get(key) != settings[key])
     if differing:
-        print(f"the checkpoint is of a training with other settings ({', '.join(differing)}): starting anew")
+        print(f"the checkpoint was made with other settings ({', '.join(differing)}), training from the beginning")
         return None
     return dict(state)

@@ -27,7 +27,7 @@ class Classifier:
         self.longest = tokenizer.model_max_length
         #: what the model reads of a review; an archive that does not say has read bodies alone.
         self.text: str = getattr(model.config, "review_text", "body")
-        # A GPU chooses its kernels anew for each width that it has not seen: with RoBERTa-base 93 ms, and then 11.
+        # A GPU chooses kernels for each width that it meets for the first time: with RoBERTa-base 93 ms, and then 11.
         self.multiple = 8 if model.device.type == "cuda" else 1
         self.bf16 = False
         self.batched: MicroBatcher[str, Prediction] = MicroBatcher(self.classify, BATCH)

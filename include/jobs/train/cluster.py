@@ -60,6 +60,6 @@ def width_multiple(device: torch.device) -> int:
     """
     What the width of a batch is to be a multiple of.
 
-    A GPU chooses its kernels anew for each width that it has not seen, which takes longer than the step.
+    A GPU chooses kernels for each width that it meets for the first time, which takes longer than the step.
     """
     return 8 if device.type == "cuda" else 1

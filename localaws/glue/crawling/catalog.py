@@ -114,7 +114,7 @@ class Catalog:
         self._log("INFO", f"Created table {wanted['Name']} in database {self._database}")
 
     def _replace(self, wanted: dict[str, Any]) -> bool:
-        """Other partition keys: UpdateTable cannot change them, so the table is made anew, if it may be changed."""
+        """Recreate a table whose partition keys differ, if it may be changed: UpdateTable cannot change them."""
         name, keys = wanted["Name"], _keys(wanted)
         if self._policy.update == "LOG" or self._policy.merge_new_columns:
             self._log(
@@ -125,7 +125,7 @@ class Catalog:
         self._glue.create_table(DatabaseName=self._database, TableInput=wanted)
         self._tables[name] = wanted
         self.changes.tables_updated.append(name)
-        self._log("INFO", f"Made table {name} in database {self._database} anew with the partition keys {keys}")
+        self._log("INFO", f"Recreated table {name} in database {self._database} with the partition keys {keys}")
         return True
 
     def _update(self, existing: dict[str, Any], wanted: dict[str, Any]) -> None:

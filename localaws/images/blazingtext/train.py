@@ -2,7 +2,7 @@
 Plays ``train`` of the image ``blazingtext``.
 
 **Early stopping.** fastText trains for all epochs at once and lets nobody look in between. So after ``min_epochs`` the
-model is trained anew for one epoch more each time, every time with the whole decay of the learning rate, as long as the
+model is retrained from scratch for one epoch more each time, with the whole decay of the learning rate, as long as the
 validation accuracy rises at least once in ``patience`` times: the best one is kept. For n epochs this costs
 about n / 2 times as much as AWS's single run, which for data of some megabytes is seconds.
 """

@@ -225,7 +225,7 @@ def delete_feature_group(request: dict[str, Any], ctx: Context) -> dict[str, Any
     begun = []
 
     def change(record: dict[str, Any]) -> None:
-        # One deletion: a second one could meet the group that is made anew under the name.
+        # One deletion: a second one could meet a group that was recreated under the name.
         if record["FeatureGroupStatus"] != "Deleting":
             record["FeatureGroupStatus"] = "Deleting"
             begun.append(True)
@@ -248,7 +248,7 @@ def _remove(ctx: Context, name: str) -> None:
         return
     with ctx.store.transaction():
         now = ctx.store.get(groups.KIND, name)
-        # Not a group that was made anew under the name.
+        # Not a group that was recreated under the name.
         if now is not None and now["_store"] == group["_store"]:
             ctx.store.delete(groups.KIND, name)
             tags.forget(ctx, group["FeatureGroupArn"])

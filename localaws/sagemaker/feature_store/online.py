@@ -42,7 +42,7 @@ class Write:
     """
     One PutRecord or DeleteRecord.
 
-    :param store: the feature group's own key; a group made anew under an old name has another.
+    :param store: the feature group's own key; a group recreated under the same name has another.
     :param event_time: microseconds since 1970, as all times here.
     :param body: feature -> text.
     :param online: whether the online store takes it; ``offline`` likewise.

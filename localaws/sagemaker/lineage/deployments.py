@@ -37,7 +37,7 @@ def deploying(endpoint: Record, config: str, models: Iterable[Record], ctx: Cont
         _CONFIG: config,
     }
     action = ACTION.ensure(ctx, name, members)
-    # A config that is deployed once more begins anew.
+    # A config that is deployed again is in progress again.
     ACTION.update(name, ctx, lambda record: record.update(Status="InProgress"))
     for container in (each for model in models for each in _containers(model)):
         for uri, kind in _parts(container):
@@ -69,7 +69,7 @@ def _outcome(action: Record, endpoint: Record | None) -> str:
 
 
 def _name(endpoint: Record, config: str | None = None) -> str:
-    """The action's name, or that of the context; an endpoint made anew under the same name has others."""
+    """The action's name, or that of the context; an endpoint recreated under the same name has others."""
     made = f"{endpoint['EndpointName']}-{int(endpoint['CreationTime'].timestamp())}"
     return f"{made}-aws-endpoint" if config is None else f"{made}-{_short(config)}-aws-endpoint"
 

@@ -91,7 +91,7 @@ class Execution:
         self.ctx.store.put(STEPS, step["_Id"], step)
 
     def forget_unsuccessful(self) -> None:
-        """Drop the records of the steps that have failed or were stopped: they begin anew."""
+        """Drop the records of the steps that have failed or were stopped: they start again."""
         for name, step in list(self.steps.items()):
             if step["StepStatus"] != "Succeeded":
                 del self.steps[name]

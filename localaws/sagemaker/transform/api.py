@@ -67,7 +67,7 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
         "TransformJobStatus": "InProgress",
         "CreationTime": now,
         "LastModifiedTime": now,
-        # The model may be deleted while the job runs, and made anew with other data.
+        # The model may be deleted while the job runs, and recreated with other data.
         "_Model": {
             "Image": container["Image"],
             "Data": model_data(container),

@@ -46,7 +46,7 @@ class _Curve:
         return self.values
 
 
-#: by training job, those that run. A server that starts anew reads their logs from the beginning.
+#: by training job, those that run. A restarted server reads their logs from the beginning.
 _curves: dict[str, _Curve] = {}
 #: a List may look at the same time as the reconciler.
 _lock = threading.Lock()

@@ -26,7 +26,7 @@ _DESCRIBE = {
 
 
 class LineageHook(SageMakerJobHook):
-    """Lineage by the public API alone: on AWS, what SageMaker has tracked by itself is found, and not made anew."""
+    """Lineage by the public API alone: on AWS, what SageMaker has tracked by itself is found, not created again."""
 
     @cached_property
     def _known(self) -> dict[str, dict[str, Any]]:

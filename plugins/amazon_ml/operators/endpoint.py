@@ -32,7 +32,7 @@ class EndpointOperator(SageMakerOperator):
 
     The configuration's name is derived from the run and from its variants. So a retry or a clear of this task finds its
     configuration in service and does nothing, and another model makes an update, during which the endpoint keeps
-    answering with the old one. An endpoint whose creation failed is deleted and made anew by the next try. A deployment
+    answering with the old one. An endpoint whose creation failed is deleted and recreated by the next try. A deployment
     of this configuration that a killed try has left under way is waited for, and its roll-back fails the task.
 
     Returns ``{"name", "arn", "status", "config", "variants"}``, each variant ``{"name", "model", "instance_type",
@@ -155,7 +155,7 @@ class EndpointOperator(SageMakerOperator):
         status = description["EndpointStatus"] if description else None
         names = {"EndpointName": self.endpoint_name, "EndpointConfigName": config}
         if status in _DEAD:
-            self.log.info("Endpoint %s is %s: deleting it to make it anew", self.endpoint_name, status)
+            self.log.info("Endpoint %s is %s: deleting it to recreate it", self.endpoint_name, status)
             self.hook.delete("Endpoint", self.endpoint_name)
             return False
         if description and status in _READY:

@@ -33,8 +33,8 @@ class EndpointScalingOperator(SageMakerOperator):
     """
     Let a variant's instances scale within bounds, by policies.
 
-    A policy that is there already as it should be is left, and its alarms with it: to put it again would make them
-    anew, without what they have seen. Policies of other names stay as they are.
+    A policy that is there already as it should be is left, and its alarms with it: to put it again would
+    recreate them without their history. Policies of other names stay as they are.
 
     Returns ``{"endpoint", "variant", "resource_id", "target", "policies": {name: ARN}, "alarms": [names]}``.
 

@@ -22,7 +22,7 @@ class FeatureGroupOperator(SageMakerOperator):
     """
     Make a feature group, or find it there as it should be.
 
-    One whose creation failed is deleted and made anew by the next try. Returns ``{"name", "arn", "database", "table",
+    One whose creation failed is deleted and recreated by the next try. Returns ``{"name", "arn", "database", "table",
     "s3_uri"}``; the last three are None without an offline store, ``database`` and ``table`` also without a Glue table.
 
     :param name: the group. Templated.
@@ -81,7 +81,7 @@ class FeatureGroupOperator(SageMakerOperator):
 
         found = self.hook.describe("FeatureGroup", self.name)
         if found and found["FeatureGroupStatus"] == "CreateFailed":
-            self.log.info("Feature group %s is CreateFailed: deleting it to make it anew", self.name)
+            self.log.info("Feature group %s is CreateFailed: deleting it to recreate it", self.name)
             self.hook.delete("FeatureGroup", self.name)
             found = {**found, "FeatureGroupStatus": "Deleting"}
         if found and found["FeatureGroupStatus"] == "Deleting":

@@ -45,7 +45,7 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
 
     * waits for one that runs: its starter died, or the task was cleared;
     * returns the result of one that completed, if it computed the same (code, image, arguments, inputs). So clearing a
-      task that had succeeded costs nothing; after a change of code or parameters it computes anew;
+      task that had succeeded costs nothing; after a change of code or parameters it computes again;
     * starts the next attempt where that one failed or was stopped, or completed another computation: once a try, so a
       failed job is followed by another only when Airflow retries or somebody clears the task.
 

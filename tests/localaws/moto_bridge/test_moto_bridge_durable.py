@@ -20,7 +20,7 @@ BUCKET = "bucket"
 
 
 def client(service: str) -> Any:
-    """A client that reads the environment anew, and does not try again."""
+    """A client that reads the environment now, and does not retry."""
     settings = Config(retries={"total_max_attempts": 1}, max_pool_connections=CLIENTS)
     return boto3.Session().client(service, config=settings)
 

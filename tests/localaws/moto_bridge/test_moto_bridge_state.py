@@ -22,7 +22,7 @@ from localaws.moto_bridge.state import State
 
 
 def client(service: str) -> Any:
-    """A client that reads the environment anew: boto3's default session keeps the first test's keys."""
+    """A client that reads the environment now: boto3's default session keeps the first test's keys."""
     return boto3.Session().client(service)
 
 

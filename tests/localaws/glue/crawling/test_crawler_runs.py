@@ -251,7 +251,7 @@ def test_inherit_from_table_gives_partitions_the_tables_columns(lake: Lake) -> N
     assert {columns(partition)["stars"] for partition in lake.partitions("data").values()} == {"double"}
 
 
-def test_changed_partition_keys_make_the_table_anew(lake: Lake) -> None:
+def test_changed_partition_keys_recreate_the_table(lake: Lake) -> None:
     lake.put("data/a.csv", "id,text\n1,a\n")
     name = lake.crawler("data/")
     lake.run(name)
