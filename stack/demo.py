@@ -68,7 +68,7 @@ def label(stack: Stack, console: Console, *, timeout: float = 3600) -> dict[str,
     """
     api = _started(stack, console)
     if not people.is_served(stack):
-        raise StackError("there is no model yet whose unsure reviews people could label: make demo")
+        raise StackError("there is no model yet whose uncertain reviews people could label: run make demo first")
     with Progress(console) as progress:
         found = _close_the_loop(stack, api, progress, _run_id(), time.monotonic() + timeout)
     people.describe(found, console.print)

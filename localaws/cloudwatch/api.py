@@ -63,7 +63,7 @@ def put_composite_alarm(request: Record, ctx: Context) -> Record:
     try:
         rule = rules.parse(request["AlarmRule"])
     except rules.RuleError as error:
-        raise ValidationError(f"AlarmRule is no rule: {error}.") from error
+        raise ValidationError(f"AlarmRule is not a valid rule: {error}.") from error
     unknown = [name for name in rule.children if name != request["AlarmName"] and engine.find(ctx, name) is None]
     if unknown:
         raise ValidationError(f"AlarmRule names alarms that do not exist: {', '.join(unknown)}.")
@@ -202,7 +202,7 @@ def _relatives(request: Record, ctx: Context) -> tuple[list[Record], tuple[str, 
     if others[0] == "ParentsOfAlarmName":
         return composite.parents(ctx, name), ("AlarmName", "AlarmArn")
     if "AlarmRule" not in alarm:
-        raise ValidationError(f"Alarm {name} is no composite alarm, and has no children.")
+        raise ValidationError(f"Alarm {name} is not a composite alarm and has no children.")
     found = [engine.find(ctx, child) for child in composite.children(alarm)]
     return [each for each in found if each], ("AlarmName", "AlarmArn", "StateValue", "StateUpdatedTimestamp")
 

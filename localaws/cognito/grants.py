@@ -214,7 +214,7 @@ def _check_code(client: Client, request: CodeRequest, body: dict[str, Any]) -> N
     if body["client"] != client.id:
         raise TokenError("invalid_grant", "The code is another client's.")
     if body["redirect_uri"] != request.redirect_uri:
-        raise TokenError("invalid_grant", "The redirect_uri is not the one that the code was asked for with.")
+        raise TokenError("invalid_grant", "The redirect_uri does not match the one that the code was issued for.")
     if bool(body["challenge"]) != bool(request.verifier):
         raise TokenError("invalid_grant", "A code_verifier is needed where a code_challenge was sent, and only there.")
     if body["challenge"] and not hmac.compare_digest(_challenge(request.verifier), body["challenge"]):

@@ -209,9 +209,7 @@ class _Unpacking:
     def _hard_link(self, member: Member, name: str, directory: int) -> None:
         target = "/".join(part for part in member.target.split("/") if part not in ("", "."))
         if self._kinds.get(target) is not Kind.FILE:
-            raise TarError(
-                f"the hard link {member.path!r} leads outside, or to what is no file before it: {member.target!r}"
-            )
+            raise TarError(f"the hard link {member.path!r} leads outside, or not to an earlier file: {member.target!r}")
         parent, _, other = target.rpartition("/")
         with self._opened(parent) as source:
             os.link(other, name, src_dir_fd=source, dst_dir_fd=directory, follow_symlinks=False)

@@ -114,7 +114,7 @@ class TarReader:
         self._padding = -self._left % BLOCK
         target = records.get("linkpath") or _text(header[157:257])
         if "\0" in target or len(target) > _MAX_NAME:
-            raise TarError(f"the link {name!r} has a target that is no path")
+            raise TarError(f"the link {name!r} has a target that is not a path")
         return Member(_clean(name), found, self._left, target, bool(_number(header[100:108]) & 0o100))
 
     def _extension(self, header: bytes, kind: bytes) -> dict[str, str]:
@@ -160,7 +160,7 @@ def _name(header: bytes) -> str:
 def _clean(name: str) -> str:
     """The path of a member, if it is one that stays in its folder."""
     if "\0" in name:
-        raise TarError(f"the member {name!r} has a name that is no path")
+        raise TarError(f"the member {name!r} has a name that is not a path")
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts:
         raise TarError(f"the member {name!r} would be written outside of its folder")
@@ -186,7 +186,7 @@ def _number(field: bytes) -> int:
     try:
         value = int(digits, 8)
     except ValueError as error:
-        raise BrokenTar("a header's number is none") from error
+        raise BrokenTar("a header's number is malformed") from error
     if value < 0:
         raise BrokenTar("a header's number is negative")
     return value
@@ -194,7 +194,7 @@ def _number(field: bytes) -> int:
 
 def _size(digits: str) -> int:
     if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
-        raise BrokenTar(f"a size is no number: {digits[:20]!r}")
+        raise BrokenTar(f"a size is not a number: {digits[:20]!r}")
     return int(digits)
 
 

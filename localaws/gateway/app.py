@@ -153,7 +153,7 @@ class Application:
     def _document(self, where: Route) -> HttpResponse:
         body = DOCUMENTS[where.uri["kind"]](where.uri["name"], self._context)
         if body is None:
-            return HttpResponse(404, [("Content-Type", "text/plain")], b"There is no such document any more.")
+            return HttpResponse(404, [("Content-Type", "text/plain")], b"This document no longer exists.")
         # Never as a page of this address: what is in it came from outside.
         return HttpResponse(200, [("Content-Type", "text/plain; charset=utf-8")], body)
 

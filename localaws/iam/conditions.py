@@ -53,7 +53,7 @@ def _holds(operator: str, key: str, wanted: list[str | None], context: Context) 
         return any(found)
     if every in ("", "ForAllValues"):
         return all(found)
-    raise ValueError(f"{every} is no set operator")
+    raise ValueError(f"{every} is not a set operator")
 
 
 def _operator(name: str) -> tuple[Test, bool]:

@@ -147,7 +147,7 @@ def texts(value: Any) -> list[str]:
     """
     found = value if isinstance(value, list) else [value]
     if any(not isinstance(each, str | bool | int | float) for each in found):
-        raise ValueError(f"{value!r} is no text, nor a list of texts")
+        raise ValueError(f"{value!r} is not text, nor a list of texts")
     return [str(each).lower() if isinstance(each, bool) else str(each) for each in found]
 
 

@@ -42,7 +42,7 @@ class ItemCheck:
             # No JSONDecodeError, after which a task is tried again.
             raise ValueError(f"{where} is not JSON: {error}") from None
         if not isinstance(item, dict) or not {"id", "input"} <= item.keys():
-            raise ValueError(f"{where} is no item with id and input")
+            raise ValueError(f"{where} is not an item with id and input")
         name = item["id"]
         if isinstance(name, bool) or not isinstance(name, (str, int)) or not str(name).strip():
             raise ValueError(f"{where}: the id {name!r} is neither text nor a whole number")

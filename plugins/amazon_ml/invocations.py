@@ -66,7 +66,7 @@ def _check(line: bytes, where: str) -> None:
         # No JSONDecodeError, after which a task is tried again.
         raise ValueError(f"{where} is not JSON: {error}") from None
     if not isinstance(record, dict) or not {"id", "body"} <= record.keys():
-        raise ValueError(f"{where} is no record with id and body")
+        raise ValueError(f"{where} is not a record with id and body")
 
 
 @contextmanager

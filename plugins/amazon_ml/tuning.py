@@ -153,7 +153,7 @@ class TuningJobSpec(TrainingJobSpec):
         if self.objective_metric not in metric_regexes:
             raise ValueError(
                 f"the objective {self.objective_metric} is not among the metrics that have a regex: "
-                f"{', '.join(metric_regexes) or 'there is none'}"
+                f"{', '.join(metric_regexes) or 'none'}"
             )
         # Every training job has a folder of its own beside the tuning job's.
         one = replace(self, max_runtime=self.max_runtime_per_training_job, extra={})
@@ -272,7 +272,7 @@ def _values(name: str, members: dict[str, Any]) -> dict[str, Any]:
         try:
             values = json.loads(values)
         except ValueError as error:
-            raise ValueError(f"the values of {name} are no JSON list: {values}") from error
+            raise ValueError(f"the values of {name} are not a JSON list: {values}") from error
     if not isinstance(values, list) or not values:
         raise ValueError(f"the range of {name} needs a list of one value or more: {values}")
     return {**members, "Values": values}

@@ -316,8 +316,8 @@ def test_report_and_charts_are_written_and_say_synthetic(tmp_path: Path) -> None
     ("lines", "arguments", "reason"),
     [
         ([], {}, "there are no answers in"),
-        ([{"id": "r0001"}], {}, "line 1 of answers.jsonl is no labelled answer"),
-        ([answer("r0001", "champion", True, 1.0) | {"id": "unknown"}], {}, "no labelled answer (KeyError('unknown'))"),
+        ([{"id": "r0001"}], {}, "line 1 of answers.jsonl is not a labelled answer"),
+        ([answer("r0001", "champion", True, 1.0) | {"id": "unknown"}], {}, "labelled answer (KeyError('unknown'))"),
         ([answer("r0001", "champion", True, 1.0)], {}, "the variant challenger was asked nothing"),
         ([answer("r0001", "champion", True, 1.0)], {"design": "paired"}, "no review went to both"),
         (

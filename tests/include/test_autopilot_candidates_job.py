@@ -96,5 +96,5 @@ def test_a_job_that_is_not_there_or_has_no_candidate_is_named(
     assert "the AutoML job job has no candidate" in capsys.readouterr().err
     sagemaker.error = ClientError({"Error": {"Code": "ResourceNotFound", "Message": "no such job"}}, "List")
     assert draw(tmp_path) == 2
-    assert "the candidates of job cannot be asked for" in capsys.readouterr().err
+    assert "the candidates of job cannot be listed" in capsys.readouterr().err
     assert files(tmp_path / "out") == []

@@ -105,7 +105,7 @@ def test_several_files_are_one_input(tmp_path: Path) -> None:
         ([], "the reviews table has no rows"),
         (rows({"Dresses": (5, 9, 30)}), "fewer than two of 1 categories"),
         (rows({"Dresses": (5, 9, 30), "Knits": (0, 2, 2)}), "fewer than two of 2 categories"),
-        ([[1, "a", "Dresses"], [5, "b", "Dresses"]], "reviews.parquet, rows 1 and on: the sentiment 5 is none of"),
+        ([[1, "a", "Dresses"], [5, "b", "Dresses"]], "reviews.parquet, rows 1 and on: the sentiment 5 is not one of"),
     ],
 )
 def test_what_cannot_be_balanced_is_refused_with_the_reason_and_nothing_is_written(
@@ -168,11 +168,11 @@ def test_by_sentiment_every_sentiment_must_occur(tmp_path: Path, capsys: pytest.
     assert balance(tmp_path, rows({"Dresses": (3, 0, 30)}), by="sentiment") == 2
     assert "no review has the sentiment 0" in capsys.readouterr().err
     assert balance(tmp_path, [[7, "a", "Dresses"]], by="sentiment") == 2
-    assert "the sentiment 7 is none of -1, 0, 1" in capsys.readouterr().err
+    assert "the sentiment 7 is not one of -1, 0, 1" in capsys.readouterr().err
     (tmp_path / "test").mkdir()
     (tmp_path / "test" / "part.parquet").write_bytes(b"no parquet")
     assert balance(tmp_path, rows(SIZES), by="sentiment") == 2
-    assert "part.parquet is no test split" in capsys.readouterr().err
+    assert "part.parquet is not a test split" in capsys.readouterr().err
     assert files(tmp_path / "out") == []
 
 

@@ -156,7 +156,7 @@ def test_a_review_of_nothing_but_commas_is_counted_and_left_out(tmp_path: Path) 
         ([], "no review has the sentiment -1, 0, 1"),
         (reviews((20, 0, 20)), "no review has the sentiment 0"),
         (reviews((20, 2, 20)), "the rarest sentiment has 2 reviews"),
-        ([[7, "a", "b"]], "the sentiment 7 is none of -1, 0, 1"),
+        ([[7, "a", "b"]], "the sentiment 7 is not one of -1, 0, 1"),
     ],
 )
 def test_too_little_to_learn_from_is_refused_and_nothing_is_written(
@@ -173,7 +173,7 @@ def test_inputs_that_are_something_else_are_refused(tmp_path: Path, capsys: pyte
     (tmp_path / "in" / "test").mkdir(parents=True)
     (tmp_path / "in" / "test" / "part.parquet").write_bytes(b"no parquet")
     assert prepare(tmp_path, reviews((20, 20, 20))) == 2
-    assert "part.parquet is no test split" in capsys.readouterr().err
+    assert "part.parquet is not a test split" in capsys.readouterr().err
 
 
 @pytest.mark.real_data

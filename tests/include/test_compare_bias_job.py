@@ -106,9 +106,9 @@ def test_chart_shows_odd_names_and_a_single_category(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
     [
-        ("{", BALANCED, "is no analysis of the facet 'product_category'"),
-        ("{}", BALANCED, "is no analysis of the facet 'product_category'"),
-        (analysis(BEFORE, "size"), BALANCED, "is no analysis of the facet 'product_category'"),
+        ("{", BALANCED, "is not an analysis of the facet 'product_category'"),
+        ("{}", BALANCED, "is not an analysis of the facet 'product_category'"),
+        (analysis(BEFORE, "size"), BALANCED, "is not an analysis of the facet 'product_category'"),
         (BEFORE, {**BALANCED, "Knits": (None, 0.0)}, "has no CI for 'Knits'"),
         (BEFORE, {**BALANCED, "Socks": (0.1, 0.0)}, "categories that the other lacks: Socks"),
         (BEFORE, {}, "categories that the other lacks: none at all"),

@@ -79,7 +79,7 @@ def test_the_label_that_was_given_last_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "reason"), [({"r": 3}, "the label 3 of review r"), (None, "no file of human labels")]
+    ("labels", "reason"), [({"r": 3}, "the label 3 of review r"), (None, "not a file of human labels")]
 )
 def test_labels_that_cannot_be_used_end_the_job(
     table: Path,

@@ -218,7 +218,7 @@ def test_emoji_and_a_megabyte_come_through(tmp_path: Path, tiny_bert: Path) -> N
         ([[1, "text", "Dresses"]] * 40, "of one class (1, column sentiment)"),
         ([], "no usable review"),
         ([[-1, "a", "Dresses"], [0, "b", "Dresses"], [1, "c", "Dresses"]], "too few reviews to hold any out"),
-        ([[4, "a", "Dresses"]], "the sentiment 4 is none of -1, 0, 1"),
+        ([[4, "a", "Dresses"]], "the sentiment 4 is not one of -1, 0, 1"),
     ],
 )
 def test_reviews_that_cannot_be_split_are_refused(

@@ -183,9 +183,9 @@ def test_without_an_answer_there_is_a_report_and_no_file_of_labels(tmp_path: Pat
 @pytest.mark.parametrize(
     ("answers", "reason"),
     [
-        ({"a": [vote("w", "Great")]}, "the answer 'Great' is none of Negative, Neutral, Positive"),
+        ({"a": [vote("w", "Great")]}, "the answer 'Great' is not one of Negative, Neutral, Positive"),
         ({"z": [vote("w", 1)]}, "1 answered reviews were not asked about, such as z"),
-        ({"a": [{"worker": "w"}]}, "is no answer"),
+        ({"a": [{"worker": "w"}]}, "is not an answer"),
     ],
 )
 def test_answers_that_cannot_be_used_end_the_job(

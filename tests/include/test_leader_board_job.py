@@ -107,14 +107,14 @@ def test_only_what_was_judged_by_the_latest_evaluation_s_split_is_compared(tmp_p
     ("content", "reason"),
     [
         ("{", "evaluation.json is not JSON"),
-        ("[]", "is no evaluation of an endpoint"),
-        (json.dumps({"metrics": {}}), "is no evaluation of an endpoint: KeyError"),
-        (json.dumps(evaluation("x", 1.2)), "1.2 is no share"),
-        (json.dumps(evaluation("x", True)), "True is no share"),
-        (json.dumps(evaluation("x", training_seconds="long")), "long is no amount"),
-        (json.dumps(evaluation("x", training_seconds=float("inf"))), "inf is no amount"),
-        (json.dumps(evaluation("x", model_bytes=-1)), "-1 is no amount"),
-        (json.dumps(evaluation("x", test_split={"sha256": OURS, "reviews": 0})), "is of no reviews"),
+        ("[]", "is not an evaluation of an endpoint"),
+        (json.dumps({"metrics": {}}), "is not an evaluation of an endpoint: KeyError"),
+        (json.dumps(evaluation("x", 1.2)), "1.2 is not a share from 0 to 1"),
+        (json.dumps(evaluation("x", True)), "True is not a share from 0 to 1"),
+        (json.dumps(evaluation("x", training_seconds="long")), "long is not a finite number, 0 or more"),
+        (json.dumps(evaluation("x", training_seconds=float("inf"))), "inf is not a finite number, 0 or more"),
+        (json.dumps(evaluation("x", model_bytes=-1)), "-1 is not a finite number, 0 or more"),
+        (json.dumps(evaluation("x", test_split={"sha256": OURS, "reviews": 0})), "counts no reviews"),
         (b"\xff\xfe", "evaluation.json is not JSON"),
     ],
 )
@@ -126,7 +126,7 @@ def test_an_evaluation_that_is_something_else_is_listed_and_the_others_are_compa
         content if isinstance(content, bytes) else content.encode()
     )
     assert compare(tmp_path) == 2
-    assert "there is no evaluation of any model" in (said := capsys.readouterr().err)
+    assert "there is no usable evaluation" in (said := capsys.readouterr().err)
     assert f"wrong: {reason[:20]}" in said or reason in said
     assert files(tmp_path / "out") == []
     put(tmp_path, evaluation("right"))
@@ -138,7 +138,7 @@ def test_an_evaluation_that_is_something_else_is_listed_and_the_others_are_compa
 
 def test_without_any_evaluation_there_is_no_board(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert compare(tmp_path) == 2
-    assert "there is no evaluation of any model" in capsys.readouterr().err
+    assert "there is no usable evaluation" in capsys.readouterr().err
     assert files(tmp_path / "out") == []
 
 

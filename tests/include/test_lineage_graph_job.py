@@ -88,9 +88,9 @@ def test_the_same_graph_gives_the_same_picture(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("{", "is no lineage graph"),
-        ("[]", "is no lineage graph"),
-        ({"endpoint": "e", "vertices": [{"arn": "x"}], "edges": []}, "is no lineage graph: KeyError"),
+        ("{", "is not a lineage graph"),
+        ("[]", "is not a lineage graph"),
+        ({"endpoint": "e", "vertices": [{"arn": "x"}], "edges": []}, "is not a lineage graph: KeyError"),
         ({"endpoint": "e", "vertices": [], "edges": []}, "nothing is known about the lineage of e"),
     ],
 )

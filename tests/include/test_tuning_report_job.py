@@ -181,5 +181,5 @@ def test_a_job_that_is_not_there_or_has_no_training_job_is_named(
     assert "the tuning job job has no training job" in capsys.readouterr().err
     sagemaker.error = ClientError({"Error": {"Code": "ResourceNotFound", "Message": "no such job"}}, "Describe")
     assert report(tmp_path) == 2
-    assert "the tuning job job cannot be asked for" in capsys.readouterr().err
+    assert "the tuning job job cannot be described" in capsys.readouterr().err
     assert files(tmp_path / "out") == []

@@ -44,9 +44,9 @@ def test_a_request_that_fails_keeps_its_status_and_the_rest_go_on(
 def test_records_without_a_body_and_unknown_endpoints_are_named(
     aws: Any, airflow: Airflow, ti: FakeTask, both: Any
 ) -> None:
-    with pytest.raises(ValueError, match=r"line 1 of .* is no record with id and body"):
+    with pytest.raises(ValueError, match=r"line 1 of .* is not a record with id and body"):
         airflow.run(batch(aws, [{"id": "x"}]), ti)
-    with pytest.raises(ValueError, match="There is no record"):
+    with pytest.raises(ValueError, match="There are no records"):
         airflow.run(batch(aws, []), ti)
     with pytest.raises(ValueError, match=r"line 2 of .*/junk.jsonl is not JSON"):
         aws("s3").put_object(Bucket=BUCKET, Key="batch/junk.jsonl", Body=b'{"id": 1, "body": ""}\n{"id":\n')

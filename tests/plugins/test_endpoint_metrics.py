@@ -80,7 +80,7 @@ def test_metrics_that_never_come_are_named(aws: Any, airflow: Airflow, old_ti: F
     expect = {"a": 4, "b": 1}
     with pytest.raises(DeadlineExceeded, match="CloudWatch has only 0 of 1 of b's invocations of endpoint never"):
         airflow.run(lambda: EndpointMetricsOperator(task_id="m", **given, expect=expect), old_ti)
-    with pytest.raises(ValueError, match="of c no metrics are asked for, only of a, b"):
+    with pytest.raises(ValueError, match="no metrics are requested for c, only for a, b"):
         airflow.run(lambda: EndpointMetricsOperator(task_id="m", **given, expect={"c": 1}), old_ti)
     with pytest.raises(ValueError, match="must be Sum"):
         EndpointMetricsOperator(task_id="m", **given, metrics={"Invocations": "Average"}, expect={"a": 1})

@@ -111,7 +111,7 @@ def test_no_items_are_no_loops_and_an_empty_file(aws: Any, airflow: Airflow, ti:
     ("line", "says"),
     [
         ("{", r"line 2 of s3://jobs-bucket/in/bad.jsonl is not JSON"),
-        ('{"id": "b"}', r"line 2 of .* is no item with id and input"),
+        ('{"id": "b"}', r"line 2 of .* is not an item with id and input"),
         ('{"id": "", "input": {}}', r"line 2 of .*: the id '' is neither text nor a whole number"),
         ('{"id": true, "input": {}}', r"the id True is neither"),
         ('{"id": "a", "input": {}}', r"line 2 of .*: the id 'a' is that of line 1 of .*, and an item has one loop"),

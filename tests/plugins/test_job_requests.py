@@ -30,7 +30,7 @@ def problems(value: Any, shape: Shape, path: str = "") -> list[str]:
         if pattern and not re.fullmatch(pattern, value):
             found.append(f"{path}: {value!r} against {pattern}")
         if shape.enum and value not in shape.enum:
-            found.append(f"{path}: {value!r} is none of {shape.enum}")
+            found.append(f"{path}: {value!r} is not one of {shape.enum}")
     for name, member, inner in members(value, shape):
         found += problems(member, inner, f"{path}.{name}")
     return found

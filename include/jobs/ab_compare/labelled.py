@@ -35,7 +35,9 @@ def read_labels(folder: Path) -> dict[str, int]:
         try:
             table = pq.read_table(part, columns=["review_id", "sentiment"])
         except (pa.ArrowException, KeyError) as error:
-            raise BadInput(f"{part.name} is no test split of the features job: {str(error).splitlines()[0]}") from error
+            raise BadInput(
+                f"{part.name} is not a test split of the features job: {str(error).splitlines()[0]}"
+            ) from error
         found.update(zip(map(str, table["review_id"].to_pylist()), table["sentiment"].to_pylist(), strict=True))
     if not found:
         raise BadInput(f"there is no test split with reviews in {folder}")
@@ -64,7 +66,7 @@ def _read_look(folder: Path, look: int, labels: dict[str, int]) -> Iterator[Aske
                     yield _as_asked(json.loads(line), look, labels)
                 except (ValueError, KeyError, TypeError) as error:
                     raise BadInput(
-                        f"line {number} of {path.name} is no labelled answer ({error!r}): {line[:200]}"
+                        f"line {number} of {path.name} is not a labelled answer ({error!r}): {line[:200]}"
                     ) from (error)
 
 

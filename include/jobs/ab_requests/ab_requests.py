@@ -40,7 +40,9 @@ def read_reviews(folder: Path) -> list[Review]:
         try:
             table = pq.read_table(part, columns=["review_id", "review_body"])
         except (pa.ArrowException, KeyError) as error:
-            raise BadInput(f"{part.name} is no test split of the features job: {str(error).splitlines()[0]}") from error
+            raise BadInput(
+                f"{part.name} is not a test split of the features job: {str(error).splitlines()[0]}"
+            ) from error
         found += zip(map(str, table["review_id"].to_pylist()), table["review_body"].to_pylist(), strict=True)
     if not found:
         raise BadInput(f"there is no test split with reviews in {folder}")

@@ -32,7 +32,7 @@ def read(folder: Path, needed: tuple[str, ...]) -> dict[str, Any]:
     try:
         document = json.loads(paths[0].read_text(encoding="utf-8"))
     except ValueError as error:
-        raise BadInput(f"{paths[0].name} is no JSON document: {error}") from error
+        raise BadInput(f"{paths[0].name} is not a JSON document: {error}") from error
     missing = [name for name in needed if not isinstance(document, dict) or name not in document]
     if missing:
         raise BadInput(f"{paths[0].name} has no {', '.join(missing)}: was what writes it interrupted?")

@@ -32,7 +32,7 @@ def read_candidates(job: str, region: str | None) -> list[dict[str, Any]]:
         pages = sagemaker.get_paginator("list_candidates_for_auto_ml_job").paginate(AutoMLJobName=job)
         found = [candidate for page in pages for candidate in page["Candidates"]]
     except (BotoCoreError, ClientError) as error:
-        raise aws_failure(f"the candidates of {job} cannot be asked for", error) from error
+        raise aws_failure(f"the candidates of {job} cannot be listed", error) from error
     if not found:
         raise BadInput(f"the AutoML job {job} has no candidate")
     return sorted(map(_row, found), key=_place)

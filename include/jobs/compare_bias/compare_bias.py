@@ -50,7 +50,7 @@ def read_analysis(folder: Path, facet: str) -> dict[str, dict[str, float]]:
     except FileNotFoundError as error:
         raise BadInput(f"there is no analysis.json in {folder}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{path} is no analysis of the facet {facet!r}: {error!r}") from error
+        raise BadInput(f"{path} is not an analysis of the facet {facet!r}: {error!r}") from error
     for value, metrics in found.items():
         for name in ("CI", "DPL"):
             if not isinstance(metrics.get(name), int | float):

@@ -54,7 +54,7 @@ def _add(found: dict[str, Item], line: str, place: str) -> None:
         votes = list(_votes(content, place))
         item, status = found.setdefault(content["id"], Item()), content["status"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(f"{place} is no answer ({error!r}): {line[:200]}") from error
+        raise BadInput(f"{place} is not an answer ({error!r}): {line[:200]}") from error
     for vote in votes:
         if vote.worker not in item.votes or item.votes[vote.worker].at <= vote.at:
             item.votes[vote.worker] = vote
@@ -66,6 +66,6 @@ def _votes(content: Mapping[str, Any], place: str) -> Iterator[Vote]:
     for answer in content["answers"]:
         label = str(answer["label"]).casefold()
         if label not in NAMES:
-            raise BadInput(f"{place}: the answer {answer['label']!r} is none of Negative, Neutral, Positive")
+            raise BadInput(f"{place}: the answer {answer['label']!r} is not one of Negative, Neutral, Positive")
         seconds = answer.get("seconds")
         yield Vote(answer["worker"], NAMES[label], answer["at"], None if seconds is None else float(seconds))

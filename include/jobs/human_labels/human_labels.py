@@ -45,9 +45,9 @@ def read_selected(folder: Path) -> list[Row]:
     try:
         rows = [row for part in sorted(folder.glob("*.parquet")) for row in pq.read_table(part).to_pylist()]
     except (pa.ArrowException, OSError) as error:
-        raise BadInput(f"{folder} is no selection of review_selection: {str(error).splitlines()[0]}") from error
+        raise BadInput(f"{folder} is not a selection by review_selection: {str(error).splitlines()[0]}") from error
     if not rows:
-        raise BadInput(f"there is no selected review in {folder}")
+        raise BadInput(f"there are no selected reviews in {folder}")
     return rows
 
 

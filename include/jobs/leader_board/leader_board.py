@@ -59,15 +59,15 @@ def read_evaluation(path: Path) -> dict[str, Any]:
             "test_split": {"sha256": str(split["sha256"]), "reviews": int(split["reviews"])},
         }
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Unusable(f"{path.name} is no evaluation of an endpoint: {error!r}") from error
+        raise Unusable(f"{path.name} is not an evaluation of an endpoint: {error!r}") from error
     if row["test_split"]["reviews"] < 1:
-        raise Unusable(f"{path.name} is of no reviews")
+        raise Unusable(f"{path.name} counts no reviews")
     return row
 
 
 def _share(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError(f"{value} is no share")
+        raise ValueError(f"{value} is not a share from 0 to 1")
     return float(value)
 
 
@@ -75,7 +75,7 @@ def _amount(value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ValueError(f"{value} is no amount")
+        raise ValueError(f"{value} is not a finite number, 0 or more")
     return value
 
 
@@ -115,7 +115,7 @@ def compare(folder: Path) -> dict[str, Any]:
             left_out.append({"model": path.parent.name, "reason": str(error)})
     if not rows:
         reasons = "; ".join(f"{one['model']}: {one['reason']}" for one in left_out)
-        raise BadInput(f"there is no evaluation of any model in {folder}" + (f" ({reasons})" if reasons else ""))
+        raise BadInput(f"there is no usable evaluation in {folder}" + (f" ({reasons})" if reasons else ""))
     latest = max(rows, key=lambda row: row["evaluated_at"])
     split = latest["test_split"]
     same = [row for row in rows if row["test_split"] == split]

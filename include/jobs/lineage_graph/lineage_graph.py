@@ -23,7 +23,7 @@ from job import BadInput, is_synthetic, processing_parser, run, write_files
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """The graph. :raises BadInput: there is not one, or it is no lineage graph."""
+    """The graph. :raises BadInput: there is not one, or it is not a lineage graph."""
     found = sorted(folder.glob("*.json"))
     if len(found) != 1:
         raise BadInput(f"{folder} must hold one graph in JSON; it holds {len(found)}")
@@ -35,7 +35,7 @@ def read(folder: Path) -> dict[str, Any]:
             "edges": [{key: str(edge[key]) for key in ("source", "destination", "type")} for edge in graph["edges"]],
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(f"{found[0].name} is no lineage graph: {error!r}") from error
+        raise BadInput(f"{found[0].name} is not a lineage graph: {error!r}") from error
 
 
 def _vertex(vertex: dict[str, Any]) -> dict[str, Any]:

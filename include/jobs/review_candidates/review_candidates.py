@@ -46,7 +46,7 @@ def read_split(folder: Path, *columns: str) -> list[tuple[Any, ...]]:
         try:
             table = pq.read_table(part, columns=list(columns))
         except (pa.ArrowException, OSError, KeyError) as error:
-            raise BadInput(f"{part.name} is no split of the features job: {str(error).splitlines()[0]}") from error
+            raise BadInput(f"{part.name} is not a split of the features job: {str(error).splitlines()[0]}") from error
         found += zip(*(table[name].to_pylist() for name in columns), strict=True)
     if not found:
         raise BadInput(f"there is no {folder.name} split with reviews in {folder}")

@@ -41,7 +41,9 @@ def read_held_out(folder: Path, files: Sequence[Path]) -> HeldOut:
         try:
             ids.update(pq.read_table(part, columns=["review_id"])["review_id"].to_pylist())
         except (pa.ArrowException, KeyError) as error:
-            raise BadInput(f"{part.name} is no test split of the features job: {str(error).splitlines()[0]}") from error
+            raise BadInput(
+                f"{part.name} is not a test split of the features job: {str(error).splitlines()[0]}"
+            ) from error
     if not ids:
         return HeldOut()
     bodies = {review_id: body for review_id, body in read_reviews(files, ("review_id", "body")) if review_id in ids}

@@ -35,16 +35,16 @@ def read_labels(folder: Path) -> dict[str, int]:
     """
     Return review_id -> label, the one that was given last; nothing where there is no such folder.
 
-    :raises BadInput: a file is damaged or none of this data set, or a label is none of -1, 0, 1.
+    :raises BadInput: a file is damaged or none of this data set, or a label is not one of -1, 0, 1.
     """
     latest: dict[str, tuple[str, str, int]] = {}
     for path in sorted(folder.rglob("*.parquet")) if folder.is_dir() else []:
         try:
             table = pq.read_table(path, columns=["review_id", "label", "labelled_at", "batch"])
         except (pa.ArrowException, OSError, KeyError) as error:
-            raise BadInput(f"{path.name} is no file of human labels: {str(error).splitlines()[0]}") from error
+            raise BadInput(f"{path.name} is not a file of human labels: {str(error).splitlines()[0]}") from error
         for name, label, when, batch in zip(*(column.to_pylist() for column in table.columns), strict=True):
             if label not in LABELS:
-                raise BadInput(f"{path.name}: the label {label} of review {name} is none of -1, 0, 1")
+                raise BadInput(f"{path.name}: the label {label} of review {name} is not one of -1, 0, 1")
             latest[name] = max(latest.get(name, ("", "", 0)), (when, batch, label))
     return {name: label for name, (_, _, label) in latest.items()}

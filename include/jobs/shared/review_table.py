@@ -70,7 +70,7 @@ def read_reviews(files: Sequence[Path], columns: Sequence[str]) -> Iterator[tupl
     """
     Return the rows, a tuple of ``columns`` each, a batch at a time in memory.
 
-    :raises BadInput: a sentiment is none of -1, 0, 1, or a file is damaged.
+    :raises BadInput: a sentiment is not one of -1, 0, 1, or a file is damaged.
     """
     for path in files:
         for batch in _batches(path, columns):
@@ -104,4 +104,4 @@ def _check_batch(batch: pa.RecordBatch, place: str) -> None:
     if "sentiment" in batch.schema.names:
         odd = set(batch.column("sentiment").to_pylist()) - set(SENTIMENTS)
         if odd:
-            raise BadInput(f"{place}: the sentiment {min(odd)} is none of -1, 0, 1")
+            raise BadInput(f"{place}: the sentiment {min(odd)} is not one of -1, 0, 1")

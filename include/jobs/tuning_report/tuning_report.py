@@ -50,7 +50,7 @@ def read(job: str, region: str | None) -> Record:
         )
         found = [summary for page in pages for summary in page["TrainingJobSummaries"]]
     except (BotoCoreError, ClientError) as error:
-        raise aws_failure(f"the tuning job {job} cannot be asked for", error) from error
+        raise aws_failure(f"the tuning job {job} cannot be described", error) from error
     if not found:
         raise BadInput(f"the tuning job {job} has no training job")
     config, definitions = described["HyperParameterTuningJobConfig"], described.get("TrainingJobDefinitions", [])

@@ -23,12 +23,12 @@ def parse(value: str | int | float) -> datetime:
     """
     # The parser's numbers are any script's digits, of any length, and end at NUL.
     if isinstance(value, str) and not (value.isascii() and value.isprintable() and len(value) <= _LONGEST):
-        raise ValueError(f"{value[:_LONGEST]!r} is no time")
+        raise ValueError(f"{value[:_LONGEST]!r} is not a time")
     try:
         moment: datetime = parse_timestamp(value)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ArithmeticError, RuntimeError, TypeError) as error:
-        raise ValueError(f"{value!r} is no time") from error
+        raise ValueError(f"{value!r} is not a time") from error
 
 
 def encode(shape: Shape, value: datetime, place: str = "body") -> Any:

@@ -149,7 +149,7 @@ def pick(series: pd.Series[Any], wanted: list[Any], role: str) -> Group:
         threshold = float(wanted[0])
     except ValueError as error:
         raise AnalysisError(
-            f"{wanted[0]!r} is no threshold for the {role} column {name!r}, which is continuous"
+            f"{wanted[0]!r} is not a threshold for the {role} column {name!r}, which is continuous"
         ) from error
     numbers = series.astype(float)
     top = numbers.max()

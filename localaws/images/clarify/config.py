@@ -162,7 +162,7 @@ def _values(values: Any, member: str) -> tuple[Any, ...]:
         raise AnalysisError(f"{member} is missing, or not a list of values or of one threshold: {values!r}")
     for value in values:
         if not isinstance(value, str | int | float | bool):
-            raise AnalysisError(f"{member} has {value!r}, which is no value of a column")
+            raise AnalysisError(f"{member} has {value!r}, which cannot be the value of a column")
     return tuple(values)
 
 
@@ -224,4 +224,4 @@ def _report(methods: Mapping[str, Any]) -> ReportOptions | None:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no value of JSON")
+    raise ValueError(f"{name} is not a JSON value")

@@ -115,7 +115,7 @@ def _body(group: Group, record: list[dict[str, Any]]) -> dict[str, str]:
         if name not in kinds:
             raise _refused(f"FeatureGroup {group['FeatureGroupName']} has no feature {name}.")
         if "ValueAsStringList" in value:
-            raise _refused(f"feature {name} is no collection: give its value as ValueAsString.")
+            raise _refused(f"feature {name} is not a collection: give its value as ValueAsString.")
         if name in body:
             raise _refused(f"feature {name} is given more than once.")
         if text is not None:

@@ -143,7 +143,7 @@ def _read(uri: str, ctx: Context) -> Metrics:
     except ClientError as error:
         raise StepFailure(f"ClientError: {uri} cannot be read: {error.response['Error']['Message']}") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise StepFailure(f"ClientError: {uri} is no bias analysis: {error!r}") from error
+        raise StepFailure(f"ClientError: {uri} is not a bias analysis: {error!r}") from error
 
 
 def _metrics(document: Any) -> Iterator[tuple[tuple[str, str, str], float]]:

@@ -51,7 +51,7 @@ class Parameter:
         if self.choices and value not in self.choices:
             choices = ", ".join(text(choice) for choice in self.choices)
             raise ValidationException(
-                f"Parameter '{self.name}' has the value '{text(value)}', which is none of its EnumValues: {choices}."
+                f"Parameter '{self.name}' has the value '{text(value)}', which is not one of its EnumValues: {choices}."
             )
         checked: Primitive = value
         return checked
@@ -106,7 +106,7 @@ def _parameter(found: Any) -> Parameter:
     if default is not None and choices and default not in choices:
         raise ValidationException(
             f"Unable to parse pipeline definition. The DefaultValue '{text(default)}' of the parameter '{name}' is "
-            "none of its EnumValues."
+            "not one of its EnumValues."
         )
     if kind == "Float" and default is not None:
         # 1 is a Float in JSON, and would be another text than the 1.0 that an override comes to.

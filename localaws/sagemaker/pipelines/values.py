@@ -100,7 +100,7 @@ class Scope:
         values = [self.resolve(value) for value in operand["Values"]]
         for value in values:
             if not isinstance(value, str | int | float):
-                raise StepFailure(f"ClientError: Unable to resolve Std:Join: '{value}' is no primitive value.")
+                raise StepFailure(f"ClientError: Unable to resolve Std:Join: '{value}' is not a primitive value.")
         return str(operand.get("On", "")).join(text(value) for value in values)
 
     def _json_get(self, operand: dict[str, Any]) -> Any:

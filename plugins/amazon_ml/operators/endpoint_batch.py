@@ -117,7 +117,7 @@ class InvokeEndpointBatchOperator(SageMakerOperator):
         with opened(self.records, s3) as records:
             requests = records.count * len(targets)
             if not requests:
-                raise ValueError(f"There is no record in {self.records}")
+                raise ValueError(f"There are no records in {self.records}")
             parts = Parts(s3, self.output_uri, self._fingerprint(description, records, targets))
             done, tally = parts.resume(requests)
             resumed = tally.requests

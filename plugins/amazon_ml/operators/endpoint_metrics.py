@@ -127,7 +127,7 @@ class EndpointMetricsOperator(SageMakerOperator):
         """The metrics when they have what is expected, and the time up to which they are."""
         expected = {name: float(count) for name, count in as_mapping(self.expect, "expect", may_lack=True).items()}
         if unknown := sorted(expected.keys() - set(variants)):
-            raise ValueError(f"of {', '.join(unknown)} no metrics are asked for, only of {', '.join(variants)}")
+            raise ValueError(f"no metrics are requested for {', '.join(unknown)}, only for {', '.join(variants)}")
         pause = _SHORTEST_PAUSE
         while True:
             self.check_alive()

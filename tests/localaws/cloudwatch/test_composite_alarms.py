@@ -170,7 +170,7 @@ def test_an_alarm_that_depends_on_itself_keeps_its_state(cloudwatch: Any) -> Non
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"AlarmRule": "ALARM(slow) AND"}, "ValidationError.*AlarmRule is no rule: it ends where"),
+        ({"AlarmRule": "ALARM(slow) AND"}, "ValidationError.*AlarmRule is not a valid rule: it ends where"),
         ({"AlarmRule": "ALARM(nobody)"}, "ValidationError.*alarms that do not exist: nobody"),
         ({"AlarmName": "slow"}, "ValidationError.*an alarm slow of the other kind"),
         ({"ActionsSuppressor": "slow"}, "NotImplemented.*ActionsSuppressor"),

@@ -111,7 +111,7 @@ BAD_RECORDS = {
     "a text of two lines": (record(id="x", at=NOON, text="one\ntwo"), "regular expression pattern"),
     "a list for a scalar": (
         [*record(id="x", at=NOON), {"FeatureName": "text", "ValueAsStringList": ["a"]}],
-        "no collection",
+        "is not a collection",
     ),
 }
 

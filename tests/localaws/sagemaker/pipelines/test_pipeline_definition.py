@@ -109,7 +109,7 @@ def test_a_definition_that_cannot_be_executed_is_refused_with_the_step_named(ste
         ([parameter("A"), parameter("A")], "Duplicate parameter name 'A'"),
         ([parameter("A", "Integer", "many")], "Parameter 'A' has the value 'many', which is not of its type Integer"),
         ([parameter("A", "Integer", True)], "not of its type Integer"),
-        ([parameter("A", "String", "c", ["a", "b"])], "'c' of the parameter 'A' is none of its EnumValues"),
+        ([parameter("A", "String", "c", ["a", "b"])], "'c' of the parameter 'A' is not one of its EnumValues"),
     ],
 )
 def test_a_wrong_parameter_is_refused(parameters: list[Body], words: str) -> None:

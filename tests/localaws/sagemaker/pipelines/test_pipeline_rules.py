@@ -44,7 +44,7 @@ def test_a_value_is_of_its_parameters_type(kind: str, text: str, value: Any) -> 
         (declared("Float"), [{"Name": "P", "Value": "much"}], "not of its type Float"),
         (declared("Float"), [{"Name": "P", "Value": "nan"}], "not of its type Float"),
         (declared("Boolean"), [{"Name": "P", "Value": "1"}], "not of its type Boolean"),
-        (declared("String", "a", ["a", "b"]), [{"Name": "P", "Value": "c"}], "none of its EnumValues: a, b"),
+        (declared("String", "a", ["a", "b"]), [{"Name": "P", "Value": "c"}], "not one of its EnumValues: a, b"),
         (declared("String"), [{"Name": "Q", "Value": "c"}], "'Q' is not defined"),
         (declared("String"), [], "Missing parameter values: 'P'"),
         (declared("String"), [{"Name": "P", "Value": "a"}] * 2, "more than once"),
