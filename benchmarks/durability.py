@@ -321,7 +321,7 @@ def campaign(server: Server, arguments: argparse.Namespace) -> int:
     if arguments.present:
         fill(server, clients["s3"], arguments.present, arguments.clients)
     rounds = []
-    # What was done to prepare is none of the starts after a kill.
+    # Starts before the first kill do not count.
     del server.started[1:]
     for number in range(arguments.rounds):
         rounds.append(one_round(server, clients, number, arguments))

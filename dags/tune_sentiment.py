@@ -11,8 +11,8 @@ The best model, chosen by the validation split, is judged on the test split, and
 registry, with its hyperparameters and its tuning job among the properties.
 
 This DAG deploys nothing. An approved version that the endpoint lacks is deployed by the next run of `train_sentiment`;
-start that one where it is to be at once. To `train_sentiment` a tuned version is none of its own trainings: it does not
-train again because of it.
+start that one to deploy it at once. `train_sentiment` does not count a tuned version as a training of its own, and does
+not train again because of it.
 """
 
 from __future__ import annotations

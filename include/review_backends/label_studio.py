@@ -98,7 +98,7 @@ def collect(items: str, pushed: Mapping[str, Any], answers: str) -> dict[str, An
 
 
 def read_task(given: Mapping[str, Any]) -> Answered:
-    """Return what came of a task: one answer a person; what was skipped or has no choice is none."""
+    """Return the answers to a task, one a person, without those that were skipped or have no choice."""
     latest: dict[str, Answer] = {}
     for each in sorted(given["annotations"], key=lambda annotation: str(annotation["updated_at"])):
         chosen = [choice for part in each["result"] for choice in part.get("value", {}).get("choices", [])]

@@ -21,7 +21,7 @@ def page(items: Sequence[T], request: dict[str, Any], *, size: int = 50) -> tupl
     """
     One page by MaxResults and NextToken, and ``{"NextToken": ...}`` where there is more.
 
-    :raises InvalidRequestException: the token is none of ours.
+    :raises InvalidRequestException: the token was not issued here.
     """
     token = request.get("NextToken")
     start = _offset(token) if token else 0

@@ -130,9 +130,9 @@ def token(offset: int) -> str:
 
 def offset_of(text: str) -> int:
     """
-    The offset in a NextToken.
+    Return the offset in a NextToken.
 
-    :raises ValueError: it is none of ours.
+    :raises ValueError: the token was not issued here.
     """
     try:
         prefix, _, number = base64.b64decode(text, validate=True).decode().partition(":")

@@ -42,7 +42,7 @@ def register_scalable_target(request: Record, ctx: Context) -> Record:
     """
     Let a variant be scaled between two bounds; what is out of them is brought into them.
 
-    :raises ValidationException: The variant does not exist, or the bounds are none.
+    :raises ValidationException: The variant does not exist, or the bounds are not valid.
     """
     variant = _variant(request)
     resource = request["ResourceId"]
@@ -229,7 +229,7 @@ def put_scheduled_action(request: Record, ctx: Context) -> Record:
     Create or change a scheduled action.
 
     :raises ObjectNotFoundException: The variant is not registered as a scalable target.
-    :raises ValidationException: The schedule or its bounds are none, or the variant does not exist any more.
+    :raises ValidationException: The schedule or its bounds are not valid, or the variant no longer exists.
     """
     variant = _variant(request)
     resource, name = request["ResourceId"], request["ScheduledActionName"]

@@ -24,7 +24,7 @@ _Node = Callable[[States], bool]
 
 
 class RuleError(ValueError):
-    """The text is no rule."""
+    """The text is not a rule."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def parse(text: str) -> Rule:
     """
     Read a rule; NOT binds closer than AND, and AND than OR.
 
-    :raises RuleError: The text is no rule, or too long.
+    :raises RuleError: The text is not a rule, or too long.
     """
     tokens = list(_tokens(text))
     elements = sum(kind in ("child", "TRUE", "FALSE", "(", ")") for kind, _, _ in tokens)

@@ -132,7 +132,7 @@ def _redirect_uri(client: Client, given: str) -> str:
 def _check_response_type(asked: Authorization) -> None:
     flow = _FLOWS.get(asked.response_type)
     if flow is None:
-        # Where to put an error for a type that is none: as for a code.
+        # The error for an unknown type goes where that of a code would.
         raise replace(asked, response_type="code").refused(
             "unsupported_response_type" if asked.response_type else "invalid_request",
             "response_type must be code or token",

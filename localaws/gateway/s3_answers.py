@@ -46,7 +46,7 @@ def answered(operation: str, request: HttpRequest, ask: Callable[[HttpRequest], 
     Let moto answer an operation of S3, and complete what it says.
 
     :param ask: hands a request to moto.
-    :raises InvalidArgument: a page is asked for that there is not.
+    :raises InvalidArgument: the page does not exist.
     """
     if operation == "ListBuckets":
         return _list_buckets(request, ask)

@@ -86,9 +86,9 @@ class Statement:
 
 def statements(text: str, source: Source) -> list[Statement]:
     """
-    The statements of a policy document.
+    Return the statements of a policy document.
 
-    :raises InvalidInput: it is none.
+    :raises InvalidInput: the text is not a policy document.
     """
     try:
         found = [Statement(body, source, text, span) for body, span in _spans(text)]

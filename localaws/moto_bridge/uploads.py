@@ -120,9 +120,9 @@ class Completed:
     @property
     def parts(self) -> dict[int, FakeKey]:
         """
-        The parts as keys of their own.
+        Return the parts as keys of their own.
 
-        :raises RangeNotSatisfiable: at the use of a number that there is none of.
+        :raises RangeNotSatisfiable: on access to a part number that does not exist.
         """
         found = _Numbered()
         for number, etag, body in self._parts:

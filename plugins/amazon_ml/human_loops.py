@@ -34,7 +34,7 @@ class ItemCheck:
         """
         Check one item.
 
-        :raises ValueError: it is none; names it.
+        :raises ValueError: the line is not an item; the message says why.
         """
         try:
             item = json.loads(line)
@@ -61,7 +61,7 @@ def input_content(item: Mapping[str, Any]) -> str:
     """
     Return what A2I takes as an item's InputContent: a JSON object, as text.
 
-    :raises ValueError: the input is none.
+    :raises ValueError: the input is not a JSON object.
     """
     given = item["input"]
     found = json.loads(given) if isinstance(given, str) else given
@@ -141,7 +141,7 @@ def load_manifest(s3: SageMakerJobHook, uri: str) -> Manifest | None:
     """
     Return the manifest at a place in S3; None where there is none.
 
-    :raises ValueError: what is there is none.
+    :raises ValueError: the object there is not a manifest.
     """
     content = read_object(s3, uri)
     return None if content is None else Manifest.load(content)

@@ -78,8 +78,8 @@ def opened(
 
     :param source: S3 URI of JSON lines ``{"id", "body"}``, or a list of such.
     :param name: of the parameter, for messages.
-    :param check: takes a line and where it is; raises ValueError where it is none. Default for records.
-    :raises ValueError: a record is none.
+    :param check: takes a line and its place; raises ValueError where the line is not valid. The default is for records.
+    :raises ValueError: a line is not a record.
     :raises RequestRefused: the object is not there.
     """
     with tempfile.TemporaryFile() as file:

@@ -50,7 +50,7 @@ def predict(model: Path, texts: Sequence[str]) -> tuple[list[Answer], np.ndarray
 
 
 def odds_of(predicted: Any) -> np.ndarray | None:
-    """The odds of -1, 0, 1 for each text, [texts, 3]; None where the archive's code is none that gives them."""
+    """Return the odds of -1, 0, 1 for each text, [texts, 3]; None where the archive's code does not give them."""
     found = predicted[0] if isinstance(predicted, tuple) else None
     if not isinstance(found, list) or not all(isinstance(one, dict) and "odds" in one for one in found):
         return None

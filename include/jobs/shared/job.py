@@ -76,9 +76,9 @@ def processing_parser(description: str, *, reads: str | None = "", synthetic: bo
 
 def share(text: str) -> float:
     """
-    Return a share that an argument says: more than none and less than all.
+    Parse an argument that is a share: above 0 and below 1.
 
-    :raises ArgumentTypeError: it is none.
+    :raises ArgumentTypeError: the text is not such a number.
     """
     value = float(text)
     if not 0 < value < 1:

@@ -12,7 +12,7 @@ _DAY = r"'\d{4}-\d{1,2}-\d{1,2}'"
 
 
 def _attempt(column: str, kind: Type, *, epochs: bool) -> str | None:
-    """SQL that is the value, or NULL where the text is none; ``None`` where every text is one."""
+    """Return SQL for the value, NULL where the text is not one; ``None`` where every text is one."""
     duckdb = types.duckdb(kind)
     if kind.is_text:
         return None

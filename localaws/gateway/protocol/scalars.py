@@ -17,9 +17,9 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 
 def parse(shape: Shape, text: str) -> Any:
     """
-    The value of ``text`` as the shape's type.
+    Return the value of ``text`` as the shape's type.
 
-    :raises ValueError: it is none of that type.
+    :raises ValueError: the text is not a value of that type.
     """
     kind = shape.type_name
     if kind in BOUNDS:

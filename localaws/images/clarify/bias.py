@@ -197,7 +197,7 @@ def _facet(
 
 
 def _metric(metric: dict[str, Any]) -> dict[str, Any]:
-    """A metric in plain types; a value that is not a number is none, since JSON has no word for it."""
+    """Return a metric in plain types; one that is not finite becomes None, since JSON has no word for it."""
     value = metric["value"]
     if value is None or isinstance(value, str):
         return metric

@@ -142,7 +142,7 @@ def _one_subresource(operation: OperationModel, request: HttpRequest) -> None:
 
 
 def _unreadable(operation: OperationModel, request: HttpRequest) -> AwsError | None:
-    """The words for a number in the query that is none."""
+    """Return S3's answer to a query parameter that should be a number and is not."""
     query = dict(request.query)
     for member in operation.input_shape.members.values() if operation.input_shape else ():
         name = member.serialization.get("name")

@@ -15,7 +15,7 @@ _KEY = "alias/aws/secretsmanager"
 
 
 class InvalidParameterException(AwsError):
-    """The parameter is none that the operation takes."""
+    """A parameter has a value that the operation does not take."""
 
     code = "InvalidParameterException"
     status = 400

@@ -21,7 +21,11 @@ _TOKENS = {
 
 
 def check(service: str, parameters: dict[str, Any]) -> None:
-    """:raises AwsError: the token is none that was given out."""
+    """
+    Check a pagination token.
+
+    :raises AwsError: the token was never issued.
+    """
     token = _TOKENS.get(service)
     if token is None or token.member not in parameters:
         return

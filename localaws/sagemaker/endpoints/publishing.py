@@ -36,7 +36,7 @@ class Publishing:
 
 def check(config: Mapping[str, Any]) -> None:
     """
-    Refuse a MetricsConfig that is none, or that asks for what model servers here do not have.
+    Refuse a MetricsConfig that is not valid, or that needs what model servers here do not have.
 
     :raises ValidationException: The frequency is not one of AWS's.
     :raises NotImplementedByLocalAws: Detailed observability is asked for.

@@ -11,7 +11,7 @@ MOST = 1024**2
 
 
 class Unfit(Exception):
-    """The answer is none; the text says why."""
+    """The answer is not valid; the text says why."""
 
 
 def check(categories: Mapping[str, Sequence[str]], answer: Any) -> str:

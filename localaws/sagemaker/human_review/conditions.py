@@ -31,7 +31,7 @@ _OF_SOURCE = {
 
 
 class Unfit(Exception):
-    """The conditions are none; the text says where and why."""
+    """The conditions are not valid; the text says where and why."""
 
 
 def check(text: str, source: str | None) -> None:

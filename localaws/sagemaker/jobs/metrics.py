@@ -30,7 +30,7 @@ class Metrics:
         for name, regex in self._definitions:
             for match in regex.finditer(line):
                 with contextlib.suppress(ValueError, IndexError, TypeError):
-                    # What a regex catches and is no number is no value: AWS, too, passes over it.
+                    # AWS, too, ignores what a regex catches and is not a number.
                     self._add(name, float(match.group(1)), moment)
 
     def _add(self, name: str, value: float, moment: float) -> None:

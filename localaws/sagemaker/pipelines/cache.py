@@ -26,7 +26,7 @@ _DAYS = {"years": 365, "months": 30}
 
 
 def period(text: Any) -> timedelta | None:
-    """An ISO 8601 duration such as ``PT1H`` or ``30d``; ``None`` if it is none. A year has 365 days, a month 30."""
+    """Parse a duration such as ``PT1H`` or ``30d``; ``None`` if it is not one. A year has 365 days, a month 30."""
     match = _PERIOD.fullmatch(text) if isinstance(text, str) else None
     if match is None or not any(match.groupdict().values()):
         return None

@@ -15,7 +15,7 @@ Primitive = str | int | float | bool
 _PYTHON = {"String": (str,), "Integer": (int,), "Float": (int, float), "Boolean": (bool,)}
 _INTEGER, _FLOAT = re.compile(r"[+-]?[0-9]+"), re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _BOOLEANS = {"true": True, "false": False}
-#: instead of a value, where a text is none of its type.
+#: stands for the value of a text that is not of its type.
 _MISSING = object()
 
 

@@ -50,7 +50,7 @@ def parse(text: str) -> Reference:
     """
     Read a reference.
 
-    :raises ValidationException: it is none.
+    :raises ValidationException: the text is not a reference.
     """
     match = _REFERENCE.fullmatch(text) if isinstance(text, str) else None
     if match is None:

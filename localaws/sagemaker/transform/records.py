@@ -53,7 +53,7 @@ class Splitting:
 
     def requests(self, path: Path) -> Iterator[list[bytes]]:
         """
-        The records of each request; those of lines come without the line's end, and empty lines are none.
+        Yield the records of each request; those of lines come without the line's end, and empty lines are skipped.
 
         :raises RecordError: a record is larger than a request may be, or the object is not compressed as it should be.
         """

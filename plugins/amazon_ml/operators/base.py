@@ -32,10 +32,10 @@ def is_true(value: bool | str) -> bool:
 
 def as_mapping(value: Any, name: str, *, may_lack: bool) -> Mapping[str, Any]:
     """
-    Return a dictionary that a template may have made text.
+    Return a dictionary that a template may have rendered as text.
 
-    :param may_lack: nothing, such as the XCom of a task that never ran, is an empty one.
-    :raises ValueError: it is none.
+    :param may_lack: whether nothing, such as the XCom of a task that never ran, counts as an empty one.
+    :raises ValueError: the value is not a dictionary.
     """
     try:
         found = ast.literal_eval(value) if isinstance(value, str) and value else value
