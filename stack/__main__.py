@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(f"[bold red]{escape(str(error))}", soft_wrap=True)
         return 1
     except KeyboardInterrupt:
-        console.print("\nInterrupted. What was started goes on: make status, make down")
+        console.print("\nInterrupted. What was started keeps running: see make status, make down")
         return 130
 
 

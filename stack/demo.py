@@ -129,7 +129,7 @@ def _watch(
         check()
         _check_alive(api.stack)
         if time.monotonic() > deadline:
-            raise StackError(f"{dag_id} {run_id} did not end in time; it goes on: see {api.stack.airflow_url}")
+            raise StackError(f"{dag_id} {run_id} did not end in time and keeps running: see {api.stack.airflow_url}")
         time.sleep(1)
     if state == "failed":
         raise RunFailed(_failure(api, dag_id, run_id, tasks))

@@ -128,7 +128,7 @@ def _advance(resource: Resource, record: Record, ctx: Context) -> None:
     try:
         resource.advance(record, ctx)
     except Exception as error:  # whatever it is, it ends this record and no other
-        log.exception("%s %s cannot go on", resource.kind, record[resource.name])
+        log.exception("%s %s cannot continue", resource.kind, record[resource.name])
         reason = f"InternalServerError: We encountered an internal error. {type(error).__name__}: {error}"
         with isolate(f"{resource.kind} {record[resource.name]} cannot even be failed; it is tried again"):
             resource.fail(record, reason, ctx)

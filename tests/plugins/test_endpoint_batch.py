@@ -143,7 +143,7 @@ def test_what_ends_in_good_order_keeps_all_answers(
 
 
 def test_a_batch_ends_with_its_time(aws: Any, airflow: Airflow, old_ti: FakeTask, both: Any) -> None:
-    with pytest.raises(DeadlineExceeded, match="the next try goes on"):
+    with pytest.raises(DeadlineExceeded, match="the next try continues"):
         airflow.run(batch(aws, [record("a")], timeout=timedelta(minutes=1)), old_ti)
 
 

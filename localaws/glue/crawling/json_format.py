@@ -130,7 +130,7 @@ def _found(records: list[Any], sample: Sample, path: str, *, array: bool) -> Fou
         fields = types.merge_fields({name.lower(): kind} for record in records for name, kind in _fields(record))
         columns = [Column(name, kind) for name, kind in fields.items()]
     else:
-        raise Unrecognised(f"JSON, and what stands at {path} are not objects")
+        raise Unrecognised(f"JSON, and the values at {path} are not objects")
     if not columns:
         raise Unrecognised("JSON objects without any name")
     parameters = () if path == "$" else (("jsonPath", path),)

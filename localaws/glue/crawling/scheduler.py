@@ -42,7 +42,7 @@ def _loop(ctx: Context, since: datetime) -> None:
             fire_due(ctx, since, now)
             seconds = _seconds_to_next(ctx, now)
         except Exception:  # the thread's outermost frame: one bad crawler must not end all schedules
-            _LOG.exception("the crawler scheduler failed; it goes on")
+            _LOG.exception("the crawler scheduler failed; it continues")
             seconds = _LOOK_AGAIN_SECONDS
         since = now
         _wake.wait(seconds)

@@ -115,7 +115,7 @@ def launch(
             [*leash, *_in_folder(rewrite(cwd, ml_root)), *(rewrite(argument, ml_root) for argument in argv)],
             {key: rewrite(value, ml_root) for key, value in environment.items()},
             real,
-            f"{ML_ROOT} is {real} here, and stands so in arguments, environment and files: {refusal}",
+            f"{ML_ROOT} is {real} here, and is written so in arguments, environment and files: {refusal}",
         )
     plan = {
         "links": _links(),

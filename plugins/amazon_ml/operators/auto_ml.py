@@ -92,7 +92,7 @@ class AutoMLJobOperator(SageMakerJobOperator[AutoMLJobSpec]):
         found = best_first([candidate for page in pages for candidate in page["Candidates"]])
         candidates = [candidate_entry(candidate) for candidate in found[:MOST_CANDIDATES]]
         if len(found) > len(candidates):
-            self.log.info("%s has %d candidates, of which the best %d go on", name, len(found), len(candidates))
+            self.log.info("%s has %d candidates, of which the best %d are kept", name, len(found), len(candidates))
         completed = [candidate for candidate in candidates if candidate["status"] == "Completed"]
         if not completed:
             raise BadResult(f"AutoML job {name} completed without a candidate: {description.get('FailureReason', '')}")

@@ -190,7 +190,7 @@ class InvokeEndpointBatchOperator(SageMakerOperator):
             if time.time() > deadline:
                 raise DeadlineExceeded(
                     f"Endpoint {self.endpoint_name} had not answered all requests when the task's time was over "
-                    f"({self.timeout} from the start of this try): the next try goes on"
+                    f"({self.timeout} from the start of this try): the next try continues"
                 )
             return self._ask(runtime, *one)
 

@@ -123,10 +123,10 @@ class SageMakerRunOperator(SageMakerOperator):
         try:
             state = task_state(self._key)
         except Exception as error:
-            self.log.warning("Not known whether the task goes on (%s): %s %s runs on", error, self.kind, self._job_name)
+            self.log.warning("The task's state is unknown (%s): %s %s keeps running", error, self.kind, self._job_name)
             return
         if state in GOES_ON:
-            self.log.info("The task is %s: %s %s runs on", state or "cleared", self.kind, self._job_name)
+            self.log.info("The task is %s: %s %s keeps running", state or "cleared", self.kind, self._job_name)
         else:
             self._stop(f"the task is {state}")
 
