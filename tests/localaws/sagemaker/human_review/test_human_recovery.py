@@ -15,8 +15,8 @@ from human_child import context
 from human_kit import Desk, Humans, label
 from localaws_kit import JOBS_PYTHON, ROOT, LocalAws
 
+from localaws.core.store import Store
 from localaws.sagemaker.human_review import events, loops, seats, sweep
-from localaws.store import Store
 
 
 class Killed(BaseException):
