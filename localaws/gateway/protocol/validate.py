@@ -15,6 +15,8 @@ from localaws.core.errors import ValidationException
 #: a longer value is cut in the message: a 1 MB text must not come back whole.
 _LONGEST_SHOWN = 1000
 _SIZED = ("string", "blob", "list", "map")
+#: shape -> what it may be here beside what AWS takes: an identity provider on this machine has no certificate.
+_ALSO_HERE = {"OidcEndpoint": r"http://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?(?:[/?]\S*)?"}
 
 
 class Failure(NamedTuple):
@@ -134,7 +136,7 @@ def _constraints(shape: Shape, value: Any) -> Iterator[str]:
     if not isinstance(value, str):
         return
     pattern = shape.metadata.get("pattern")
-    if pattern and not _matches(pattern, value):
+    if pattern and not _matches(pattern, value) and not _matches(_ALSO_HERE.get(shape.name, pattern), value):
         yield f"Member must satisfy regular expression pattern: {pattern}"
     choices = getattr(shape, "enum", None)
     if choices and value not in choices:

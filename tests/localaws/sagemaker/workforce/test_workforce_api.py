@@ -80,6 +80,35 @@ def test_an_oidc_workforce_never_tells_its_secret(server: LocalAws, sagemaker: A
         assert b"not-to-be-told" not in path.read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("place", "is_taken"),
+    [
+        ("https://idp.example/jwks", True),
+        ("http://127.0.0.1:8080/jwks", True),
+        ("http://localhost?policy=people", True),
+        ("http://[::1]:8080", True),
+        ("http://idp.example/jwks", False),
+        ("http://127.0.0.1.idp.example/", False),
+        ("http://127.0.0.1@idp.example/", False),
+        ("http://localhost:pass@idp.example/", False),
+        ("ftp://127.0.0.1/", False),
+        ("http://127.0.0.1/a b", False),
+        ("", False),
+    ],
+)
+def test_an_endpoint_without_tls_is_one_of_this_machine(sagemaker: Any, place: str, is_taken: bool) -> None:
+    request = {"WorkforceName": "oidc", "OidcConfig": {**OIDC, "JwksUri": place}}
+    if is_taken:
+        sagemaker.create_workforce(**request)
+        return
+    code, message = refused(sagemaker.create_workforce, **request)
+    assert code == "ValidationException"
+    assert message.endswith(
+        r"at 'oidcConfig.jwksUri' failed to satisfy constraint: Member must satisfy regular"
+        r" expression pattern: https://\S+"
+    )
+
+
 def test_the_oidc_provider_changes_only_while_there_is_no_team(sagemaker: Any) -> None:
     sagemaker.create_workforce(WorkforceName="oidc", OidcConfig=OIDC)
     other = {**OIDC, "ClientId": "other"}
