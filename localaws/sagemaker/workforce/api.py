@@ -8,7 +8,7 @@ from localaws.core.context import Context
 from localaws.core.errors import ConflictException, ResourceInUse, ValidationException
 from localaws.core.operations import Service
 from localaws.sagemaker.tags import api as tags
-from localaws.sagemaker.workforce import checks, records
+from localaws.sagemaker.workforce import checks, client_secret, records
 
 workforce = Service("sagemaker", resource="workforce")
 
@@ -51,6 +51,7 @@ def update_workforce(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
         record |= records.settings(request)
         record["LastUpdatedDate"] = ctx.now()
         ctx.store.put(records.WORKFORCE, record["WorkforceName"], record)
+        records.keep_secret(ctx, {**request, "WorkforceName": record["WorkforceName"]})
     return {"Workforce": records.described(ctx, record)}
 
 
@@ -73,5 +74,6 @@ def delete_workforce(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
                 f"The workforce {record['WorkforceName']} has work teams: delete these first with DeleteWorkteam."
             )
         ctx.store.delete(records.WORKFORCE, record["WorkforceName"])
+        client_secret.forget(ctx, record["WorkforceName"])
         tags.forget(ctx, record["WorkforceArn"])
     return {}

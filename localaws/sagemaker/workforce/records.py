@@ -8,6 +8,7 @@ from localaws.core import pagination, portal_address
 from localaws.core.context import Context
 from localaws.core.errors import ValidationException
 from localaws.sagemaker.tags import api as tags
+from localaws.sagemaker.workforce import client_secret
 
 WORKFORCE = "workforce"
 WORKTEAM = "workteam"
@@ -36,6 +37,7 @@ def insert_workforce(ctx: Context, request: dict[str, Any]) -> Record:
         "Status": "Active",
     }
     ctx.store.insert(WORKFORCE, name, record)
+    keep_secret(ctx, request)
     tags.put(ctx, record["WorkforceArn"], request.get("Tags", []))
     return record
 
@@ -95,10 +97,16 @@ def listed(
     return [described(ctx, each) for each in page], more
 
 
+def keep_secret(ctx: Context, request: Record) -> None:
+    """Keep the client secret of a request that creates or updates a workforce, if it has one."""
+    if "OidcConfig" in request:
+        client_secret.keep(ctx, request["WorkforceName"], request["OidcConfig"]["ClientSecret"])
+
+
 def settings(request: Record) -> Record:
     """Return the members that CreateWorkforce and UpdateWorkforce share, as they are stored."""
     given = {key: request[key] for key in _SETTINGS if key in request}
     if "OidcConfig" in given:
-        # Nobody here signs in by another provider, so nobody needs its secret.
+        # Kept apart: client_secret has it.
         given["OidcConfig"] = {key: value for key, value in given["OidcConfig"].items() if key != "ClientSecret"}
     return given

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from localaws_kit import LocalAws
+from human_kit import context
+from localaws_kit import LocalAws, start
 from portal_kit import address
 from workforce_kit import People, make_people, make_team
+
+from localaws.sagemaker.workforce import client_secret
 
 OIDC = {
     "ClientId": "client",
@@ -107,6 +110,20 @@ def test_an_endpoint_without_tls_is_one_of_this_machine(sagemaker: Any, place: s
         r"at 'oidcConfig.jwksUri' failed to satisfy constraint: Member must satisfy regular"
         r" expression pattern: https://\S+"
     )
+
+
+def test_the_oidc_secret_is_kept_sealed_and_goes_with_its_workforce(server: LocalAws, sagemaker: Any) -> None:
+    ctx = context(server.home, server.url)
+    sagemaker.create_workforce(WorkforceName="sealed", OidcConfig=OIDC)
+    assert client_secret.of(ctx, "sealed") == OIDC["ClientSecret"]
+    sagemaker.update_workforce(WorkforceName="sealed", OidcConfig={**OIDC, "ClientSecret": "another-one"})
+    assert client_secret.of(ctx, "sealed") == "another-one"
+    sagemaker.update_workforce(WorkforceName="sealed", SourceIpConfig={"Cidrs": []})
+    assert client_secret.of(ctx, "sealed") == "another-one"
+    key = server.home / "localaws" / "portal" / "client-secret.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    sagemaker.delete_workforce(WorkforceName="sealed")
+    assert client_secret.of(ctx, "sealed") is None
 
 
 def test_the_oidc_provider_changes_only_while_there_is_no_team(sagemaker: Any) -> None:
