@@ -23,20 +23,20 @@ def routes() -> list[BaseRoute]:
     return [Route("/lead", access.page(_teams)), Route("/lead/{team}", access.page(_team))]
 
 
-def _led(ctx: Context, worker: Worker) -> dict[str, str]:
+def _led(worker: Worker) -> dict[str, str]:
     """
     Return the teams that a worker leads: ARNs by names.
 
     :raises HTTPException: there are none; the page is not even there for others.
     """
-    led = {arn.rpartition("/")[2]: arn for arn in leads.teams(ctx, worker)}
+    led = {arn.rpartition("/")[2]: arn for arn in leads.teams(worker)}
     if not led:
         raise HTTPException(404)
     return led
 
 
 def _teams(request: Request, worker: Worker) -> Response:
-    names = list(_led(request.app.state.ctx, worker))
+    names = list(_led(worker))
     values = {"worker": worker, "is_lead": True, "teams": names}
     answer: Response = request.app.state.templates.page(request, "lead_teams.html", values)
     return answer
@@ -45,7 +45,7 @@ def _teams(request: Request, worker: Worker) -> Response:
 def _team(request: Request, worker: Worker) -> Response:
     ctx: Context = request.app.state.ctx
     team = request.path_params["team"]
-    arn = _led(ctx, worker).get(team)
+    arn = _led(worker).get(team)
     if arn is None:
         raise HTTPException(404)
     offset = _offset(request.query_params.get("offset", "0"))

@@ -27,7 +27,7 @@ def routes(ctx: Context) -> list[BaseRoute]:
 
 def common(request: Request, worker: Worker) -> dict[str, Any]:
     """Return what the frame of every page for workers shows."""
-    return {"worker": worker, "is_lead": bool(leads.teams(request.app.state.ctx, worker))}
+    return {"worker": worker, "is_lead": bool(leads.teams(worker))}
 
 
 def _jobs(request: Request, worker: Worker) -> Response:

@@ -43,6 +43,7 @@ class Person:
     username: str
     teams: tuple[str, ...]
     issuer: str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_test"
+    provider: str = "Cognito"
 
     @property
     def sub(self) -> str:

@@ -106,10 +106,14 @@ def lead(ctx: Context, team_arn: str, *, size: int = 50, offset: int = 0, before
 
 
 def labels(ctx: Context, team_arn: str, *, most: int = 10_000) -> list[tuple[str, str, str]]:
-    """Return loop, worker and label of a team's latest labelled answers, which its agreement is measured by."""
+    """
+    Return loop, worker and label of a team's latest labelled answers, which its agreement is measured by.
+
+    Workers are named by their ids: two may have one display name.
+    """
     with tables.reading(ctx) as connection:
         rows: list[tuple[str, str, str]] = connection.execute(
-            "SELECT loop_name, username, label FROM seat WHERE team = ? AND status = 'answered' AND label IS NOT NULL"
+            "SELECT loop_name, worker, label FROM seat WHERE team = ? AND status = 'answered' AND label IS NOT NULL"
             " ORDER BY submitted DESC, id DESC LIMIT ?",
             (team_arn, most),
         ).fetchall()

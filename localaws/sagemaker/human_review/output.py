@@ -13,8 +13,8 @@ from localaws.sagemaker.human_review import flows, loops, tables
 def document(connection: sqlite3.Connection, loop: loops.Loop, ctx: Context) -> str | None:
     """Return a loop's output, JSON; ``None`` where nobody has answered."""
     rows = connection.execute(
-        "SELECT answer, taken, submitted, worker, issuer, sub FROM seat WHERE loop = ? AND status = 'answered'"
-        " ORDER BY submitted, id",
+        "SELECT answer, taken, submitted, worker, provider, issuer, sub FROM seat WHERE loop = ?"
+        " AND status = 'answered' ORDER BY submitted, id",
         (loop.id,),
     ).fetchall()
     if not rows:
@@ -29,7 +29,9 @@ def document(connection: sqlite3.Connection, loop: loops.Loop, ctx: Context) -> 
     return json.dumps(content, ensure_ascii=False)
 
 
-def _answer(answer: str, taken: int, submitted: int, worker: str, issuer: str, sub: str) -> dict[str, Any]:
+def _answer(
+    answer: str, taken: int, submitted: int, worker: str, provider: str, issuer: str, sub: str
+) -> dict[str, Any]:
     return {
         "acceptanceTime": time(taken),
         "answerContent": json.loads(answer),
@@ -37,7 +39,7 @@ def _answer(answer: str, taken: int, submitted: int, worker: str, issuer: str, s
         "timeSpentInSeconds": round((submitted - taken) / 1_000_000, 3),
         "workerId": worker,
         "workerMetadata": {
-            "identityData": {"identityProviderType": "Cognito", "issuer": issuer, "sub": sub},
+            "identityData": {"identityProviderType": provider, "issuer": issuer, "sub": sub},
         },
     }
 

@@ -61,8 +61,8 @@ class Place:
 def sit(connection: sqlite3.Connection, worker: Worker, place: Place, at: int, lease: int) -> Seat:
     """Give a worker a seat until ``lease``. A draft of an earlier time in it is still there."""
     connection.execute(
-        "INSERT INTO seat (id, loop, loop_name, flow, team, worker, username, issuer, sub, status, taken, lease)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, ?)"
+        "INSERT INTO seat (id, loop, loop_name, flow, team, worker, username, issuer, sub, provider, status, taken,"
+        " lease) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, ?)"
         " ON CONFLICT (loop, worker) DO UPDATE SET status = 'open', taken = excluded.taken, lease = excluded.lease",
         (
             uuid.uuid4().hex,
@@ -74,6 +74,7 @@ def sit(connection: sqlite3.Connection, worker: Worker, place: Place, at: int, l
             worker.username,
             worker.issuer,
             worker.sub,
+            worker.provider,
             at,
             lease,
         ),

@@ -58,6 +58,7 @@ _SCHEMA = (
         username TEXT NOT NULL,
         issuer TEXT NOT NULL,
         sub TEXT NOT NULL,
+        provider TEXT NOT NULL DEFAULT 'Cognito',
         status TEXT NOT NULL,
         taken INTEGER NOT NULL,
         lease INTEGER NOT NULL,
@@ -83,10 +84,17 @@ def transaction(ctx: Context) -> Iterator[sqlite3.Connection]:
         if ctx.store not in _made:
             for statement in _SCHEMA:
                 connection.execute(statement)
+            _add_provider(connection)
         yield connection
     # Inside another transaction the tables are not there yet for good.
     if not connection.in_transaction:
         _made.add(ctx.store)
+
+
+def _add_provider(connection: sqlite3.Connection) -> None:
+    # A home from before workers could sign in by OpenID Connect: all of its workers are Cognito's.
+    if not any(name == "provider" for _, name, *_ in connection.execute("PRAGMA table_info(seat)")):
+        connection.execute("ALTER TABLE seat ADD COLUMN provider TEXT NOT NULL DEFAULT 'Cognito'")
 
 
 @contextmanager

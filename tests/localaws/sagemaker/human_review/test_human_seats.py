@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from human_kit import Desk, Person, label, team
 
 from localaws.core.errors import ValidationException
-from localaws.sagemaker.human_review import flow_definition, human_loop, loops, seats, templates
+from localaws.sagemaker.human_review import flow_definition, human_loop, loops, seats, tables, templates
 
 
 def _job(desk: Desk, worker: Person) -> tuple[int, int]:
@@ -452,9 +453,26 @@ def test_labels_of_a_team_say_who_chose_what(desk: Desk) -> None:
         task = seats.take(desk.ctx, desk.worker(name), "flow")
         seats.submit(desk.ctx, desk.worker(name), task.seat_id, label(value))
         desk.ctx.wait(1)
-    assert seats.labels(desk.ctx, desk.team) == [("loop", "bob", "0"), ("loop", "ann", "1")]
+    ann, bob = (desk.worker(name).worker_id for name in ("ann", "bob"))
+    assert seats.labels(desk.ctx, desk.team) == [("loop", bob, "0"), ("loop", ann, "1")]
     assert seats.answered_since(desk.ctx, desk.worker("bob"), desk.ctx.now() - timedelta(seconds=1)) == 1
     assert seats.answered_since(desk.ctx, desk.worker("ann"), desk.ctx.now() - timedelta(seconds=1)) == 0
+
+
+def test_seats_of_an_older_home_are_those_of_cognitos_workers(desk: Desk) -> None:
+    desk.start("loop", desk.flow("flow", TaskCount=2))
+    task = seats.take(desk.ctx, desk.worker("ann"), "flow")
+    seats.submit(desk.ctx, desk.worker("ann"), task.seat_id, label("1"))
+    desk.ctx.wait(1)
+    with desk.ctx.store.transaction() as connection:
+        connection.execute("ALTER TABLE seat DROP COLUMN provider")
+    tables._made.clear()
+    eve = replace(desk.worker("eve"), provider="Oidc", issuer="https://idp.example")
+    task = seats.take(desk.ctx, eve, "flow")
+    seats.submit(desk.ctx, eve, task.seat_id, label("0"))
+    desk.ctx.wait(1)
+    given = [one["workerMetadata"]["identityData"] for one in desk.output("loop")["humanAnswers"]]
+    assert [one["identityProviderType"] for one in given] == ["Cognito", "Oidc"]
 
 
 def test_deleting_a_loop_keeps_its_workers_counts(desk: Desk) -> None:
