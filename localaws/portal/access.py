@@ -10,7 +10,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from localaws.portal import forms, sign_in
 from localaws.portal.session import current_worker
@@ -56,7 +56,7 @@ def act(function: Page) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         worker = current_worker(request)
         if worker is None:
             # The token belongs to the session: without one, signing in comes first.
-            return RedirectResponse("/", 303)
+            return sign_in.after_form(request)
         forms.check(request, form.pop(forms.FIELD, ""))
         try:
             return function(request, worker)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from localaws.portal.entrance import Entrance
+from localaws.portal.oidc.tokens import KeySets
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
@@ -13,7 +15,6 @@ from localaws.core.context import Context
 from localaws.portal import failures, pages, sign_in
 from localaws.portal.guard import Guard
 from localaws.portal.session import Sessions
-from localaws.portal.sign_in import Entrance
 from localaws.portal.source_ip import SourceIp
 from localaws.portal.static_files import FOLDER, OpenStaticFiles
 from localaws.portal.templating import Templates
@@ -36,6 +37,7 @@ def make_app(ctx: Context) -> Starlette:
     app.state.sessions = Sessions(ctx)
     app.state.hosted = Hosted(ctx)
     app.state.entrance = Entrance(ctx)
+    app.state.key_sets = KeySets()
     app.state.templates = Templates()
     # Outside of all that Starlette has, so that its own answers to errors have the headers too.
     app.middleware_stack = Guard(app.build_middleware_stack())

@@ -14,9 +14,13 @@ _TITLES = {403: "Not allowed", 404: "Not Found", 405: "Not allowed", 410: "Gone"
 _SENTENCES = {404: "There is no such page here.", 405: "This page cannot be used in that way."}
 
 
-def page(request: Request, status: int, title: str, sentence: str) -> Response:
-    """Return a page with a title and a sentence."""
-    values = {"title": title, "sentence": sentence}
+def page(request: Request, status: int, title: str, sentence: str, *, leave: str = "") -> Response:
+    """
+    Return a page with a title and a sentence.
+
+    :param leave: an address to sign out of an identity provider at, for who came with the wrong account.
+    """
+    values = {"title": title, "sentence": sentence, "leave": leave}
     answer: Response = request.app.state.templates.page(request, "failure.html", values, status=status)
     return answer
 

@@ -1,7 +1,8 @@
 """
 Who is signed in to the portal, and what team's worker that is.
 
-A session is a row of the store, which a sign-out removes; the browser has its signed name in a cookie.
+A session is a row of the store, which a sign-out removes; the browser has its signed name in a cookie. The groups of a
+user of Cognito are looked up each time. Those of a person of another provider are what its claims said at sign-in.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from localaws.core import own_key
 from localaws.core.context import Context
 from localaws.core.expiring import Expiring
 from localaws.sagemaker.workforce import members
-from localaws.sagemaker.workforce.members import Worker
+from localaws.sagemaker.workforce.members import Federated, Worker
 
 COOKIE = "localaws_portal"
 #: as AWS's portal has it, a sign-in holds for a working day.
@@ -34,6 +35,20 @@ class SignedIn:
     username: str
     sub: str
     client_id: str
+
+    @property
+    def name(self) -> str:
+        """The name that pages show."""
+        return self.username
+
+
+def is_of(who: SignedIn | Federated, workforce: dict[str, Any] | None) -> bool:
+    """Return whether a session is of the identity provider that the workforce has now."""
+    if workforce is None:
+        return isinstance(who, SignedIn)
+    if isinstance(who, Federated):
+        return members.knows(workforce, who)
+    return "CognitoConfig" in workforce
 
 
 def cookie_key(ctx: Context) -> bytes:
@@ -53,9 +68,11 @@ def current_worker(request: HTTPConnection) -> Worker | None:
 
     :returns: ``None`` where nobody is signed in, or where that user is no worker, or not any more.
     """
-    who: SignedIn | None = request.app.state.sessions.of(request)
+    who: SignedIn | Federated | None = request.app.state.sessions.of(request)
     if who is None:
         return None
+    if isinstance(who, Federated):
+        return members.federated_worker(request.app.state.ctx, who)
     worker = members.worker(request.app.state.ctx, pool_id=who.pool_id, username=who.username)
     # Another user may have the name by now.
     return worker if worker is not None and worker.sub == who.sub else None
@@ -68,18 +85,24 @@ class Sessions:
         self._records = Expiring(ctx.store, "portal-session", SECONDS)
         self._signer = URLSafeSerializer(cookie_key(ctx), salt="portal-session")
 
-    def begin(self, response: Response, who: SignedIn) -> None:
+    def begin(self, response: Response, who: SignedIn | Federated) -> None:
         """Start a session and give the browser its cookie."""
-        secret = self._records.put({**vars(who)})
+        body = {**vars(who)}
+        secret = self._records.put({"federated": body} if isinstance(who, Federated) else body)
         response.set_cookie(
             COOKIE, str(self._signer.dumps(secret)), max_age=SECONDS, httponly=True, samesite="lax", path="/"
         )
 
-    def of(self, request: HTTPConnection) -> SignedIn | None:
+    def of(self, request: HTTPConnection) -> SignedIn | Federated | None:
         """Return the session of a request; ``None`` where there is none, or where it has ended."""
         secret = self._secret(request)
         body: dict[str, Any] | None = self._records.get(secret) if secret else None
-        return SignedIn(**body) if body else None
+        if not body:
+            return None
+        if "federated" not in body:
+            return SignedIn(**body)
+        person = body["federated"]
+        return Federated(**{**person, "groups": tuple(person["groups"])})
 
     def end(self, request: HTTPConnection, response: Response) -> None:
         """End the session of a request: its cookie is worth nothing from now on, wherever it was copied to."""

@@ -1,0 +1,1 @@
+"""Sign-in to the portal by the OpenID Connect provider of a workforce."""
