@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from localaws.portal.entrance import Entrance
-from localaws.portal.oidc.tokens import KeySets
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
@@ -13,7 +11,9 @@ from localaws.cognito import pages as hosted_pages
 from localaws.cognito.hosted import Hosted
 from localaws.core.context import Context
 from localaws.portal import failures, pages, sign_in
+from localaws.portal.entrance import Entrance
 from localaws.portal.guard import Guard
+from localaws.portal.oidc.tokens import KeySets
 from localaws.portal.session import Sessions
 from localaws.portal.source_ip import SourceIp
 from localaws.portal.static_files import FOLDER, OpenStaticFiles

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.portal.entrance import Proof
-from localaws.portal.refusals import Refusal
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,6 +12,8 @@ from localaws.cognito.grants import TokenError
 from localaws.moto_bridge import user_pools
 from localaws.moto_bridge.pool_keys import InvalidToken
 from localaws.portal import entrance, failures
+from localaws.portal.entrance import Proof
+from localaws.portal.refusals import Refusal
 from localaws.portal.session import SignedIn
 
 _SCOPES = ("openid", "email", "profile")

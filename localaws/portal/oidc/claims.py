@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import regex
+
 from localaws.portal.oidc.provider import Provider
 from localaws.portal.refusals import Refusal
-
 from localaws.sagemaker.workforce.members import Federated
 
 REQUIRED = ("groups", "sub", "client_id", "name")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from anyio import fail_after, from_thread
+
 from localaws.portal.refusals import Refusal
 
 #: how long a provider may take for one answer, to its last byte.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from localaws.portal.refusals import Refusal
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +15,7 @@ from localaws.portal.oidc import claims, tokens
 from localaws.portal.oidc import provider as providers
 from localaws.portal.oidc.provider import Provider
 from localaws.portal.oidc.requests import TITLE, ask, ask_for_object
+from localaws.portal.refusals import Refusal
 from localaws.sagemaker.workforce import members, records
 from localaws.sagemaker.workforce.members import Federated
 

@@ -12,10 +12,10 @@ from typing import Any
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, RSAKey
-from localaws.portal.refusals import Refusal
 
 from localaws.portal.oidc.provider import Provider
 from localaws.portal.oidc.requests import TITLE, ask_for_object
+from localaws.portal.refusals import Refusal
 
 #: Signatures by a key pair. Never "none", and no HMAC, whose secret could be the public key that everybody has.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")

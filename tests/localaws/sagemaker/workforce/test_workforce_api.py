@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from human_kit import context
-from localaws_kit import LocalAws, start
+from localaws_kit import LocalAws
 from portal_kit import address
 from workforce_kit import People, make_people, make_team
 
