@@ -78,7 +78,7 @@ def params() -> dict[str, Param]:
         "min_speedup": Param(
             0.05,
             type="number",
-            minimum=-1,
+            minimum=-10,
             maximum=1,
             title="Least speed-up that makes an equal challenger win",
             description="Share of the median latency. Negative: it may be slower by that, for it is cheaper.",

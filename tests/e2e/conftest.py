@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from localaws_kit import JOBS_PYTHON
+from localaws_kit import JOBS_PYTHON, free_ports
 from runs_kit import BACKFILL, SAMPLES, STORED, WITHOUT_WEIGHTS, Started, ended, set_off, until, until_known
 
 from include import synthetic
@@ -51,12 +50,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(item.path.name, 4))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack with the project's DAGs, the tests' own ones, and a sample of 600 reviews."""
@@ -72,10 +65,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     # It knows nothing but the demo's words, and is small: a dozen jobs load it, or what it became.
     base_model = str(folder / "base_model")
     making = subprocess.Popen([JOBS_PYTHON, "-c", MAKE_BASE_MODEL, base_model])
+    localaws_port, airflow_port = free_ports(2)
     stack = Stack(
         home=folder / "home",
-        localaws_port=free_port(),
-        airflow_port=free_port(),
+        localaws_port=localaws_port,
+        airflow_port=airflow_port,
         dags=dags,
         settings={
             "REVIEWS_SOURCE": str(Path(source).resolve()),

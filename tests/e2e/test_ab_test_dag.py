@@ -43,7 +43,7 @@ CONF = {
     "design": "paired",
     "alpha": 0.01,
     "max_loss": 1,
-    "min_speedup": -1,
+    "min_speedup": -10,
     "health_requests": 20,
     "scaling_target": 2,
     "load_rate": 10,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from localaws_kit import free_ports
 
 from stack import health, processes, services
 from stack.health import PARTS, Condition, Part
@@ -23,12 +24,6 @@ from stack.layout import ROOT, Stack, StackError
 COMPONENTS = PARTS[2:]
 #: the last word of each part's command line.
 ROLES = {"serve": "localaws", **{name.removeprefix("airflow-"): name for name in PARTS[1:]}}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +41,8 @@ def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def make(home: Path) -> Stack:
-    return Stack(home=home, localaws_port=free_port(), airflow_port=free_port())
+    localaws_port, airflow_port = free_ports(2)
+    return Stack(home=home, localaws_port=localaws_port, airflow_port=airflow_port)
 
 
 @pytest.fixture(scope="module")
