@@ -72,7 +72,7 @@ class Run:
         self.api.call("POST", f"/dags/{self.dag_id}/clearTaskInstances", json=body)
 
     def waits_again(self, tries: int) -> bool:
-        """Whether the task is at this try, and waiting for its job: by itself, or by a triggerer that has its trigger."""
+        """Whether the task is at this try and waits for its job, by itself or by a triggerer that has its trigger."""
         task = self.task
         waits = task["state"] == "running" or (task["state"] == "deferred" and task["triggerer_job"] is not None)
         return task["try_number"] >= tries and waits
