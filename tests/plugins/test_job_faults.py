@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from fault_proxy import Faults, fault_proxy
 from operator_kit import BUCKET, Airflow, FakeTask, first_event, rebuild
 from test_job_operators import TRAIN, name, training, training_jobs
 
-from amazon_ml.exceptions import JobFailed, RequestRefused
-from amazon_ml.hooks.sagemaker import SageMakerJobHook
+from amazon_ml.exceptions import DeadlineExceeded, JobFailed, RequestRefused
+from amazon_ml.hooks.sagemaker import SageMakerJobHook, is_busy
 
 
 @pytest.fixture
@@ -61,12 +63,63 @@ def test_a_refusal_is_not_tried_again(
     assert faults.seen["CreateTrainingJob"] == 1
 
 
-def test_a_quota_is_left_to_airflows_retries(faults: Faults, airflow: Airflow, ti: FakeTask, source: Path) -> None:
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_quota_in_use_is_waited_for_within_the_try(
+    aws: Any,
+    faults: Faults,
+    airflow: Airflow,
+    ti: FakeTask,
+    source: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    deferrable: bool,
+) -> None:
+    monkeypatch.setattr("amazon_ml.operators.job._capacity_pause", lambda waited: 0.2)
+    (source / "main.py").write_text(TRAIN)
+    faults.plan = {"CreateTrainingJob": [(400, "ResourceLimitExceeded")] * 2}
+    xcom = airflow.run(training(source, ti, hyperparameters={"epochs": 1}, deferrable=deferrable), ti)
+    assert (xcom["name"], xcom["status"]) == (name(ti), "Completed")
+    assert faults.seen["CreateTrainingJob"] == 3
+    assert len(airflow.deferrals) == (3 if deferrable else 0)
+
+
+def test_a_job_that_got_no_instances_is_followed_by_the_next_attempt(
+    aws: Any, airflow: Airflow, ti: FakeTask, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amazon_ml.operators.job._capacity_pause", lambda waited: 0.2)
+    describe = SageMakerJobHook.describe
+    reason = "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different one."
+
+    def without_capacity(self: SageMakerJobHook, kind: str, job: str) -> dict[str, Any] | None:
+        found = describe(self, kind, job)
+        if found and job == name(ti) and found["TrainingJobStatus"] == "Completed":
+            return {**found, "TrainingJobStatus": "Failed", "FailureReason": reason}
+        return found
+
+    monkeypatch.setattr(SageMakerJobHook, "describe", without_capacity)
+    (source / "main.py").write_text(TRAIN)
+    xcom = airflow.run(training(source, ti, hyperparameters={"epochs": 1}), ti)
+    assert (xcom["name"], xcom["status"]) == (name(ti, 2), "Completed")
+
+
+def test_a_wait_for_capacity_ends_with_the_task_s_time(
+    faults: Faults, airflow: Airflow, ti: FakeTask, source: Path
+) -> None:
     (source / "main.py").write_text(TRAIN)
     faults.plan = {"CreateTrainingJob": [(400, "ResourceLimitExceeded")]}
-    with pytest.raises(Exception, match="ResourceLimitExceeded") as failure:
-        airflow.run(training(source, ti), ti)
-    assert not isinstance(failure.value, RequestRefused)
+    with pytest.raises(DeadlineExceeded, match=r"found no capacity until.*ResourceLimitExceeded"):
+        airflow.run(training(source, ti, timeout=timedelta(seconds=30)), ti)
+
+
+def test_a_quota_of_which_nothing_is_in_use_fails_at_once() -> None:
+    words = "The account-level service limit 'ml.p3.2xlarge for training job usage' is {} Instances, with current "
+    words += "utilization of {} Instances and a request delta of 1 Instances."
+
+    def refused(limit: int, used: int) -> ClientError:
+        error = {"Code": "ResourceLimitExceeded", "Message": words.format(limit, used)}
+        return ClientError({"Error": error}, "CreateTrainingJob")
+
+    assert is_busy(refused(10, 10))
+    assert not is_busy(refused(0, 0))
 
 
 def test_a_create_whose_answer_got_lost_is_not_made_twice(

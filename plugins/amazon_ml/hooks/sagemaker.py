@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NoReturn
@@ -21,11 +22,13 @@ MAX_RESULT_BYTES = 32 * 1024
 _LOG_STREAMS = 4
 _LOG_LOOKS = 5
 _LOG_PAUSE = 1.0
+#: a quota is reached.
+_QUOTAS = frozenset({"ResourceLimitExceeded", "ServiceQuotaExceededException"})
+#: in AWS's words about a quota: nothing uses it, so that no wait would free any of it.
+_UNUSED = re.compile(r"current utilization of 0\b")
 #: refusals that a later try may not meet: a quota, and credentials that are about to be renewed.
-_PASSING = frozenset(
+_PASSING = _QUOTAS | frozenset(
     {
-        "ResourceLimitExceeded",
-        "ServiceQuotaExceededException",
         "ExpiredToken",
         "ExpiredTokenException",
         "RequestExpired",
@@ -286,6 +289,11 @@ class SageMakerJobHook(AwsBaseHook):
         except (ClientError, BotoCoreError) as error:
             return [*tail, f"(no log from {group} {stream_prefix}: {error})"]
         return tail or [f"(nothing in {group} {stream_prefix})"]
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether a quota is used up by something that ends, so that waiting helps."""
+    return _code(error) in _QUOTAS and not _UNUSED.search(str(error))
 
 
 def is_passing(error: BaseException) -> bool:

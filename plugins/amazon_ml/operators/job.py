@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from amazon_ml.datasets import of_job
-from amazon_ml.exceptions import BadInput, BadResult, JobFailed, JobLost, RequestRefused
+from amazon_ml.exceptions import BadInput, BadResult, DeadlineExceeded, JobFailed, JobLost, RequestRefused
 from amazon_ml.jobs import JobSpec
 from amazon_ml.naming import MAX_ATTEMPTS, MAX_LENGTH, RunKey, job_name, tags, unversioned
-from amazon_ml.operators.base import SageMakerOperator, is_true
+from amazon_ml.operators.base import TRIGGER_GRACE, SageMakerOperator, is_true
 from amazon_ml.operators.run import SageMakerRunOperator
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _STARTUP = timedelta(minutes=30)
 #: in SageMaker's FailureReason: a script ends with status 2 when its input cannot be used, argparse with the same when
 #: its arguments cannot. What it wrote to ``/opt/ml/output/failure`` (training) or ``message`` (processing) says why.
 _BAD_INPUT = re.compile(r"(AlgorithmError: )?(?P<said>.*?),? *exit code: 2", re.DOTALL)
+#: how the FailureReason of a job begins for which AWS had no instances.
+_NO_CAPACITY = "CapacityError"
 #: where CloudWatch has the logs of a kind of job.
 LOG_GROUPS = {
     "TrainingJob": "/aws/sagemaker/TrainingJobs",
@@ -48,6 +51,9 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
       task that had succeeded costs nothing; after a change of code or parameters it computes again;
     * starts the next attempt where that one failed or was stopped, or completed another computation: once a try, so a
       failed job is followed by another only when Airflow retries or somebody clears the task.
+
+    Where AWS has no capacity (a quota in use, or ``CapacityError``) the task waits and starts the job again, until its
+    time is over: that is no failed try. A quota of which nothing is in use fails at once.
 
     A task that a user ends stops its job, see :class:`SageMakerRunOperator`.
 
@@ -82,6 +88,10 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
         return LOG_GROUPS[self.kind], f"{name}/"
 
     def _run(self, context: Context) -> Any:
+        from botocore.exceptions import ClientError
+
+        from amazon_ml.hooks.sagemaker import is_busy
+
         spec = self._prepare(context)
         source = read_source(spec)
         code_uri = spec.code_uri(source)
@@ -91,7 +101,12 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
             if source.files:
                 self.log.info("Code is at %s (%d objects uploaded)", code_uri, uploaded)
             self.check_alive()
-            description = self._create(spec, name, code_uri)
+            try:
+                description = self._create(spec, name, code_uri)
+            except ClientError as error:
+                if not is_busy(error):
+                    raise
+                return self._wait_for_capacity(context, name, str(error))
         self._attend(name)
         self.check_alive()
         status = self._status(description)
@@ -101,6 +116,37 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
             self.log.info("%s %s is being stopped: waiting for its end before the next attempt", self.kind, name)
             return self.wait(context, waiter=self.waiter, name=name, then="execute_again")
         return self.wait(context, waiter=self.waiter, name=name, then="execute_complete")
+
+    def execute_with_capacity(self, context: Context, event: Any = None) -> Any:
+        """Try again to start the job for which there was no capacity."""
+        self._prepare(context)
+        return self.execute(context)
+
+    def _wait_for_capacity(self, context: Context, name: str, reason: str) -> Any:
+        """
+        Wait for a while within this try, then look for the job again and start it.
+
+        :raises DeadlineExceeded: the task's time would be over by then.
+        """
+        deadline, now = self.deadline(context), time.time()
+        started = context["ti"].start_date
+        pause = _capacity_pause(now - (started.timestamp() if started else now))
+        if now + pause >= deadline:
+            raise DeadlineExceeded(f"{self.kind} {name} found no capacity until the task's time was over: {reason}")
+        self.log.warning("No capacity for %s %s, trying again in %.0f s: %s", self.kind, name, pause, reason)
+        if not self.deferrable:
+            self._pause(pause)
+            self.check_alive()
+            return self.execute_with_capacity(context)
+
+        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
+        self.defer(
+            trigger=DateTimeTrigger(moment=datetime.fromtimestamp(now + pause, UTC)),
+            method_name="execute_with_capacity",
+            timeout=timedelta(seconds=deadline - now) + TRIGGER_GRACE,
+        )
+        return None
 
     def _prepare(self, context: Context) -> Spec:
         """The spec with its templates rendered; sets what the rest needs of the context."""
@@ -160,11 +206,13 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
             raise JobFailed(f"{self.kind} {name} was created, and AWS does not know it")
         return description
 
-    def _finish(self, name: str, context: Context) -> dict[str, Any]:
+    def _finish(self, name: str, context: Context) -> Any:
         description = self.hook.describe(self.kind, name)
         if description is None:
             raise JobFailed(f"{self.kind} {name} no longer exists")
         status = self._status(description)
+        if status == "Failed" and str(description.get("FailureReason", "")).startswith(_NO_CAPACITY):
+            return self._wait_for_capacity(context, name, description["FailureReason"])
         if status != "Completed":
             tail = self.hook.log_tail(*self.log_streams(name))
             self.log.error("Last lines of %s %s:\n%s", self.kind, name, "\n".join(tail))
@@ -203,6 +251,11 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
         """Why it did not complete, in AWS's words."""
         words = (description.get("FailureReason"), description.get("ExitMessage"), description.get("SecondaryStatus"))
         return "; ".join(dict.fromkeys(str(word) for word in words if word)) or "AWS gives no reason"
+
+
+def _capacity_pause(waited: float) -> float:
+    """Return the seconds until the next look for capacity: a tenth of those waited so far, from one minute to ten."""
+    return min(max(60.0, waited / 10), 600.0)
 
 
 def rendered(operator: SageMakerOperator, spec: Spec, context: Context) -> Spec:
