@@ -116,7 +116,7 @@ class Campaign:
     def _all_ended(self) -> None:
         """Wait for the other DAGs that the Assets have set off."""
         deadline = time.monotonic() + RUN_S
-        while going := self._runs(state=["running", "queued"]):
+        while going := self._runs(state=["running", "queued"]) - self._seen:
             if time.monotonic() > deadline:
                 self.record.faults.append(f"not ended in time: {going}")
                 return

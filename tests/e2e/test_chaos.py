@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from runs_kit import LONG
 
 from benchmarks.chaos.campaign import Campaign
 from benchmarks.chaos.kills import Record
 from stack import services
 from stack.layout import Stack, StackError
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, LONG]
 
 KILLS = 20
 

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from runs_kit import ended, objects
+from runs_kit import LONG, ended, objects
 
 from stack.airflow_api import AirflowApi
 from stack.layout import Stack
@@ -65,6 +65,7 @@ def test_the_best_is_judged_against_the_champion_and_becomes_the_approved_versio
     assert package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"] == tuned["model_data"]
 
 
+@LONG
 def test_the_next_run_starts_from_it_and_a_rejected_best_leaves_the_version_approved(
     api: AirflowApi, tuned: dict[str, Any], sagemaker: Any
 ) -> None:
