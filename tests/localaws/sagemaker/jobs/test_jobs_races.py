@@ -6,17 +6,18 @@ import fcntl
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from localaws.core import reconciler
 from localaws.core.context import Context
 from localaws.core.credentials import Credentials
 from localaws.core.store import Store
-from localaws.sagemaker.jobs import control
+from localaws.sagemaker.jobs import control, resource
 from localaws.sagemaker.jobs.folder import JobFolder
 from localaws.sagemaker.training import api as training
 
@@ -60,6 +61,13 @@ def supervisors(monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervisors]:
 @pytest.fixture
 def ctx(tmp_path: Path, supervisors: Supervisors) -> Context:
     return Context(tmp_path, "http://127.0.0.1:1", "us-east-1", Store(":memory:"), Credentials("a", "b"))
+
+
+@pytest.fixture
+def reconcile(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Makes one pass, also where another test has stopped the thread."""
+    monkeypatch.setattr(reconciler, "_ending", threading.Event())
+    return lambda: reconciler.reconcile(ctx)
 
 
 def request(name: str, **members: Any) -> dict[str, Any]:
@@ -265,6 +273,44 @@ def test_the_last_word_of_a_deleted_job_is_not_the_next_one_s(
     monkeypatch.setattr(control, "sync", look_long)
     assert training.JOBS.sync(stale, ctx)["TrainingJobStatus"] == "Completed"
     assert stored(ctx, "name")["TrainingJobStatus"] == "InProgress"
+
+
+# --- reads ------------------------------------------------------------------------------------------------------
+
+
+def test_reads_change_nothing_and_the_reconciler_keeps_the_end_with_its_lineage(
+    ctx: Context, supervisors: Supervisors, reconcile: Callable[[], None]
+) -> None:
+    training.begin(request("done"), ctx)
+    end(ctx, supervisors, "done")
+    ended: list[str] = []
+    listeners = [*resource.ENDED._listeners]
+    resource.ENDED.listen(lambda kind, record, _: ended.append(record["TrainingJobStatus"]))
+    try:
+        before = stored(ctx, "done")
+        described = training.describe_training_job({"TrainingJobName": "done"}, ctx)
+        (listed,) = training.list_training_jobs({}, ctx)["TrainingJobSummaries"]
+        assert (described["TrainingJobStatus"], listed["TrainingJobStatus"]) == ("InProgress", "InProgress")
+        assert "TrainingEndTime" not in described
+        assert (stored(ctx, "done"), ended) == (before, [])
+        reconcile()
+        assert training.describe_training_job({"TrainingJobName": "done"}, ctx)["TrainingJobStatus"] == "Completed"
+        assert ended == ["Completed"]
+    finally:
+        resource.ENDED._listeners[:] = listeners
+
+
+def test_a_read_of_a_job_without_a_supervisor_starts_none(
+    ctx: Context, supervisors: Supervisors, reconcile: Callable[[], None]
+) -> None:
+    training.begin(request("lost"), ctx)
+    (folder_of(ctx, "lost").path / "started").unlink()
+    supervisors.end("lost")
+    supervisors.begun.clear()
+    assert training.describe_training_job({"TrainingJobName": "lost"}, ctx)["TrainingJobStatus"] == "InProgress"
+    assert supervisors.begun == []
+    reconcile()
+    assert supervisors.begun == ["lost"]
 
 
 # --- one of many ------------------------------------------------------------------------------------------------
