@@ -29,7 +29,7 @@ from include.evaluation import evaluate_endpoint
 from include.params import keep_endpoint
 from include.reports import show
 from include.settings import settings
-from include.tasks import SYNTHETIC, features, find_reviews, task_defaults
+from include.tasks import SYNTHETIC, features, find_reviews, stage, task_defaults
 
 ENDPOINT = f"{settings.endpoint_name}-autopilot"
 JOB_NAME = "{{ ti.xcom_pull(task_ids='autopilot')['name'] }}"
@@ -53,40 +53,40 @@ with DAG(
     },
     tags=["part-1", "training", "autopilot"],
 ) as dag:
-    found = find_reviews()
-    splits = features()
+    with stage("reviews"):
+        found = find_reviews()
+        splits = features()
+        balance = ProcessingJobOperator(
+            task_id="balance",
+            job=settings.processing_job("balance"),
+            inputs={"reviews": paths.REVIEWS, "test": splits.outputs["test"]},
+            outputs=["reviews", "report"],
+            arguments={
+                "by": "sentiment",
+                "columns": LEARNT,
+                "text": settings.text,
+                "seed": "{{ params.seed }}",
+                "synthetic": SYNTHETIC,
+            },
+            result="report/report.json",
+        )
 
-    balance = ProcessingJobOperator(
-        task_id="balance",
-        job=settings.processing_job("balance"),
-        inputs={"reviews": paths.REVIEWS, "test": splits.outputs["test"]},
-        outputs=["reviews", "report"],
-        arguments={
-            "by": "sentiment",
-            "columns": LEARNT,
-            "text": settings.text,
-            "seed": "{{ params.seed }}",
-            "synthetic": SYNTHETIC,
-        },
-        result="report/report.json",
-    )
-
-    autopilot = AutoMLJobOperator(
-        task_id="autopilot",
-        job=autopilot_job(),
-        training=balance.outputs["reviews"],
-        execution_timeout=timedelta(hours=3),
-    )
-
-    candidates = ProcessingJobOperator(
-        task_id="candidates",
-        job=settings.processing_job("autopilot_candidates"),
-        outputs={"report": f"{paths.AUTOPILOT}/"},
-        arguments={"job-name": JOB_NAME, "region": settings.region, "synthetic": SYNTHETIC},
-        result="report/candidates.json",
-    )
-
-    show_candidates = task(task_id="show_candidates")(show)(f"{paths.AUTOPILOT}/candidates.md")
+    with stage("autopilot"):
+        autopilot = AutoMLJobOperator(
+            task_id="autopilot",
+            job=autopilot_job(),
+            training=balance.outputs["reviews"],
+            execution_timeout=timedelta(hours=3),
+        )
+        candidates = ProcessingJobOperator(
+            task_id="candidates",
+            job=settings.processing_job("autopilot_candidates"),
+            outputs={"report": f"{paths.AUTOPILOT}/"},
+            arguments={"job-name": JOB_NAME, "region": settings.region, "synthetic": SYNTHETIC},
+            result="report/candidates.json",
+        )
+        show_candidates = task(task_id="show_candidates")(show)(f"{paths.AUTOPILOT}/candidates.md")
+        planned = task(task_id="plan")(to_judge)(autopilot.output, endpoint=ENDPOINT, reports=paths.EVALUATIONS)
 
     @task_group
     def judge(name, kind, containers, model_data, training_seconds, endpoint, report):
@@ -117,7 +117,6 @@ with DAG(
         delete_endpoint = DeleteEndpointOperator(task_id="delete_endpoint", endpoint_name=endpoint)
         chain(model, deploy, evaluate, delete_endpoint.as_teardown(setups=deploy))
 
-    planned = task(task_id="plan")(to_judge)(autopilot.output, endpoint=ENDPOINT, reports=paths.EVALUATIONS)
     judged = judge.expand_kwargs(planned)
 
     @task(outlets=[EVALUATIONS])
@@ -125,20 +124,21 @@ with DAG(
         """Every candidate has its evaluation. Returns the containers of Autopilot's best."""
         return plans[0]["containers"]
 
-    chosen = best(planned)
-    model = ModelOperator(task_id="model", role_arn=settings.role_arn, containers=chosen)
-    deploy = EndpointOperator(
-        task_id="deploy",
-        endpoint_name=ENDPOINT,
-        model_name=model.model_name,
-        instance_type=settings.inference_instance_type,
-    )
-    smoke = InvokeEndpointOperator(
-        task_id="smoke", endpoint_name=ENDPOINT, records=SMOKE_REVIEWS, content_type="text/csv", columns=COLUMNS
-    )
-    delete_endpoint = DeleteEndpointOperator(
-        task_id="delete_endpoint", endpoint_name=ENDPOINT, keep="{{ params.keep_endpoint }}"
-    )
+    with stage("deploy"):
+        chosen = best(planned)
+        model = ModelOperator(task_id="model", role_arn=settings.role_arn, containers=chosen)
+        deploy = EndpointOperator(
+            task_id="deploy",
+            endpoint_name=ENDPOINT,
+            model_name=model.model_name,
+            instance_type=settings.inference_instance_type,
+        )
+        smoke = InvokeEndpointOperator(
+            task_id="smoke", endpoint_name=ENDPOINT, records=SMOKE_REVIEWS, content_type="text/csv", columns=COLUMNS
+        )
+        delete_endpoint = DeleteEndpointOperator(
+            task_id="delete_endpoint", endpoint_name=ENDPOINT, keep="{{ params.keep_endpoint }}"
+        )
 
     chain(found, splits, balance, autopilot, candidates, show_candidates, planned)
     chain(judged, chosen, model, deploy, smoke, delete_endpoint.as_teardown(setups=deploy))

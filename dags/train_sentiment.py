@@ -30,13 +30,16 @@ from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.training import TrainingJobOperator
 from include import compiling, feature_store, registry
 from include.assets import EVALUATIONS, HUMAN_LABELS, REVIEWS, SENTIMENT_MODEL
-from include.challenge import challenge
+from include.challenge import approve_challenger, challenge
 from include.evaluation import evaluate_endpoint
 from include.lineage import trace_and_draw
 from include.params import METRICS, hyperparameters, keep_endpoint, retraining_params, training_params
 from include.retraining import look, next_step, properties
 from include.settings import settings
-from include.tasks import SMOKE_REVIEWS, SYNTHETIC, features, find_reviews, task_defaults
+from include.tasks import SMOKE_REVIEWS, SYNTHETIC, features, find_reviews, stage, task_defaults
+
+#: what a text has only where the twin in eight bits is served; a template.
+IF_TWIN = "{{{{ '{}' if params.serve == 'onnx-int8' else '' }}}}"
 
 with DAG(
     dag_id="train_sentiment",
@@ -59,55 +62,63 @@ with DAG(
     tags=["part-2", "training", "endpoint"],
 ) as dag:
     found = find_reviews()
-
     known = task(look)()
     step = task.branch(next_step)(known)
-    splits = features("{{ params.base_model }}", "{{ params.text }}", store=True)
 
-    group = feature_store.feature_group()
-    stored = feature_store.ingest(splits)
-    counted = feature_store.check_store(splits, group)
-    source, unloads, channels = feature_store.choose_source(splits)
+    with stage("features"):
+        splits = features("{{ params.base_model }}", "{{ params.text }}", store=True)
+        group = feature_store.feature_group()
+        stored = feature_store.ingest(splits)
+        counted = feature_store.check_store(splits, group)
 
-    train = TrainingJobOperator(
-        task_id="train",
-        job=settings.training_job("train"),
-        channels=channels,
-        hyperparameters=hyperparameters(),
-        timeout=timedelta(hours=3),
-        metric_regexes=METRICS,
-        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
-    )
+    with stage("train"):
+        source, unloads, channels = feature_store.choose_source(splits)
+        train = TrainingJobOperator(
+            task_id="train",
+            job=settings.training_job("train"),
+            channels=channels,
+            hyperparameters=hyperparameters(),
+            timeout=timedelta(hours=3),
+            metric_regexes=METRICS,
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+        )
 
-    approve = challenge(train, splits, known, properties())
+    with stage("judge"):
+        better = challenge(train, splits, known, properties())
 
-    redeploy = EmptyOperator(task_id="redeploy")
-    latest = registry.latest_approved(settings.model_group)
-    _, served = compiling.choose_serving(latest)
-    model = ModelOperator(task_id="model", role_arn=settings.role_arn, containers=served)
-    deploy = EndpointOperator(
-        task_id="deploy",
-        endpoint_name=settings.endpoint_name,
-        model_name=model.model_name,
-        instance_type=settings.inference_instance_type,
-        outlets=[SENTIMENT_MODEL],
-    )
-    smoke = InvokeEndpointOperator(task_id="smoke", endpoint_name=settings.endpoint_name, records=SMOKE_REVIEWS)
+    with stage("approve"):
+        approval, approve = approve_challenger()
 
-    evaluate_deployed = evaluate_endpoint(
-        task_id="evaluate_endpoint",
-        endpoint=settings.endpoint_name,
-        protocol="jsonlines",
-        model="fine-tuned{{ '-int8' if params.serve == 'onnx-int8' else '' }}",
-        kind="{{ params.base_model.split('/')[-1] }}, fine-tuned{{ ', int8' if params.serve == 'onnx-int8' else '' }}",
-        test=splits.outputs["test"],
-        model_name=model.model_name,
-        model_data="{{ ti.xcom_pull(task_ids='served', key='model_data') }}",
-        synthetic=SYNTHETIC,
-        outlets=[EVALUATIONS],
-    )
-    derived = [*feature_store.derivations(splits), *compiling.derivations()]
-    traced, drawn = trace_and_draw(settings.endpoint_name, model, derived_from=derived)
+    with stage("deploy"):
+        redeploy = EmptyOperator(task_id="redeploy")
+        latest = registry.latest_approved(settings.model_group)
+        _, served = compiling.choose_serving(latest)
+        model = ModelOperator(task_id="model", role_arn=settings.role_arn, containers=served)
+        deploy = EndpointOperator(
+            task_id="deploy",
+            endpoint_name=settings.endpoint_name,
+            model_name=model.model_name,
+            instance_type=settings.inference_instance_type,
+            outlets=[SENTIMENT_MODEL],
+        )
+        smoke = InvokeEndpointOperator(task_id="smoke", endpoint_name=settings.endpoint_name, records=SMOKE_REVIEWS)
+
+    with stage("report"):
+        evaluate_deployed = evaluate_endpoint(
+            task_id="evaluate_endpoint",
+            endpoint=settings.endpoint_name,
+            protocol="jsonlines",
+            model=f"fine-tuned{IF_TWIN.format('-int8')}",
+            kind=f"{{{{ params.base_model.split('/')[-1] }}}}, fine-tuned{IF_TWIN.format(', int8')}",
+            test=splits.outputs["test"],
+            model_name=model.model_name,
+            model_data="{{ ti.xcom_pull(task_ids='served', key='model_data') }}",
+            synthetic=SYNTHETIC,
+            outlets=[EVALUATIONS],
+        )
+        derived = [*feature_store.derivations(splits), *compiling.derivations()]
+        traced, drawn = trace_and_draw(settings.endpoint_name, model, derived_from=derived)
+
     delete_endpoint = DeleteEndpointOperator(
         task_id="delete_endpoint", endpoint_name=settings.endpoint_name, keep="{{ params.keep_endpoint }}"
     )
@@ -115,6 +126,7 @@ with DAG(
     chain(found, known, step, splits, source, train)
     chain(splits, group, stored, counted, unloads, train)
     chain(source, unloads)
+    chain(better, approval)
     chain(step, redeploy, latest)
     chain(approve, latest, served, model, deploy, smoke, evaluate_deployed, delete_endpoint)
     chain(deploy, traced)

@@ -24,7 +24,7 @@ from airflow.sdk import DAG, chain, task
 from amazon_ml.operators.processing import ProcessingJobOperator
 from amazon_ml.operators.tuning import TuningJobOperator
 from include import paths, registry
-from include.challenge import challenge
+from include.challenge import approve_challenger, challenge
 from include.params import METRICS
 from include.reports import show
 from include.retraining import look
@@ -81,6 +81,8 @@ with DAG(
     )
     show_trials = task(task_id="show_trials")(show)(f"{REPORT}/trials.md")
 
-    challenge(tune, splits, known, tuned_properties())
+    better = challenge(tune, splits, known, tuned_properties())
+    approval, _ = approve_challenger()
 
     chain(found, known, splits, decided, tune, report, show_trials)
+    chain(better, approval)

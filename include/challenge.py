@@ -1,4 +1,4 @@
-"""A new model against the champion: the tasks from its evaluation to the approved version."""
+"""A new model against the champion: the tasks that judge and register it, and those that approve the version."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ from include.evaluation import evaluate
 from include.settings import settings
 
 
-def challenge(
-    trained: Any, splits: ProcessingJobOperator, known: Any, properties: Mapping[str, str]
-) -> ApproveModelOperator:
+def challenge(trained: Any, splits: ProcessingJobOperator, known: Any, properties: Mapping[str, str]) -> Any:
     """
-    The tasks that judge a model, compare it with the champion, register it and have it approved; the last of them.
+    Judge a model, compare it with the champion and register it: the last of these tasks, ``replace_champion``.
 
-    For a DAG that has :func:`include.tasks.find_reviews` and the params that ``judge`` and ``who_approves`` read. Where
-    the challenger is rejected, all that follows ``replace_champion`` is skipped.
+    For a DAG that has :func:`include.tasks.find_reviews` and the params that ``judge`` reads. Where the challenger is
+    rejected, all that follows is skipped.
 
     :param trained: the task with the model, by its ``model_data``.
     :param splits: the features job, whose test split both are judged on.
@@ -55,11 +53,19 @@ def challenge(
     better = task.short_circuit(ignore_downstream_trigger_rules=True)(replace_champion)(
         verdict, known, challenger.outputs["report"], register.output
     )
-    who_approves, approve = registry.approval(
+    chain(challenger, verdict, register, better)
+    chain(trained, old, champion, verdict)
+    return better
+
+
+def approve_challenger() -> tuple[Any, ApproveModelOperator]:
+    """
+    Approve the version that :func:`challenge` registered: the first of these tasks, and ``approve``.
+
+    For a DAG that has the param ``require_approval``.
+    """
+    return registry.approval(
         version="{{ ti.xcom_pull(task_ids='register')['arn'] }}",
         body="{{ ti.xcom_pull(task_ids='register')['arn'] }}: {{ ti.xcom_pull(task_ids='judge')['reason'] }}",
         instead_of="{{ ti.xcom_pull(task_ids='replace_champion')['champion'] }}",
     )
-    chain(challenger, verdict, register, better, who_approves)
-    chain(trained, old, champion, verdict)
-    return approve

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import task
+from airflow.sdk import TaskGroup, task
 
 from amazon_ml.operators.processing import ProcessingJobOperator
 from amazon_ml.retry import FailureBudget
@@ -40,6 +40,16 @@ def task_defaults(*, execution_timeout: timedelta) -> dict[str, Any]:
         "retry_delay": timedelta(seconds=10),
         "execution_timeout": execution_timeout,
     }
+
+
+def stage(name: str) -> TaskGroup:
+    """
+    Return a group for the tasks of one stage: a box of that name in the graph of the UI.
+
+    The tasks keep their plain ids, which are in the names of their jobs.
+    """
+    # A group cannot have the id of a task, such as "train".
+    return TaskGroup(f"stage_{name}", group_display_name=name, prefix_group_id=False)
 
 
 def find_reviews() -> Any:

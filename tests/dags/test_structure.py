@@ -262,3 +262,23 @@ def test_every_dag_is_listed(dagbag: Any) -> None:
 def test_structure(dagbag: Any, dag_id: str) -> None:
     dag = dagbag.dags[dag_id]
     assert {task.task_id: task.downstream_task_ids for task in dag.tasks} == EDGES[dag_id]
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "stages"),
+    [
+        ("train_sentiment", ["features", "train", "judge", "approve", "deploy", "report"]),
+        ("autopilot_sentiment", ["reviews", "autopilot", "judge", "deploy"]),
+    ],
+)
+def test_the_graph_shows_the_stages_in_their_order(dagbag: Any, dag_id: str, stages: list[str]) -> None:
+    # Sorting fails where two stages wait for one another.
+    nodes = dagbag.dags[dag_id].task_group.topological_sort()
+    groups = [node for node in nodes if hasattr(node, "children")]
+    assert [group.group_display_name or group.group_id for group in groups] == stages
+
+
+@pytest.mark.parametrize("dag_id", ["train_sentiment", "autopilot_sentiment"])
+def test_a_stage_leaves_the_ids_of_its_tasks_alone(dagbag: Any, dag_id: str) -> None:
+    """A job is named after its task: another id is another job, and the run that is under way would start it again."""
+    assert not [task.task_id for task in dagbag.dags[dag_id].tasks if task.task_id.startswith("stage_")]
