@@ -66,7 +66,7 @@ def test_every_param_says_what_it_is(dagbag: Any) -> None:
 
 def test_every_dag_reads_like_a_table_of_contents() -> None:
     for path in DAG_FILES:
-        assert len(path.read_text().splitlines()) <= 160, path
+        assert len(path.read_text().splitlines()) <= 150, path
         assert ast.get_docstring(ast.parse(path.read_text())), path
 
 
