@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -30,6 +30,8 @@ class JobSpec:
     :param bucket: where code and outputs go.
     :param source_dir: local folder, uploaded under its content hash.
     :param entry_point: script, by its path in ``source_dir``.
+    :param dependencies: local files and folders that jobs share, put beside what is in ``source_dir``, as
+        ``dependencies`` of version 2 of the SageMaker SDK are.
     :param volume_size_gb: disk of each instance.
     :param max_runtime: seconds of running after which SageMaker stops the job.
     :param environment: variables in the container.
@@ -43,6 +45,7 @@ class JobSpec:
     bucket: str
     source_dir: str
     entry_point: str
+    dependencies: Sequence[str] = ()
     instance_type: str
     instance_count: int | str = 1
     volume_size_gb: int | str = 30
@@ -56,8 +59,12 @@ class JobSpec:
     identity: ClassVar[tuple[str, ...]]
 
     def source(self) -> SourceFolder:
-        """The code as it is now. ValueError where the folder or the entry point is not there."""
-        return SourceFolder.read(self.source_dir, self.entry_point)
+        """
+        Return the code as it is now.
+
+        :raises ValueError: folder, entry point or a dependency is missing, or a name is there twice.
+        """
+        return SourceFolder.read(self.source_dir, self.entry_point, self.dependencies)
 
     def code_uri(self, source: SourceFolder) -> str:
         """Where this code is, or will be, in S3."""

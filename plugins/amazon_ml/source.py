@@ -1,4 +1,4 @@
-"""The folder of code that a job runs: read once, named by its content, and put to S3 under that name."""
+"""The code that a job runs: read once, named by its content, and put to S3 under that name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import tarfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ MAX_BYTES = 50 * 1024 * 1024
 @dataclass(frozen=True)
 class SourceFolder:
     """
-    The files of a folder, by their path in it with ``/``.
+    The files of a folder and of its dependencies, by their path in the container's folder with ``/``.
 
     The digest is of names and contents only, so the same code has the same address in S3 from whatever machine, at
     whatever time, and is uploaded once.
@@ -26,28 +27,31 @@ class SourceFolder:
     files: dict[str, bytes]
 
     @classmethod
-    def read(cls, folder: str | Path, entry_point: str) -> SourceFolder:
+    def read(cls, folder: str | Path, entry_point: str, dependencies: Iterable[str | Path] = ()) -> SourceFolder:
         """
-        Read a folder; hidden files and Python's caches are left out.
+        Read a folder and its dependencies; hidden files and Python's caches are left out.
 
-        :raises ValueError: no such folder, no such entry point in it, or more than 50 MiB.
+        :param folder: its content is at the top.
+        :param entry_point: script, by its path in ``folder``.
+        :param dependencies: files and folders from elsewhere, each put at the top under its own name.
+        :raises ValueError: folder, entry point or a dependency is missing, two have one name, or more than 50 MiB.
         """
         root = Path(folder)
         if not root.is_dir():
             raise ValueError(f"source_dir is not a folder: {root}")
-        files: dict[str, bytes] = {}
-        size = 0
-        for path in sorted(root.rglob("*")):
-            relative = path.relative_to(root)
-            if not path.is_file() or any(part.startswith(".") or part == "__pycache__" for part in relative.parts):
-                continue
-            size += path.stat().st_size
-            if size > MAX_BYTES:
-                raise ValueError(f"source_dir holds more than {MAX_BYTES >> 20} MiB: {root}")
-            files[relative.as_posix()] = path.read_bytes()
-        if entry_point not in files:
+        paths = dict(_paths(root))
+        if entry_point not in paths:
             raise ValueError(f"source_dir has no {entry_point}: {root}")
-        return cls(files)
+        owners: dict[str, Path] = dict.fromkeys((name.partition("/")[0] for name in paths), root)
+        for dependency in map(Path, dependencies):
+            name = dependency.name
+            if name in owners:
+                raise ValueError(f"dependency {dependency}: {name} is in {owners[name]} too")
+            owners[name] = dependency.parent
+            paths |= _dependency(dependency)
+        if sum(path.stat().st_size for path in paths.values()) > MAX_BYTES:
+            raise ValueError(f"source_dir and dependencies hold more than {MAX_BYTES >> 20} MiB: {root}")
+        return cls({name: path.read_bytes() for name, path in paths.items()})
 
     @cached_property
     def digest(self) -> str:
@@ -67,3 +71,25 @@ class SourceFolder:
                 member.mode = 0o644
                 tar.addfile(member, io.BytesIO(content))
         return gzip.compress(packed.getvalue(), mtime=0)
+
+
+def _paths(root: Path) -> Iterator[tuple[str, Path]]:
+    """The files below a folder, by their path in it with ``/``."""
+    for path in sorted(root.rglob("*")):
+        relative = path.relative_to(root)
+        if path.is_file() and not any(part.startswith(".") or part == "__pycache__" for part in relative.parts):
+            yield relative.as_posix(), path
+
+
+def _dependency(path: Path) -> dict[str, Path]:
+    """
+    The files of a dependency, by their path in the container's folder.
+
+    :raises ValueError: there is no such file or folder, or its path does not end with a name.
+    """
+    if path.name not in {"", ".."}:
+        if path.is_file():
+            return {path.name: path}
+        if path.is_dir():
+            return {f"{path.name}/{name}": file for name, file in _paths(path)}
+    raise ValueError(f"dependency is neither a file nor a folder: {path}")

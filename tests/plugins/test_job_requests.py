@@ -199,6 +199,19 @@ def test_the_code_is_uploaded_where_the_request_says(processing: ProcessingJobSp
     assert list(training.uploads(code)) == [f"jobs/code/{code.digest}/sourcedir.tar.gz"]
 
 
+def test_shared_modules_are_part_of_the_code(training: TrainingJobSpec, tmp_path: Path) -> None:
+    module = tmp_path / "shared.py"
+    module.write_text("ONE = 1")
+    sharing = replace(training, dependencies=[str(module)])
+    before = sharing.source()
+    assert sorted(before.files) == ["main.py", "shared.py"]
+    uri = training_request(sharing)["HyperParameters"]["sagemaker_submit_directory"]
+    assert uri == f"s3://my-bucket/jobs/code/{before.digest}/sourcedir.tar.gz"
+    fingerprint = sharing.fingerprint(training_request(sharing))
+    module.write_text("ONE = 2")
+    assert sharing.fingerprint(training_request(sharing)) != fingerprint
+
+
 def test_arguments_become_words() -> None:
     given = {"epochs": 3, "rate": 2e-5, "fast": True, "slow": False, "none": None, "split": ["a", "b"], "text": "x y"}
     assert to_arguments(given) == [

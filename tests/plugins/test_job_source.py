@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -64,3 +65,60 @@ def test_data_among_the_code_is_refused(folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(module, "MAX_BYTES", 10)
     with pytest.raises(ValueError, match="more than"):
         SourceFolder.read(folder, "train.py")
+
+
+@pytest.fixture
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What several jobs have: a module, and a folder of them."""
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "figures.py").write_text("FIGURES = 1")
+    (folder / "text" / "__pycache__").mkdir(parents=True)
+    (folder / "text" / "words.py").write_text("WORDS = 1")
+    (folder / "text" / "__pycache__" / "words.pyc").write_bytes(b"x")
+    return folder
+
+
+def test_dependencies_are_beside_the_entry_point(folder: Path, shared: Path) -> None:
+    code = SourceFolder.read(folder, "train.py", [shared / "figures.py", shared / "text"])
+    assert sorted(code.files) == ["figures.py", "lib/model.py", "text/words.py", "train.py"]
+    assert code.files["figures.py"] == b"FIGURES = 1"
+
+
+def test_the_digest_is_of_the_dependencies_too(folder: Path, shared: Path) -> None:
+    alone = SourceFolder.read(folder, "train.py")
+    code = SourceFolder.read(folder, "train.py", [shared / "text", shared / "figures.py"])
+    (shared / "text" / "words.py").write_text("WORDS = 2")
+    changed = SourceFolder.read(folder, "train.py", [shared / "text", shared / "figures.py"])
+    assert len({alone.digest, code.digest, changed.digest}) == 3
+
+
+def test_a_dependency_is_as_good_as_a_file_of_the_folder(folder: Path, shared: Path) -> None:
+    code = SourceFolder.read(folder, "train.py", [shared / "figures.py", shared / "text"])
+    assert SourceFolder.read(folder, "train.py", [shared / "text", shared / "figures.py"]).tarball() == code.tarball()
+    shutil.copyfile(shared / "figures.py", folder / "figures.py")
+    copied = SourceFolder.read(folder, "train.py", [shared / "text"])
+    assert (copied.digest, copied.tarball()) == (code.digest, code.tarball())
+
+
+def test_a_name_that_is_there_twice_is_refused(folder: Path, shared: Path) -> None:
+    (shared / "lib").mkdir()
+    for dependencies, name in [
+        ([shared / "figures.py", shared / "figures.py"], "figures.py"),
+        ([shared / "lib"], "lib"),
+        ([shared / "text", folder / "train.py"], "train.py"),
+    ]:
+        with pytest.raises(ValueError, match=rf"^dependency .*{name}: {name} is in .* too$"):
+            SourceFolder.read(folder, "train.py", dependencies)
+
+
+@pytest.mark.parametrize("name", ["nowhere.py", "..", "text/.."])
+def test_a_dependency_that_is_not_there_is_refused(folder: Path, shared: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="dependency is neither a file nor a folder"):
+        SourceFolder.read(folder, "train.py", [shared / name])
+
+
+def test_data_among_the_dependencies_is_refused(folder: Path, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_BYTES", 25)
+    SourceFolder.read(folder, "train.py")
+    with pytest.raises(ValueError, match="more than"):
+        SourceFolder.read(folder, "train.py", [shared / "figures.py"])

@@ -269,7 +269,7 @@ def read_source(spec: JobSpec) -> SourceFolder:
     """
     The code as it is now.
 
-    :raises RequestRefused: the folder or the entry point is not there.
+    :raises RequestRefused: folder, entry point or a dependency is missing, or a name is there twice.
     """
     try:
         return spec.source()
