@@ -13,12 +13,12 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-JOB = Path(__file__).parents[1] / "include" / "jobs" / "ab_compare"
+from benchmarks.job_code import bundle
+
 RUNS, SEED = 200, 12
 #: runs for a closer estimate, of which nothing but the accuracies is drawn.
 MANY = 5000
@@ -31,7 +31,7 @@ BETTER = 0.08
 
 
 def main() -> None:
-    sys.path.insert(0, str(JOB))
+    sys.path.insert(0, str(bundle("ab_compare")))
     from counting import CHALLENGER
     from deciding import Plan
 

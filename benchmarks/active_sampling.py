@@ -27,11 +27,12 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
-from benchmarks.features import MODEL, ROOT, features_of
+from benchmarks.features import MODEL, features_of
+from benchmarks.job_code import bundle
 from include.reviews import fetch
 from localaws.images import hub
 
-sys.path.insert(0, str(ROOT / "include" / "jobs" / "review_selection"))
+sys.path.insert(0, str(bundle("review_selection")))
 from choosing import Plan, choose
 
 #: reviews that can be chosen from, labelled at the start, looked at and labelled in each round, and rounds.

@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.features import MODEL, ROOT, features_of
+from benchmarks.features import MODEL, features_of
+from benchmarks.job_code import bundle
 from include.reviews import fetch
 from localaws.images import hub
 
@@ -61,7 +62,7 @@ def trained(folder: Path, balance: str, epochs: int) -> dict[str, Any]:
 def script(job: str, **arguments: Any) -> None:
     """Run a job's script as its container would; what it prints is progress, not the result."""
     words = [str(word) for key, value in arguments.items() for word in (f"--{key}", value)]
-    command = [sys.executable, str(ROOT / "include" / "jobs" / job / f"{job}.py"), *words]
+    command = [sys.executable, str(bundle(job) / f"{job}.py"), *words]
     subprocess.run(command, check=True, stdout=sys.stderr)
 
 

@@ -19,7 +19,8 @@ from typing import Any
 import fasttext
 import pyarrow.parquet as pq
 
-from benchmarks.local import BUCKET, ROLE, ROOT, ended, raw_reviews, script, session
+from benchmarks.job_code import bundle
+from benchmarks.local import BUCKET, ROLE, ended, raw_reviews, script, session
 from localaws.images import hub
 
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1"
@@ -109,7 +110,7 @@ def judge(aws: Any, job: dict[str, Any], folder: Path) -> tuple[int, int, int]:
         archive.extractall(folder / "model", filter="data")
     path = folder / "model" / "model.bin"
     model = fasttext.load_model(str(path))
-    sys.path.insert(0, str(ROOT / "include" / "jobs" / "blazingtext_prepare"))
+    sys.path.insert(0, str(bundle("blazingtext_prepare")))
     from tokens import tokenise
 
     rows = pq.read_table(folder / "in" / "test", columns=["sentiment", "review_body"]).to_pylist()

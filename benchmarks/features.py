@@ -22,10 +22,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from benchmarks.job_code import bundle
 from include.reviews import fetch
 from localaws.images import hub
 
-ROOT = Path(__file__).parent.parent
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 LENGTH = 128
 ONE_BY_ONE = 1500
@@ -80,7 +80,7 @@ def job(name: str, source: Path, *arguments: str) -> dict[str, float]:
 
 def job_into(target: Path, name: str, source: Path, *arguments: str) -> dict[str, float]:
     """The same, and what the job writes is kept in ``target``."""
-    script = str(ROOT / "include" / "jobs" / name)
+    script = str(bundle(name))
     command = [sys.executable, "-c", CODE, script, "--input", str(source), "--output", str(target), *arguments]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(answer.stdout.splitlines()[-1]))

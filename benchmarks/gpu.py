@@ -25,7 +25,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.train import ROOT, plain
+from benchmarks.job_code import bundle
+from benchmarks.train import plain
 
 #: RoBERTa-base: 12 layers of 768.
 SHAPE = {"vocab_size": 50265, "max_position_embeddings": 514, "type_vocab_size": 1, "layer_norm_eps": 1e-5}
@@ -84,7 +85,7 @@ def run(folder: Path) -> None:
 
 def one(folder: Path, model: Path, multiple: int) -> list[float]:
     """Examples a second of each epoch."""
-    sys.path.insert(0, str(ROOT / "include" / "jobs" / "train"))
+    sys.path.insert(0, str(bundle("train")))
     script = importlib.import_module("train")
     settings = script.parse(arguments(folder, model))
     if not multiple:
@@ -134,7 +135,7 @@ def serving(folder: Path, model: Path) -> None:
     """The Classifier of inference.py: a lone client, a crowd with and without sharing passes, and one large request."""
     import torch
 
-    sys.path.insert(0, str(ROOT / "include" / "jobs" / "train"))
+    sys.path.insert(0, str(bundle("train")))
     inference = importlib.import_module("inference")
     texts = reviews(folder)
     classifier = inference.model_fn(str(model))

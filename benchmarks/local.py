@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 
+from benchmarks.job_code import bundle
 from include.reviews import fetch
 
 ROOT = Path(__file__).parent.parent
@@ -61,7 +62,7 @@ def script(job: str, **arguments: Any) -> float:
     """Run a job's script in a process of its own; its seconds. ``max_rows=3`` becomes ``--max-rows 3``."""
     words = [str(word) for name, value in arguments.items() for word in (f"--{name.replace('_', '-')}", value)]
     began = time.perf_counter()
-    path = ROOT / "include" / "jobs" / job / f"{job}.py"
+    path = bundle(job) / f"{job}.py"
     subprocess.run([sys.executable, str(path), *words], check=True, stdout=sys.stderr)
     return time.perf_counter() - began
 

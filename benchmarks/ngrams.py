@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.local import ROOT
+from benchmarks.job_code import bundle
 
 SHARES = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 1.0)
 SPLITS = ("validation", "test")
@@ -27,7 +27,7 @@ SPLITS = ("validation", "test")
 def main() -> None:
     archive, features = map(Path, sys.argv[1:])
     # natural_mix and judging of this job, inference and classifier of the archive.
-    sys.path.insert(0, str(ROOT / "include" / "jobs" / "evaluate"))
+    sys.path.insert(0, str(bundle("evaluate")))
     read_reviews = importlib.import_module("judging").read_reviews
     natural = importlib.import_module("natural_mix")
     with tempfile.TemporaryDirectory() as name:

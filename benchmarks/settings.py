@@ -25,7 +25,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from benchmarks.train import ROOT
+from benchmarks.job_code import bundle
 
 Choice = tuple[tuple[str, Any], ...]
 
@@ -97,7 +97,7 @@ def trained(folder: Path, choice: dict[str, Any], seed: int, deadline: float) ->
     if time.monotonic() > deadline:
         return None
     os.environ["OMP_NUM_THREADS"] = "2"
-    sys.path.insert(0, str(ROOT / "include" / "jobs" / "train"))
+    sys.path.insert(0, str(bundle("train")))
     script, data = importlib.import_module("train"), importlib.import_module("data")
     features, scratch = folder / "features", folder / "scratch" / str(os.getpid())
     given = {**DEFAULT, **choice, "seed": seed, "train": features / "train", "validation": features / "validation"}

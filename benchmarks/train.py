@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.features import MODEL, features_of
+from benchmarks.job_code import bundle
 from include.reviews import fetch
 from localaws.images import hub
 
-ROOT = Path(__file__).parent.parent
 LONGEST = 128
 
 
@@ -38,7 +38,7 @@ def main() -> None:
         os.environ |= {"HF_HOME": str(hub.prepare(folder / "home")), "HF_HUB_OFFLINE": "1"}
         origin = fetch(os.environ.get("REVIEWS_SOURCE"), folder / "raw" / "reviews.csv")
         features_of(folder / "raw", folder / "features")
-        sys.path.insert(0, str(ROOT / "include" / "jobs" / "train"))
+        sys.path.insert(0, str(bundle("train")))
         script = importlib.import_module("train")
         settings = script.parse(arguments(folder, options))
         results = {"the train job": ours(script, settings), "plain loop": plain(script, settings)}

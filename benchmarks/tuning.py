@@ -24,7 +24,8 @@ from typing import Any
 import boto3
 
 from benchmarks.features import MODEL, job_into
-from benchmarks.local import BUCKET, ROLE, ROOT, ended, raw_reviews, session
+from benchmarks.job_code import bundle
+from benchmarks.local import BUCKET, ROLE, ended, raw_reviews, session
 from localaws.images import hub
 
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/huggingface-pytorch-training:2.9.0-transformers5.3.0-gpu-py312"
@@ -68,7 +69,7 @@ def main() -> None:
 def prepare(s3: Any, folder: Path) -> None:
     """Put code and splits into S3."""
     source = folder / "source"
-    shutil.copytree(ROOT / "include" / "jobs" / "train", source, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(bundle("train"), source)
     (source / "measured.py").write_text(MEASURED)
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w:gz") as tar:

@@ -21,7 +21,8 @@ from typing import Any
 
 from benchmarks.crowd import crowded
 from benchmarks.endpoint import REVIEWS, deploy, one_client, percentile
-from benchmarks.local import ROOT, raw_reviews, script, session
+from benchmarks.job_code import bundle
+from benchmarks.local import raw_reviews, script, session
 from localaws.core import packing
 from localaws.images import hub
 
@@ -97,7 +98,7 @@ def compiled(folder: Path, texts: list[str]) -> tuple[dict[str, Path], dict[str,
     AutoTokenizer.from_pretrained(hub.MODEL, model_max_length=128).save_pretrained(model)
     (model / "code").mkdir()
     for name in ("inference.py", "classifier.py", "microbatch.py"):
-        shutil.copyfile(ROOT / "include" / "jobs" / "train" / name, model / "code" / name)
+        shutil.copyfile(bundle("train") / name, model / "code" / name)
     for name in ("model", "validation"):
         (source / name).mkdir(parents=True)
     packing.pack(model, source / "model" / "model.tar.gz")

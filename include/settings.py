@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amazon_ml.jobs import ProcessingJobSpec, TrainingJobSpec
+from include import job_code
 
 INCLUDE = Path(__file__).parent
 
@@ -104,8 +105,7 @@ class Settings:
             image_uri=self.processing_image,
             role_arn=self.role_arn,
             bucket=self.bucket,
-            source_dir=str(INCLUDE / "jobs" / name),
-            entry_point=f"{name}.py",
+            **job_code.of(name),
             instance_type=self.processing_instance_type,
             instance_count=instance_count,
         )
@@ -116,8 +116,7 @@ class Settings:
             image_uri=self.training_image,
             role_arn=self.role_arn,
             bucket=self.bucket,
-            source_dir=str(INCLUDE / "jobs" / name),
-            entry_point=f"{name}.py",
+            **job_code.of(name),
             instance_type=self.training_instance_type,
             instance_count=instance_count,
         )

@@ -1,12 +1,14 @@
-"""For the tests of the job scripts: loading a job's folder as its container would, and tiny base models."""
+"""For the tests of the job scripts: loading a job's code as its container would, and tiny base models."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
+import functools
 import importlib
 import signal
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -15,9 +17,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-JOBS = Path(__file__).parent.parent.parent / "include" / "jobs"
+from include.job_code import JOBS, write
+
 NAMES = {path.stem for path in JOBS.glob("*/*.py")}
+_BUNDLES = tempfile.TemporaryDirectory(prefix="job-code-")
 HEADER = ["", "Title", "Review Text", "Rating", "Division Name", "Class Name"]
+
+
+@functools.cache
+def bundle(job: str) -> Path:
+    """The folder with all that a job ships, as its container has it."""
+    return write(job, Path(_BUNDLES.name) / job).parent
 
 
 @contextlib.contextmanager
@@ -40,7 +50,7 @@ def job_folder(folder: Path) -> Iterator[None]:
 
 def load(job: str, module: str | None = None) -> ModuleType:
     """A module of a job's folder; by default the script itself."""
-    with job_folder(JOBS / job):
+    with job_folder(bundle(job)):
         return importlib.import_module(module or job)
 
 
@@ -48,7 +58,7 @@ def run(job: str, **arguments: Any) -> int:
     """Run a job's script in this process; ``max_rows=3`` becomes ``--max_rows 3``. The exit status."""
     script = load(job)
     words = [str(word) for name, value in arguments.items() for word in (f"--{name}", value)]
-    with job_folder(JOBS / job):
+    with job_folder(bundle(job)):
         return int(script.main(words))
 
 

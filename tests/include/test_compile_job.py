@@ -15,7 +15,7 @@ from typing import Any
 import onnx
 import pytest
 import torch
-from jobs_kit import JOBS, files, load, run, split
+from jobs_kit import bundle, files, load, run, split
 from training_kit import train
 from transformers import AutoModelForSequenceClassification
 
@@ -324,7 +324,7 @@ def test_missing_libraries_are_installed_or_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(dependencies.subprocess, "run", pip)
     dependencies.ensure()
     assert commands[0][1:4] == ["-m", "pip", "install"]
-    assert commands[0][-1] == str(JOBS / "compile" / "requirements.txt")
+    assert commands[0][-1] == str(bundle("compile") / "requirements.txt")
     with pytest.raises(Exception, match="no_such_module cannot be installed: ERROR: no matching") as failure:
         dependencies.ensure()
     assert type(failure.value).__name__ == job.Unavailable.__name__

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from jobs_kit import JOBS, cleaned, files, job_folder, load, plain_reviews, review, run, split, write_csv, write_table
+from jobs_kit import bundle, cleaned, files, job_folder, load, plain_reviews, review, run, split, write_csv, write_table
 from transformers import AutoTokenizer
 
 from include.reviews import fetch
@@ -25,7 +25,7 @@ def words(source: Path, target: Path, base_model: Path, **arguments: Any) -> lis
 
 
 def build(source: Path, target: Path, base_model: Path, **arguments: Any) -> dict[str, Any]:
-    with job_folder(JOBS / "features"):
+    with job_folder(bundle("features")):
         assert load("features").main(words(source, target, base_model, **arguments)) == 0
     return dict(json.loads((target / "report" / "report.json").read_text()))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from jobs_kit import JOBS, load, run
+from jobs_kit import bundle, load, run
 from safetensors.torch import load_file
 from training_kit import history, settings_for, train
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -195,7 +195,7 @@ def _arguments(features: Path, base_model: Path, folder: Path, settings: dict[st
 
 def test_sigterm_writes_a_checkpoint_and_ends(features: Path, tiny_bert: Path, tmp_path: Path) -> None:
     settings = {"epochs": 20, "train_batch_size": 8}
-    script = JOBS / "train" / "train.py"
+    script = bundle("train") / "train.py"
     process = subprocess.Popen(
         [sys.executable, str(script), *_arguments(features, tiny_bert, tmp_path, settings)],
         stdout=subprocess.PIPE,
@@ -257,7 +257,7 @@ def test_two_instances_train_the_model_that_one_trains(features: Path, tiny_bert
             [
                 *(sys.executable, "-m", "torch.distributed.run", "--nnodes=2", f"--node_rank={rank}"),
                 *("--nproc_per_node=1", "--master_addr=127.0.0.1", f"--master_port={port}"),
-                str(JOBS / "train" / "train.py"),
+                str(bundle("train") / "train.py"),
                 *_arguments(features, quiet, tmp_path / "two", settings),
             ],
             env={**os.environ, "OMP_NUM_THREADS": "1"},

@@ -22,6 +22,7 @@ from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.model_package import ApproveModelOperator, RegisterModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from amazon_ml.operators.training import TrainingJobOperator
+from include import job_code
 
 FEATURES = """
 import pathlib
@@ -35,7 +36,6 @@ folder = pathlib.Path(os.environ["SM_MODEL_DIR"])
 (folder / "code").mkdir()
 (folder / "code/inference.py").write_text("def model_fn(folder):\\n    return None\\n")
 """
-GRAPH_JOB = Path(__file__).parents[2] / "include" / "jobs" / "lineage_graph"
 COMMON: dict[str, Any] = {"role_arn": ROLE, "bucket": BUCKET, "instance_type": "ml.m5.large", "image_uri": IMAGE}
 
 
@@ -106,7 +106,7 @@ class Workflow:
 
     def draw(self, graph: str) -> str:
         """The S3 prefix of the picture."""
-        job = ProcessingJobSpec(**COMMON, source_dir=str(GRAPH_JOB), entry_point="lineage_graph.py")
+        job = ProcessingJobSpec(**COMMON, **job_code.of("lineage_graph"))
         drawn = self.task(
             ProcessingJobOperator,
             task_id="draw",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from operator_kit import ROLE
 from serving_kit import packed_model
 
-from include import compiling, paths, retraining
+from include import compiling, job_code, paths, retraining
 from include.params import retraining_params, training_params
 
 PARAMS = {
@@ -84,6 +86,19 @@ def test_what_was_trained_from_the_same_is_not_trained_again_unless_forced(house
     assert retraining.next_step(known, PARAMS) is None
     assert "NOTHING CHANGED: data, labels, code and settings are those of version 1" in capsys.readouterr().out
     assert retraining.next_step(known, {**PARAMS, "force": True}) == "features"
+
+
+def test_shared_modules_of_the_jobs_are_part_of_their_code(
+    house: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house(retraining.look(PARAMS)["inputs"])
+    jobs = shutil.copytree(job_code.JOBS, tmp_path / "jobs")
+    monkeypatch.setattr(job_code, "JOBS", jobs)
+    # Neither features nor training ship the first of these.
+    for module, changed in [("wording.py", []), ("ngrams.py", ["code"])]:
+        with open(jobs / "shared" / module, "a") as file:
+            file.write("# Changed.\n")
+        assert retraining.look(PARAMS)["changed"] == changed
 
 
 def test_new_data_and_other_settings_are_named_and_the_champion_is_the_latest_approved(

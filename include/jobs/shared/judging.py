@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from drawing import draw_confusion_matrix
+from confusion_drawing import draw_confusion_matrix
 from job import BadInput
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 

@@ -1,1 +1,0 @@
-../shared/held_out.py

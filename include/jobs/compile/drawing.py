@@ -1,1 +1,0 @@
-../shared/confusion_drawing.py

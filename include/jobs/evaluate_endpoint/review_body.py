@@ -1,1 +1,0 @@
-../shared/review_body.py

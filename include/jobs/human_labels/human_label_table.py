@@ -1,1 +1,0 @@
-../shared/human_label_table.py

@@ -1,1 +1,0 @@
-../shared/job.py

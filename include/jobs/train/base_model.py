@@ -1,1 +1,0 @@
-../shared/base_model.py

@@ -1,1 +1,0 @@
-../shared/raw_csv.py
