@@ -17,9 +17,9 @@ from endpoint_kit import Hosting, name
 from job_helpers import BUCKET, IMAGE, Jobs
 from localaws_kit import LocalAws
 
+from include.job_code import write
 from localaws.core import packing
 
-JOBS = Path(__file__).parents[4] / "include" / "jobs"
 SERVING_IMAGE = (
     "763104351884.dkr.ecr.us-east-1.amazonaws.com/"
     "huggingface-pytorch-inference:2.6.0-transformers4.51.3-cpu-py312-ubuntu22.04"
@@ -48,8 +48,9 @@ def classifier(folder: Path) -> Path:
         **sizes,
     )
     BertForSequenceClassification(config).save_pretrained(folder)
+    code = write("train", folder.with_name("train")).parent
     for file in ("inference.py", "classifier.py", "microbatch.py", "model_input.py", "ngrams.py", "precision.py"):
-        shutil.copyfile(JOBS / "train" / file, folder / "code" / file)
+        shutil.copyfile(code / file, folder / "code" / file)
     return folder
 
 
@@ -72,9 +73,8 @@ def archives(localaws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> di
     }
     pq.write_table(pa.table(columns), folder / "part.parquet")
     jobs.put(f"{job}/validation/part.parquet", (folder / "part.parquet").read_bytes())
-    for file in (JOBS / "compile").iterdir():
-        if file.is_file():
-            jobs.put(f"{job}/source/{file.name}", file.read_bytes())
+    for file in write("compile", folder / "compile").parent.iterdir():
+        jobs.put(f"{job}/source/{file.name}", file.read_bytes())
     jobs.processing(
         job,
         "",
