@@ -1,6 +1,6 @@
 """
 What a Glue crawler does: list objects, recognise their format, infer a schema, group folders into tables, write the
-catalog. The operations stand in localaws/glue/crawler_api.py, crawl.py, crawler_schedule.py and classifier.py.
+catalog. The operations are in the *_api modules of localaws/glue.
 
 As Glue does it: CSV (delimiters ``, | \\t ;`` and Ctrl-A, quotes, header by type or by classifier, names ``col0``...
 where all are strings), JSON (lines, arrays, JsonPath), Parquet; gzip; types; key=value and plain partition folders;

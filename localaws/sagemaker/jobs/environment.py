@@ -24,7 +24,7 @@ _SHOWN = ("LOCALAWS_SHOWN", "LOCALAWS_AUTOPILOT_BASE_MODEL")
 #: what each Python of a job loads first.
 SITE = str(Path(localaws.__file__).parent / "images" / "site")
 #: where a process in a sandbox finds its key.
-_CREDENTIALS = "/run/localaws/core/credentials"
+_CREDENTIALS = "/run/localaws/credentials"
 
 
 def child(home: Path, url: str, region: str, credentials: Path) -> dict[str, str]:

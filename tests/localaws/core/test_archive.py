@@ -322,8 +322,8 @@ def test_an_ordinary_user_packs_and_removes_what_a_job_closed(tmp_path: Path) ->
     script = """
 import os, sys
 from pathlib import Path
-from localaws.jobs import beneath
-from localaws.jobs.packing import pack
+from localaws.core import beneath
+from localaws.core.packing import pack
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)

@@ -164,7 +164,7 @@ def test_a_child_s_environment_points_at_this_server_and_carries_no_secret(
     own = tmp_path / "own"
     found = environment.child(tmp_path / "localaws", "http://127.0.0.1:4566", "eu-west-1", own)
     assert found["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
-    assert found["AWS_SHARED_CREDENTIALS_FILE"] in (str(own), "/run/localaws/core/credentials")
+    assert found["AWS_SHARED_CREDENTIALS_FILE"] in (str(own), "/run/localaws/credentials")
     assert found["AWS_DEFAULT_REGION"] == "eu-west-1"
     assert found["OMP_NUM_THREADS"] == "2"
     assert found["PATH"].startswith(str(Path(sys.executable).parent))

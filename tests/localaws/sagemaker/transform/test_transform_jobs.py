@@ -168,7 +168,7 @@ def test_a_job_that_is_stopped_stores_nothing_and_leaves_no_process(
     localaws: LocalAws, transforms: Transforms, shout: str
 ) -> None:
     job = transforms.begin(shout, transforms.put({"a": "fine\n", "b": "slow\n"}))
-    folder = localaws.home / "localaws/sagemaker/transform/contract-job" / job
+    folder = localaws.home / "localaws/jobs/transform-job" / job
     log = folder / "logs/algo-1.log"
     until(lambda: log.read_text() if log.exists() else "", lambda text: text.count("asked") == 2)
     transforms.sagemaker.stop_transform_job(TransformJobName=job)
