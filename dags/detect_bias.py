@@ -17,9 +17,9 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Metadata, Param, chain, task
 
-from amazon_ml.clarify import BiasConfig, Facet
 from amazon_ml.operators.clarify import ClarifyBiasOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
+from amazon_ml.specs.clarify import BiasConfig, Facet
 from include import paths
 from include.algorithms import clarify_job
 from include.assets import BALANCED_REVIEWS, REVIEWS

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from amazon_ml.algorithm import AlgorithmJobSpec
-from amazon_ml.auto_ml import AutoMLJobSpec
-from amazon_ml.clarify import ClarifyJobSpec
+from amazon_ml.specs.algorithm import AlgorithmJobSpec
+from amazon_ml.specs.auto_ml import AutoMLJobSpec
+from amazon_ml.specs.clarify import ClarifyJobSpec
 from include.settings import settings
 
 # Each Region has these images in a registry account of its own; localaws goes by the repository's name alone.

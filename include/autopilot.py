@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from amazon_ml.auto_ml import answering
+from amazon_ml.specs.auto_ml import answering
 
 #: what an endpoint is to answer, in this order.
 COLUMNS = ("predicted_label", "probability")

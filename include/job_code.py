@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from amazon_ml.source import SourceFolder
+from amazon_ml.code_bundle import SourceFolder
 
 JOBS = Path(__file__).parent / "jobs"
 #: job -> the modules of ``include/jobs/shared`` that are put beside its script.
@@ -50,7 +50,7 @@ SHARED = {
 
 
 def of(job: str) -> dict[str, Any]:
-    """Return where a job's code is, as arguments of a :class:`amazon_ml.jobs.JobSpec`."""
+    """Return where a job's code is, as arguments of a :class:`amazon_ml.specs.job.JobSpec`."""
     return {
         "source_dir": str(JOBS / job),
         "entry_point": f"{job}.py",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from amazon_ml.jobs import ProcessingJobSpec, TrainingJobSpec
+from amazon_ml.specs.job import ProcessingJobSpec, TrainingJobSpec
 from include import job_code
 
 INCLUDE = Path(__file__).parent

@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from amazon_ml.tuning import TuningJobSpec, categorical_of, continuous
+from amazon_ml.specs.tuning import TuningJobSpec, categorical_of, continuous
 from include.params import hyperparameters, retraining_params, training_params
 from include.retraining import TUNING_JOB, properties
 from include.settings import settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from amazon_ml.jobs import JobSpec
+from amazon_ml.specs.job import JobSpec
 from include import paths
 from include.settings import settings
 

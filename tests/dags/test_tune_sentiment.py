@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import ParamValidationError
 def spec_of(dagbag: Any, **params: Any) -> tuple[Any, dict[str, Any]]:
     """The tuning job as it is rendered for these params, and the request's ranges."""
     from amazon_ml.operators.job import rendered
-    from amazon_ml.tuning import to_ranges
+    from amazon_ml.specs.tuning import to_ranges
 
     dag = dagbag.dags["tune_sentiment"]
     tune = dag.get_task("tune")

@@ -9,10 +9,10 @@ import pytest
 from operator_kit import ROLE, Airflow, FakeTask
 from test_job_requests import check
 
-from amazon_ml.algorithm import AlgorithmJobSpec
 from amazon_ml.exceptions import JobFailed, RequestRefused
 from amazon_ml.naming import job_name
 from amazon_ml.operators.training import TrainingJobOperator
+from amazon_ml.specs.algorithm import AlgorithmJobSpec
 
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1"
 BUCKET = "algorithm-operator"

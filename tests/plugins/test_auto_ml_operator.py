@@ -16,11 +16,11 @@ import pytest
 from operator_kit import ROLE, Airflow, FakeTask
 from test_job_requests import check
 
-from amazon_ml.auto_ml import AutoMLJobSpec, answering, best_first, candidate_entry
 from amazon_ml.exceptions import BadResult, DeadlineExceeded, JobFailed, RequestRefused
 from amazon_ml.naming import MAX_ATTEMPTS, job_name
 from amazon_ml.operators.auto_ml import MOST_CANDIDATES, AutoMLJobOperator
 from amazon_ml.operators.model import ModelOperator
+from amazon_ml.specs.auto_ml import AutoMLJobSpec, answering, best_first, candidate_entry
 
 V2 = AutoMLJobSpec(
     role_arn=ROLE, bucket="auto-ml", target="sentiment", content="review_body", tags={"project": "reviews"}

@@ -11,10 +11,10 @@ import pytest
 from operator_kit import ROLE, Airflow, FakeTask
 from test_job_requests import check
 
-from amazon_ml.clarify import BiasConfig, ClarifyJobSpec, Facet, metrics_by_facet
 from amazon_ml.exceptions import BadResult, JobFailed, RequestRefused
 from amazon_ml.naming import job_name
 from amazon_ml.operators.clarify import ClarifyBiasOperator
+from amazon_ml.specs.clarify import BiasConfig, ClarifyJobSpec, Facet, metrics_by_facet
 
 IMAGE = "205585389593.dkr.ecr.us-east-1.amazonaws.com/sagemaker-clarify-processing:1.0"
 BUCKET = "clarify-operator"

@@ -10,10 +10,10 @@ import pytest
 from operator_kit import BUCKET, IMAGE, ROLE, Airflow, FakeTask
 
 from amazon_ml.exceptions import BadResult, JobFailed, RequestRefused
-from amazon_ml.jobs import ProcessingJobSpec, TrainingJobSpec
 from amazon_ml.naming import job_name
 from amazon_ml.operators.processing import ProcessingJobOperator
 from amazon_ml.operators.training import TrainingJobOperator
+from amazon_ml.specs.job import ProcessingJobSpec, TrainingJobSpec
 
 COUNT = """
 import argparse, json, pathlib

@@ -14,7 +14,7 @@ import pytest
 from botocore.model import Shape
 from botocore.validate import ParamValidator
 
-from amazon_ml.jobs import ProcessingJobSpec, TrainingJobSpec, to_arguments, to_hyperparameters
+from amazon_ml.specs.job import ProcessingJobSpec, TrainingJobSpec, to_arguments, to_hyperparameters
 
 ROLE = "arn:aws:iam::123456789012:role/service-role/jobs"
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6.0-cpu-py312-ubuntu22.04-sagemaker"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from amazon_ml import source as module
-from amazon_ml.source import SourceFolder
+from amazon_ml import code_bundle as module
+from amazon_ml.code_bundle import SourceFolder
 
 
 @pytest.fixture

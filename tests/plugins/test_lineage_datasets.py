@@ -15,7 +15,7 @@ from openlineage.client import OpenLineageClient
 from openlineage.client.transport.file import FileConfig, FileTransport
 from operator_kit import ROLE, SERVING_IMAGE, Airflow, FakeTask
 
-from amazon_ml.datasets import as_lineage, of_job
+from amazon_ml.openlineage import as_lineage, of_job
 from amazon_ml.operators.base import SageMakerOperator
 from amazon_ml.operators.model_package import RegisterModelOperator
 

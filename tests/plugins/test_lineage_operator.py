@@ -14,7 +14,6 @@ from operator_kit import BUCKET, IMAGE, ROLE, SERVING_IMAGE, Airflow, FakeTask
 
 from amazon_ml.exceptions import RequestRefused
 from amazon_ml.hooks.lineage import LineageHook
-from amazon_ml.jobs import ProcessingJobSpec, TrainingJobSpec
 from amazon_ml.operators.base import SageMakerOperator
 from amazon_ml.operators.endpoint import EndpointOperator
 from amazon_ml.operators.lineage import TraceEndpointOperator
@@ -22,6 +21,7 @@ from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.model_package import ApproveModelOperator, RegisterModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from amazon_ml.operators.training import TrainingJobOperator
+from amazon_ml.specs.job import ProcessingJobSpec, TrainingJobSpec
 from include import job_code
 
 FEATURES = """

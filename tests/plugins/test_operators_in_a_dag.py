@@ -11,11 +11,11 @@ from airflow.sdk import DAG, task
 from airflow.serialization.serialized_objects import DagSerialization
 from operator_kit import BUCKET, IMAGE, ROLE
 
-from amazon_ml.jobs import ProcessingJobSpec, TrainingJobSpec
 from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator
 from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from amazon_ml.operators.training import TrainingJobOperator
+from amazon_ml.specs.job import ProcessingJobSpec, TrainingJobSpec
 
 COMMON: dict[str, Any] = {
     "image_uri": IMAGE,

@@ -14,11 +14,11 @@ from airflow.sdk.exceptions import TaskDeferred
 from operator_kit import BUCKET, IMAGE, ROLE, Airflow, FakeTask
 
 from amazon_ml.exceptions import DeadlineExceeded, JobFailed, PipelineRejected, RequestRefused, TaskKilled
-from amazon_ml.jobs import CODE, INPUT, ProcessingJobSpec, TrainingJobSpec
 from amazon_ml.naming import job_name
 from amazon_ml.operators.code import UploadCodeOperator
 from amazon_ml.operators.pipeline import PipelineOperator
 from amazon_ml.operators.pipeline_execution import PipelineExecutionOperator, step_entry, to_parameters
+from amazon_ml.specs.job import CODE, INPUT, ProcessingJobSpec, TrainingJobSpec
 
 #: a pipeline that needs no job: it fails where the parameter Wanted is too low.
 GATE = {

@@ -14,7 +14,7 @@ from test_job_requests import check
 from amazon_ml.exceptions import JobFailed, RequestRefused
 from amazon_ml.naming import job_name
 from amazon_ml.operators.transform import TransformJobOperator
-from amazon_ml.transform import TransformJobSpec
+from amazon_ml.specs.transform import TransformJobSpec
 
 SHOUT = """
 import time

@@ -14,7 +14,7 @@ from test_job_requests import check
 from amazon_ml.exceptions import BadResult, JobFailed, RequestRefused
 from amazon_ml.naming import job_name
 from amazon_ml.operators.tuning import TuningJobOperator
-from amazon_ml.tuning import (
+from amazon_ml.specs.tuning import (
     MAX_TUNING_LENGTH,
     TuningJobSpec,
     best_first,

@@ -10,7 +10,7 @@ import pytest
 from operator_kit import BUCKET, IMAGE, ROLE, Airflow, FakeTask
 
 from amazon_ml.operators.tuning import TuningJobOperator
-from amazon_ml.tuning import TuningJobSpec, categorical
+from amazon_ml.specs.tuning import TuningJobSpec, categorical
 from include import tuning
 
 SCRIPT = "import os, pathlib\nprint('val_acc: 0.5')\npathlib.Path(os.environ['SM_MODEL_DIR'], 'm').write_text('m')\n"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from amazon_ml.naming import RunKey, job_name, tags
-from amazon_ml.tuning import MAX_TUNING_LENGTH
+from amazon_ml.specs.tuning import MAX_TUNING_LENGTH
 
 if TYPE_CHECKING:
     from amazon_ml.hooks.sagemaker import SageMakerJobHook

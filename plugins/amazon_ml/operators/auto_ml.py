@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import XComArg
 
-from amazon_ml.auto_ml import AutoMLJobSpec, best_first, candidate_entry
 from amazon_ml.exceptions import BadResult
 from amazon_ml.naming import MAX_AUTO_ML_LENGTH, RunKey
 from amazon_ml.operators.job import SageMakerJobOperator
+from amazon_ml.specs.auto_ml import AutoMLJobSpec, best_first, candidate_entry
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -69,7 +69,8 @@ class SageMakerOperator(BaseOperator):
     :param timeout: from the start of the task's try until what it waits for must be done. Absolute: a triggerer that
         restarts does not extend it. A shorter ``execution_timeout`` goes before it.
     :param tags: on what is created, beside ``airflow:dag_id``, ``airflow:task_id`` and ``airflow:run_id``.
-    :param deferrable: wait in the triggerer, without a worker slot.
+    :param deferrable: wait in the triggerer, without a worker slot. True whatever ``[operators] default_deferrable``
+        says, which is off by default: a job of hours would hold a slot.
     :param aws_conn_id: Airflow connection; without one of that name boto3's own settings are used.
     :param region_name: AWS region, else the connection's.
     :param verify: whether, or with which CA bundle, to verify TLS certificates.
@@ -132,7 +133,7 @@ class SageMakerOperator(BaseOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """What the OpenLineage provider, where it is installed, asks of a task that has succeeded."""
-        from amazon_ml.datasets import as_lineage
+        from amazon_ml.openlineage import as_lineage
 
         return as_lineage(*self._data)
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import XComArg
 
-from amazon_ml.clarify import BiasConfig, ClarifyJobSpec, metrics_by_facet
 from amazon_ml.exceptions import BadResult, RequestRefused
 from amazon_ml.naming import RunKey
 from amazon_ml.operators.job import SageMakerJobOperator
+from amazon_ml.specs.clarify import BiasConfig, ClarifyJobSpec, metrics_by_facet
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import XComArg
 
-from amazon_ml.jobs import JobSpec
 from amazon_ml.operators.base import SageMakerOperator
 from amazon_ml.operators.job import read_source, rendered
+from amazon_ml.specs.job import JobSpec
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

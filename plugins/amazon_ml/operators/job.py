@@ -10,17 +10,17 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from amazon_ml.datasets import of_job
 from amazon_ml.exceptions import BadInput, BadResult, DeadlineExceeded, JobFailed, JobLost, RequestRefused
-from amazon_ml.jobs import JobSpec
 from amazon_ml.naming import MAX_ATTEMPTS, MAX_LENGTH, RunKey, job_name, tags, unversioned
+from amazon_ml.openlineage import of_job
 from amazon_ml.operators.base import TRIGGER_GRACE, SageMakerOperator, is_true
 from amazon_ml.operators.run import SageMakerRunOperator
+from amazon_ml.specs.job import JobSpec
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from amazon_ml.source import SourceFolder
+    from amazon_ml.code_bundle import SourceFolder
 
 Spec = TypeVar("Spec", bound=JobSpec)
 

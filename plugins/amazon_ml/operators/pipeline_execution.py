@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import XComArg
 
-from amazon_ml.datasets import of_job
 from amazon_ml.exceptions import JobFailed, PipelineRejected, RequestRefused
 from amazon_ml.naming import RunKey, client_token, job_name
+from amazon_ml.openlineage import of_job
 from amazon_ml.operators.base import is_true
 from amazon_ml.operators.job import LOG_GROUPS
 from amazon_ml.operators.run import SageMakerRunOperator

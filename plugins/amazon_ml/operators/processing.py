@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import XComArg
 
-from amazon_ml.jobs import ProcessingJobSpec
 from amazon_ml.naming import RunKey
 from amazon_ml.operators.job import SageMakerJobOperator
+from amazon_ml.specs.job import ProcessingJobSpec
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -30,7 +30,7 @@ class ProcessingJobOperator(SageMakerJobOperator[ProcessingJobSpec]):
     :param inputs: input name -> S3 URI of an object or of a prefix. Templated.
     :param outputs: names, or name -> S3 URI; default ``s3://<bucket>/<prefix>/<dag id>/<job name>/<output>/``.
         Templated.
-    :param arguments: flag without its hyphens -> value, see :func:`amazon_ml.jobs.to_arguments`. Templated.
+    :param arguments: flag without its hyphens -> value, see :func:`amazon_ml.specs.job.to_arguments`. Templated.
     :param optional_inputs: inputs that the job goes without where their URI renders to nothing: SageMaker takes no
         input without objects.
     :param sharded_inputs: inputs whose objects are shared out among the instances, instead of copied to each.

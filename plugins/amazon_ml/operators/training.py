@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import XComArg
 
-from amazon_ml.jobs import CHECKPOINTS, TrainingJobSpec
 from amazon_ml.naming import RunKey, job_name
 from amazon_ml.operators.base import is_true
 from amazon_ml.operators.job import SageMakerJobOperator
+from amazon_ml.specs.job import CHECKPOINTS, TrainingJobSpec
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -26,7 +26,7 @@ class TrainingJobOperator(SageMakerJobOperator[TrainingJobSpec]):
     :param job: image, script and resources.
     :param channels: input channel -> S3 URI. Templated.
     :param hyperparameters: passed to the script as ``--key value``, see
-        :func:`amazon_ml.jobs.to_hyperparameters`. Templated.
+        :func:`amazon_ml.specs.job.to_hyperparameters`. Templated.
     :param metric_regexes: metric name -> regex with one group, read from the job's log.
     :param checkpoints: keep what the script writes to ``/opt/ml/checkpoints`` in S3, and give it to the next attempt of
         the same computation: a job that broke goes on where it was.

@@ -9,7 +9,7 @@ from airflow.sdk import XComArg
 
 from amazon_ml.naming import RunKey
 from amazon_ml.operators.job import SageMakerJobOperator
-from amazon_ml.transform import TransformJobSpec
+from amazon_ml.specs.transform import TransformJobSpec
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -10,7 +10,7 @@ from airflow.sdk import XComArg
 from amazon_ml.exceptions import BadResult, JobFailed, RequestRefused
 from amazon_ml.naming import RunKey
 from amazon_ml.operators.job import SageMakerJobOperator
-from amazon_ml.tuning import MAX_TUNING_LENGTH, TuningJobSpec, best_first, objective_of, trial_entry
+from amazon_ml.specs.tuning import MAX_TUNING_LENGTH, TuningJobSpec, best_first, objective_of, trial_entry
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -30,8 +30,8 @@ class TuningJobOperator(SageMakerJobOperator[TuningJobSpec]):
     task by them.
 
     :param job: image, script and resources of each training job, strategy and limits.
-    :param ranges: hyperparameter -> :func:`amazon_ml.tuning.continuous`, :func:`~amazon_ml.tuning.integer` or
-        :func:`~amazon_ml.tuning.categorical`. Templated.
+    :param ranges: hyperparameter -> :func:`~amazon_ml.specs.tuning.continuous`, ``integer`` or
+        :func:`~amazon_ml.specs.tuning.categorical`. Templated.
     :param metric_regexes: metric name -> regex with one group, read from each log; ``job.objective_metric`` is one.
     :param channels: input channel -> S3 URI. Templated.
     :param hyperparameters: the same for all training jobs. Templated.

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from airflow.sdk import DAG, Param
 
-from amazon_ml.jobs import TrainingJobSpec
 from amazon_ml.operators.training import TrainingJobOperator
+from amazon_ml.specs.job import TrainingJobSpec
 
 JOB = TrainingJobSpec(
     image_uri="763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6.0-cpu-py312-ubuntu22.04-sagemaker",

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from amazon_ml.source import SourceFolder
+from amazon_ml.code_bundle import SourceFolder
 
 #: SageMaker's limits on an argument of a processing container and on a hyperparameter, in characters.
 MAX_ARGUMENT = 256

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from amazon_ml.jobs import ProcessingJobSpec
-from amazon_ml.source import SourceFolder
+from amazon_ml.code_bundle import SourceFolder
+from amazon_ml.specs.job import ProcessingJobSpec
 
 CONFIG_FILE = "analysis_config.json"
 CONFIG = "/opt/ml/processing/input/config"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from amazon_ml.jobs import JobSpec, WithoutCode
+from amazon_ml.specs.job import JobSpec, WithoutCode
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from amazon_ml.jobs import TrainingJobSpec, to_hyperparameters
+from amazon_ml.specs.job import TrainingJobSpec, to_hyperparameters
 
 #: the longest name that SageMaker takes for a tuning job: those of its training jobs are made of it.
 MAX_TUNING_LENGTH = 32

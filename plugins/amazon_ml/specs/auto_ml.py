@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from amazon_ml.jobs import JobSpec, WithoutCode
+from amazon_ml.specs.job import JobSpec, WithoutCode
 
 #: a channel's content type; Autopilot takes CSV with a header, and Parquet.
 CSV, PARQUET = "text/csv;header=present", "x-application/vnd.amazon+parquet"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from amazon_ml.jobs import TrainingJobSpec, WithoutCode
+from amazon_ml.specs.job import TrainingJobSpec, WithoutCode
 
 
 @dataclass(frozen=True, kw_only=True)
