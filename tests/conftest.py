@@ -32,21 +32,34 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 #: fixtures that start a localaws.
 _SERVERS = {"localaws", "own_localaws", "server", "scaling"}
 
+#: seconds for the tests below these paths, several times what they take on two cores; pyproject.toml has the others'.
+_TIMEOUTS = {
+    "tests/e2e": 1800,
+    "tests/dags/test_ab_test_runs.py": 600,
+    "tests/include": 600,
+    "tests/localaws/images": 600,
+    "tests/localaws/sagemaker": 600,
+}
+_ROOT = Path(__file__).parent.parent
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a running localaws, directly or by its fixtures: `make check` leaves it out."""
+    """Mark what needs a running localaws, which `make check` leaves out, and what may take longer than the others."""
     for item in items:
         if _SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker("localaws")
+        for path, seconds in _TIMEOUTS.items():
+            if item.path.is_relative_to(_ROOT / path) and item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(seconds))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where a localaws did not answer in time, the report says what it was at: it may not happen again."""
+    """Where a localaws or the test was not done in time, the report says what it was at: it may not happen again."""
     report = yield
-    if call.excinfo is not None and "Timeout" in call.excinfo.typename:
+    if call.excinfo is not None and "Timeout" in f"{call.excinfo.typename}: {call.excinfo.value}":
         for name, server in getattr(item, "funcargs", {}).items():
             if isinstance(server, LocalAws) and server.process.poll() is None:
                 report.sections.append((f"stacks of {name}", server.stacks()))
