@@ -29,7 +29,7 @@ class AirflowApi:
         return str(json.loads(self.stack.passwords.read_text())["admin"])
 
     def health(self) -> dict[str, Any] | None:
-        """What the API server says of itself and the other components, or ``None`` where it does not answer."""
+        """Ask the API server for its and the other components' health; ``None`` where it does not answer."""
         try:
             answer = self._session.get(f"{self.stack.airflow_url}/api/v2/monitor/health", timeout=5)
         except requests.RequestException:
@@ -85,17 +85,17 @@ class AirflowApi:
         return dict(self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}"))
 
     def successful_runs(self, dag_id: str) -> list[str]:
-        """The ids of the last hundred runs that succeeded, the newest first."""
+        """Return the ids of the last hundred runs that succeeded, the newest first."""
         parameters: dict[str, Any] = {"state": "success", "order_by": "-start_date", "limit": 100}
         return [run["dag_run_id"] for run in self.call("GET", f"/dags/{dag_id}/dagRuns", params=parameters)["dag_runs"]]
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """The task instances of a run."""
+        """Return the task instances of a run."""
         answer = self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 100})
         return list(answer["task_instances"])
 
     def order(self, dag_id: str) -> list[str]:
-        """The task ids of a DAG in topological order."""
+        """Return the task ids of a DAG in topological order."""
         tasks = self.call("GET", f"/dags/{dag_id}/tasks")["tasks"]
         downstream = {task["task_id"]: task["downstream_task_ids"] for task in tasks}
         upstream = {name: {up for up, downs in downstream.items() if name in downs} for name in downstream}
@@ -105,7 +105,7 @@ class AirflowApi:
         return order
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
-        """What a task returned, or ``None``."""
+        """Return what a task returned, or ``None``."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
         try:
             return self.call("GET", path, params={"deserialize": "false", "stringify": "false"})["value"]
@@ -115,7 +115,7 @@ class AirflowApi:
             raise
 
     def triggered_by(self, dag_id: str, run_id: str) -> list[tuple[str, str]]:
-        """The runs ``(dag id, run id)`` that the asset events of a run have set off."""
+        """Return the runs ``(dag id, run id)`` that the asset events of a run have set off."""
         parameters = {"source_dag_id": dag_id, "source_run_id": run_id}
         try:
             events = self.call("GET", "/assets/events", params=parameters)["asset_events"]
@@ -128,7 +128,7 @@ class AirflowApi:
         return [(run["dag_id"], run["run_id"]) for event in events for run in event["created_dagruns"]]
 
     def log(self, dag_id: str, run_id: str, task: dict[str, Any]) -> str:
-        """The log of a task instance's last try, as text."""
+        """Return the log of a task instance's last try, as text."""
         return "\n".join(_line(entry) for entry in self._log(dag_id, run_id, task))
 
     def reason(self, dag_id: str, run_id: str, task: dict[str, Any]) -> str:

@@ -136,7 +136,11 @@ def _watch(
 
 
 def _check_alive(stack: Stack) -> None:
-    """:raises StackError: a part of the stack has ended, so that the run would be waited for in vain."""
+    """
+    Check that every part of the stack runs: else the run would be waited for in vain.
+
+    :raises StackError: one has ended.
+    """
     for name in services.PARTS:
         if processes.find(stack, name) is None:
             log = stack.logs / f"{name}.log"

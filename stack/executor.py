@@ -191,7 +191,7 @@ class LocalExecutor(local_executor.LocalExecutor):
 
 
 def _supervisor(ti: TaskInstance) -> psutil.Process | None:
-    """The process that supervises the process of a running task, if both are alive and here."""
+    """Return the process that supervises the process of a running task, if both are alive and here."""
     is_running = ti.state in (TaskInstanceState.RUNNING, TaskInstanceState.RESTARTING)
     if not is_running or not ti.pid or not ti.last_heartbeat_at or ti.hostname != get_hostname():
         return None

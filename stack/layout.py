@@ -40,7 +40,7 @@ class Stack:
 
     @classmethod
     def from_environment(cls) -> Stack:
-        """The stack that ``make`` runs: ``LOCALAWS_PORT`` and ``AIRFLOW_PORT`` move it."""
+        """Return the stack that ``make`` runs: ``LOCALAWS_PORT`` and ``AIRFLOW_PORT`` move it."""
         settings = {key: value for key, value in os.environ.items() if key.startswith(DAG_SETTINGS) and value}
         source = settings.get("REVIEWS_SOURCE", "")
         if source and "://" not in source:
@@ -89,7 +89,7 @@ class Stack:
         return os.environ.get("AIRFLOW_PYTHON", str(ROOT / ".local" / "venv-airflow" / "bin" / "python"))
 
     def aws_environment(self) -> dict[str, str]:
-        """What makes any AWS client talk to this localaws and to nothing else. Holds no secret, only its path."""
+        """Return what makes any AWS client talk to this localaws only. Holds no secret, only its path."""
         return {
             "AWS_ENDPOINT_URL": self.localaws_url,
             "AWS_SHARED_CREDENTIALS_FILE": str(self.home / "credentials"),
@@ -100,14 +100,14 @@ class Stack:
         }
 
     def base_environment(self) -> dict[str, str]:
-        """This process's environment less its own AWS and Airflow settings: a stray key must never reach the stack."""
+        """Return this process's environment without AWS and Airflow settings: a stray key must not reach the stack."""
         kept = {
             key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "AIRFLOW_", *DAG_SETTINGS))
         }
         return {**kept, "STACK_MARK": str(self.home)}
 
     def airflow_environment(self) -> dict[str, str]:
-        """The environment of all Airflow processes."""
+        """Return the environment of all Airflow processes."""
         return {
             **self.base_environment(),
             **self.aws_environment(),

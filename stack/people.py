@@ -58,7 +58,11 @@ class Worker:
         self._thread.join(60)
 
     def check(self) -> None:
-        """:raises StackError: the worker could not go on."""
+        """
+        Check that the worker is well.
+
+        :raises StackError: it could not continue.
+        """
         if self.problem is not None:
             raise StackError(f"the scripted worker could not answer: {self.problem}") from self.problem
 

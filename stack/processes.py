@@ -90,7 +90,7 @@ def _write_record(stack: Stack, name: str, pid: int) -> None:
 
 
 def find(stack: Stack, name: str) -> psutil.Process | None:
-    """The process started as ``name``, if it still runs."""
+    """Return the process started as ``name``, if it still runs."""
     record = _read_record(stack, name)
     if record is None:
         return None
@@ -185,7 +185,7 @@ def _marked(process: psutil.Process, homes: set[str]) -> bool:
 
 
 def _own_sessions(stack: Stack) -> set[int]:
-    """The sessions that :func:`start` made: a number that another process leads by now is not among them."""
+    """Return the sessions that :func:`start` made, without numbers that another process leads by now."""
     sessions = set()
     lines = _sessions(stack).read_text().splitlines() if _sessions(stack).exists() else []
     for known in map(json.loads, lines):
@@ -232,7 +232,7 @@ def wait_until(ready: Callable[[], bool], *, what: str, seconds: float, alive: C
 
 
 def tail(path: Path, lines: int = 20) -> str:
-    """The last lines of a file, or a word that it is not there."""
+    """Return the last lines of a file, or say that it is not there."""
     if not path.exists():
         return f"({path} was not written)"
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])

@@ -86,7 +86,7 @@ class Page(HTMLParser):
             self.paragraphs[-1] += data
 
     def form_to(self, ending: str) -> Form | None:
-        """The form whose action ends like this."""
+        """Return the form whose action ends like this."""
         return next((form for form in self.forms if form.action.split("?")[0].endswith(ending)), None)
 
 
@@ -208,7 +208,7 @@ class ScriptedWorker:
 
 
 def same_text(text: str) -> str:
-    """A text, spacing aside: what tells one review from another on a page."""
+    """Normalise a text's spacing: what is left tells one review from another on a page."""
     return " ".join(text.split())
 
 

@@ -221,7 +221,7 @@ def _make_password(stack: Stack) -> None:
 
 
 def airflow_command(stack: Stack) -> list[str]:
-    """The ``airflow`` command of Airflow's environment."""
+    """Return the ``airflow`` command of Airflow's environment."""
     return [stack.airflow_python, "-m", "airflow"]
 
 
@@ -259,7 +259,7 @@ def _settings_path(stack: Stack) -> Path:
 
 
 def _settings(stack: Stack) -> dict[str, Any]:
-    """What localaws and Airflow are started with, as far as it can change."""
+    """Return what localaws and Airflow are started with, as far as it can change."""
     return {
         "localaws": {"port": stack.localaws_port},
         "airflow": {**stack.settings, **stack.aws_environment(), **airflow_settings(stack)},

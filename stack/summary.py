@@ -21,7 +21,7 @@ LABELS = {-1: "negative", 0: "neutral", 1: "positive"}
 
 def collect(stack: Stack, api: AirflowApi, *, ingest_run: str, train_run: str) -> dict[str, Any]:
     """
-    The summary of the two runs; copies the charts to ``.local/demo/``.
+    Summarise the two runs; copy the charts to ``.local/demo/``.
 
     Where nothing had changed and so nothing was trained, figures and predictions are of the last run that trained.
     """
@@ -61,7 +61,7 @@ def _results(api: AirflowApi, dag_id: str, run_id: str, tasks: list[str]) -> dic
 
 
 def _trained(api: AirflowApi, train_run: str) -> str:
-    """This run, or, where it found nothing changed, the last one before it that has trained a model."""
+    """Return this run, or the last one before it that has trained a model where this found nothing changed."""
     for run_id in [train_run, *api.successful_runs(TRAIN)]:
         if api.xcom(TRAIN, run_id, "judge") is not None:
             return run_id
@@ -100,12 +100,12 @@ def _download(stack: Stack, uris: list[str], folder: Path) -> list[Path]:
 
 
 def s3_client(stack: Stack) -> Any:
-    """An S3 client of the stack's localaws."""
+    """Return an S3 client of the stack's localaws."""
     return client(stack, "s3")
 
 
 def client(stack: Stack, service: str) -> Any:
-    """A boto3 client of the stack's localaws, with the keys that localaws made."""
+    """Return a boto3 client of the stack's localaws, with the keys that localaws made."""
     import boto3  # slow, and not every command needs it
 
     keys = configparser.ConfigParser()

@@ -71,7 +71,7 @@ class Hosted:
         return user if user is not None and user.status == "FORCE_CHANGE_PASSWORD" else None
 
     def end_challenge(self, request: Request, response: Response) -> None:
-        """The password is chosen."""
+        """End the challenge: the password is chosen."""
         self._challenges.drop(request.cookies.get(_CHALLENGE, ""))
         response.delete_cookie(_CHALLENGE, httponly=True, samesite="lax", path="/cognito")
 

@@ -180,7 +180,7 @@ class _Unpacking:
 
     @contextlib.contextmanager
     def _opened(self, path: str) -> Iterator[int]:
-        """A folder of the archive, made if need be: a descriptor that no link led to."""
+        """Open a folder of the archive, made if need be, as a descriptor that no link led to."""
         directory = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         done = ""
         try:

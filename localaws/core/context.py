@@ -39,7 +39,7 @@ class Context:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def client(self, service: str, region: str = "") -> Any:
-        """A boto3 client of this very server, signed with the root keys: how our services reach S3, Glue and Logs."""
+        """Return a boto3 client of this server, signed with the root keys: how slices reach S3, Glue and Logs."""
         place = f"{service} {region or self.region}"
         with self._lock:
             if place not in self._clients:
@@ -65,5 +65,5 @@ class Context:
 
     @staticmethod
     def now() -> datetime:
-        """The present, in UTC: all times in the store are aware."""
+        """Return the present, in UTC: all times in the store are aware."""
         return datetime.now(UTC)

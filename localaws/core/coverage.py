@@ -16,7 +16,7 @@ END = "<!-- end of coverage -->"
 
 
 def table() -> str:
-    """The Markdown between the marks: what is ours, what moto carries, and how much of each API that is."""
+    """Return the Markdown between the marks: what is ours, what moto carries, and how much of each API that is."""
     load_all()
     resources: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for (service, operation), resource in RESOURCES.items():
@@ -48,7 +48,7 @@ def _listed(operations: Iterable[str]) -> str:
 
 def rewritten(page: str) -> str:
     """
-    The page with a fresh table between its marks.
+    Return the page with a fresh table between its marks.
 
     :raises ValueError: the page has no marks.
     """

@@ -51,7 +51,7 @@ class Cron:
         return cls(*(_values(part, *field) for part, field in zip(parts, _FIELDS, strict=True)))
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """The first minute after ``moment`` (aware) at which this fires; ``None`` if there is none in eight years."""
+        """Return the first minute after ``moment`` (aware) at which this fires; ``None`` if none in eight years."""
         moment = moment.astimezone(UTC)
         day = moment.date()
         if self.years and day.year < min(self.years):

@@ -74,7 +74,7 @@ def acquire(home: Home) -> IO[str]:
 
 
 def running(home: Home) -> int | None:
-    """The pid of the server of this home, or ``None``. A number left by a dead one does not count."""
+    """Return the pid of the server of this home, or ``None``. A number left by a dead one does not count."""
     if not home.lock.exists():
         return None
     with open(home.lock, "a+") as file:
@@ -86,7 +86,7 @@ def running(home: Home) -> int | None:
 
 
 def status(home: Home) -> dict[str, Any] | None:
-    """What ``server.json`` says, if the server runs; ``{"pid": ...}`` alone while it does not answer yet."""
+    """Return what ``server.json`` says, if the server runs; ``{"pid": ...}`` alone while it does not answer yet."""
     pid = running(home)
     if pid is None:
         return None

@@ -98,7 +98,7 @@ class Aws:
             query["continuation-token"] = token
 
     def get_object(self, bucket: str, key: str) -> bytes:
-        """The content of a small object."""
+        """Return the content of a small object."""
         return self._request("s3", "GET", _object_path(bucket, key))
 
     def download(self, bucket: str, key: str, to: Path) -> None:

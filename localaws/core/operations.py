@@ -55,7 +55,7 @@ def _operations_by_python_name(service: str) -> dict[str, str]:
 
 
 def operation_model(service: str, operation: str) -> OperationModel:
-    """The model of one operation."""
+    """Return the model of one operation."""
     return service_model(service).operation_model(operation)
 
 

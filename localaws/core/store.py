@@ -48,7 +48,7 @@ def dumps(body: Any) -> str:
 
 
 def loads(text: str) -> Any:
-    """The inverse of :func:`dumps`."""
+    """Decode what :func:`dumps` wrote."""
     return json.loads(text, object_hook=_decode)
 
 
@@ -111,7 +111,7 @@ class Store:
             )
 
     def get(self, kind: str, name: str) -> Body | None:
-        """The resource, or ``None``."""
+        """Return the resource, or ``None``."""
         with self._lock:
             row = self._connection.execute(
                 "SELECT body FROM resource WHERE kind = ? AND name = ?", (kind, name)
@@ -119,12 +119,12 @@ class Store:
         return None if row is None else loads(row[0])
 
     def find(self, kind: str, name: str) -> Body | None:
-        """The resource by its name in any case; one spelt so goes before the others."""
+        """Return the resource by its name in any case; one spelt so comes before the others."""
         spelling = self.spelling(kind, name)
         return None if spelling is None else self.get(kind, spelling)
 
     def spelling(self, kind: str, name: str) -> str | None:
-        """The name, given in any case, as the resource has it; ``None`` where there is no such resource."""
+        """Return the name, given in any case, as the resource has it; ``None`` where there is no such resource."""
         with self._lock:
             row = self._connection.execute(
                 "SELECT name FROM resource WHERE kind = ?1 AND name = ?2 UNION ALL"
@@ -158,7 +158,7 @@ class Store:
 
     def under_way(self, kind: str, status: str, terminal: Iterable[str]) -> list[str]:
         """
-        The names of a kind's resources whose status, a key of theirs, is none of ``terminal``; oldest first.
+        Return the names of a kind's resources whose status is none of ``terminal``, the oldest first.
 
         The others, which are more and more, are not even decoded. Where a body has a NaN, which SQLite does not take
         for JSON, the resource is named whatever its status is: read it before you go on.

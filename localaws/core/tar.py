@@ -158,7 +158,7 @@ def _name(header: bytes) -> str:
 
 
 def _clean(name: str) -> str:
-    """The path of a member, if it is one that stays in its folder."""
+    """Return the path of a member; refuse one that leaves its folder."""
     if "\0" in name:
         raise TarError(f"the member {name!r} has a name that is not a path")
     parts = [part for part in name.split("/") if part not in ("", ".")]
@@ -199,7 +199,7 @@ def _size(digits: str) -> int:
 
 
 def _records(content: bytes) -> dict[str, str]:
-    """The ``length key=value`` records of a pax header."""
+    """Parse the ``length key=value`` records of a pax header."""
     found = {}
     while content.strip(b"\0"):
         digits, blank, _ = content[:12].partition(b" ")

@@ -46,7 +46,7 @@ class Responder(Protocol):
         """Let a request in by its head; :raises Exception: something that :meth:`fault` makes an answer of."""
 
     def handle(self, admission: Admission) -> HttpResponse:
-        """The answer to a request whose body is there; never raises."""
+        """Answer a request whose body is there; never raises."""
 
     def fault(self, error: Exception, request: HttpRequest) -> HttpResponse:
-        """The answer to a request that was not let in, or whose body was not as it should be."""
+        """Answer a request that was not let in, or whose body was not as it should be."""

@@ -90,7 +90,7 @@ class Application:
         return Admission(request, proof, where, MAX_DOCUMENT if proof else MAX_UNSIGNED)
 
     def handle(self, admission: Admission) -> HttpResponse:
-        """The answer to a request whose body is there; never raises."""
+        """Answer a request whose body is there; never raises."""
         request = admission.request
         try:
             where = admission.where
@@ -102,7 +102,7 @@ class Application:
             return self.fault(error, request)
 
     def fault(self, error: Exception, request: HttpRequest) -> HttpResponse:
-        """The answer to a request that was not let in, or whose body was not as it should be."""
+        """Answer a request that was not let in, or whose body was not as it should be."""
         service = sigv4.claimed_service(request)
         if isinstance(error, sigv4.Refused):
             return faults.refusal(error, service, request)
@@ -120,7 +120,7 @@ class Application:
 
     @staticmethod
     def _head_route(request: HttpRequest, proof: sigv4.Proof | None) -> Route | None:
-        """What the request asks for; ``None`` where its body tells."""
+        """Return what the request asks for; ``None`` where only its body tells."""
         if request.path == DURABLE:
             return _DURABLE
         if proof is None and _WELL_KNOWN.fullmatch(request.path) and request.method == "GET":

@@ -33,6 +33,6 @@ def check(request: HttpRequest) -> None:
 
 
 def bucket_of_host(request: HttpRequest) -> str | None:
-    """The bucket in ``<bucket>.localhost``, which clients make of ``http://localhost`` (virtual-host style)."""
+    """Return the bucket of ``<bucket>.localhost``, which clients make of ``http://localhost`` (virtual hosts)."""
     found = _HOST.fullmatch(request.headers.get("host"))
     return found["bucket"] if found else None

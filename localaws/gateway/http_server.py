@@ -136,7 +136,7 @@ class Connection:
         return self._keep
 
     def _respond(self, head: Head, body: Body) -> HttpResponse | None:
-        """The answer; ``None`` where the connection had to make room for another one."""
+        """Answer the request; ``None`` where the connection had to make room for another one."""
         request = head.request
         responder = self._server.responder
         try:
@@ -249,7 +249,7 @@ class Connection:
 
 
 def _error_of(error: Exception) -> Exception:
-    """What a client is told of an error that is not an answer by itself."""
+    """Return what a client is told of an error that is not an answer by itself."""
     if isinstance(error, TooSlow):
         message = "Your socket connection to the server was not read from or written to within the timeout period."
         return AwsError(message, code="RequestTimeout", status=408)
@@ -267,7 +267,7 @@ def _phrase(status: int) -> str:
 
 
 def _one_line(value: Any) -> str:
-    """A header's value; a line break in it would begin another header."""
+    """Keep a header's value on one line: a line break in it would begin another header."""
     return str(value).replace("\n", " ").translate(_CONTROL)
 
 

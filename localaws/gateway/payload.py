@@ -146,7 +146,7 @@ class _Receiving:
         self.digests = {name: _new(name) for name in self._wanted()}
 
     def _wanted(self) -> set[str]:
-        """The digests that will be compared, or handed on."""
+        """Return the digests that will be compared, or handed on."""
         admission = self._admission
         headers = admission.request.headers
         wanted = set()

@@ -120,7 +120,7 @@ class _Template:
 
 
 def match(service: str, request: HttpRequest) -> Route | None:
-    """The operation of a REST service that the request's method, path, query and headers stand for."""
+    """Return the operation of a REST service that the request's method, path, query and headers stand for."""
     query = dict(request.query)
     for template in _templates(service):
         if template.method != request.method or not template.fits(request, query):

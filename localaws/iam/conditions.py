@@ -34,7 +34,7 @@ def holds(condition: Mapping[str, Mapping[str, Any]], context: Context) -> bool:
 
 
 def keys(condition: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """The context keys that a statement's conditions ask for."""
+    """Return the context keys that a statement's conditions ask for."""
     for operands in condition.values():
         yield from operands
 
@@ -57,7 +57,7 @@ def _holds(operator: str, key: str, wanted: list[str | None], context: Context) 
 
 
 def _operator(name: str) -> tuple[Test, bool]:
-    """What an operator tests, and whether its outcome is turned round."""
+    """Return what an operator tests, and whether its outcome is negated."""
     positive = name.replace("Not", "", 1)
     if positive != name and positive not in _NEGATED:
         raise ValueError(f"localaws does not know the condition operator {name}")

@@ -74,7 +74,7 @@ class Statement:
         return found != (name == "NotResource")
 
     def shown(self) -> dict[str, Any]:
-        """The member of MatchedStatements."""
+        """Return the member of MatchedStatements."""
         start, end = self.span
         return {
             "SourcePolicyId": self.source.id,
@@ -100,7 +100,7 @@ def statements(text: str, source: Source) -> list[Statement]:
 
 
 def _spans(text: str) -> Iterator[tuple[Any, tuple[int, int]]]:
-    """The values under ``Statement``, each with its span."""
+    """Return the values under ``Statement``, each with its span."""
     if not isinstance(json.loads(text), dict):
         raise ValueError("it is no JSON object")
     at = _skip(text, 0, "{")
@@ -124,7 +124,7 @@ def _items(text: str, at: int) -> Iterator[tuple[Any, tuple[int, int]]]:
 
 
 def _skip(text: str, at: int, sign: str = "") -> int:
-    """The offset after blanks and, where one is named, after a sign that is there."""
+    """Return the offset after blanks and, where one is named, after a sign that is there."""
     blank = _BLANK.match(text, at)
     return (blank.end() if blank else at) + len(sign)
 
@@ -152,7 +152,7 @@ def texts(value: Any) -> list[str]:
 
 
 def substituted(pattern: str, context: Mapping[str, list[str]]) -> str | None:
-    """A pattern with the values of its variables such as ``${aws:username}``; ``None`` where one has no value."""
+    """Fill in a pattern's variables such as ``${aws:username}``; ``None`` where one has no value."""
     missing = False
 
     def value(match: re.Match[str]) -> str:
@@ -170,7 +170,7 @@ def substituted(pattern: str, context: Mapping[str, list[str]]) -> str | None:
 
 
 def plain(text: str) -> str:
-    """A text that was substituted into, as itself and not as a pattern."""
+    """Return a text that was substituted into, as itself and not as a pattern."""
     for sign, quoted in _QUOTED.items():
         text = text.replace(quoted, sign)
     return text

@@ -43,7 +43,7 @@ def evaluate(
     policies: Sequence[Statement], boundary: Sequence[Statement] | None, action: str, resource: str, context: Context
 ) -> dict[str, Any]:
     """
-    An EvaluationResult.
+    Return an EvaluationResult.
 
     :param boundary: the statements of the permissions boundary, ``None`` where there is none.
     """

@@ -34,7 +34,7 @@ class Principal:
 
 def find(arn: str, ctx: Context) -> Principal:
     """
-    The identity of an ARN.
+    Return the identity of an ARN.
 
     :raises InvalidInput: it is the ARN of something else.
     :raises NoSuchEntity: there is none.

@@ -62,7 +62,7 @@ class SourceFolder:
         return total.hexdigest()[:16]
 
     def tarball(self) -> bytes:
-        """The files as a ``tar.gz``: the same bytes for the same files."""
+        """Pack the files as a ``tar.gz``: the same bytes for the same files."""
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
             for name, content in sorted(self.files.items()):
@@ -74,7 +74,7 @@ class SourceFolder:
 
 
 def _paths(root: Path) -> Iterator[tuple[str, Path]]:
-    """The files below a folder, by their path in it with ``/``."""
+    """Yield the files below a folder, by their path in it with ``/``."""
     for path in sorted(root.rglob("*")):
         relative = path.relative_to(root)
         if path.is_file() and not any(part.startswith(".") or part == "__pycache__" for part in relative.parts):
@@ -83,7 +83,7 @@ def _paths(root: Path) -> Iterator[tuple[str, Path]]:
 
 def _dependency(path: Path) -> dict[str, Path]:
     """
-    The files of a dependency, by their path in the container's folder.
+    Return the files of a dependency, by their path in the container's folder.
 
     :raises ValueError: there is no such file or folder, or its path does not end with a name.
     """

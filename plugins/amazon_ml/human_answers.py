@@ -71,7 +71,7 @@ def _answer(calls: HumanLoops, s3: SageMakerJobHook, loop: Loop) -> dict[str, An
 
 
 def _read(s3: SageMakerJobHook, uri: str) -> Any:
-    """The document; None where there is none: A2I says before it has written it where it will be."""
+    """Read the document; None where there is none yet: A2I says where it will be before it has written it."""
     content = read_object(s3, uri)
     if content is None:
         return None

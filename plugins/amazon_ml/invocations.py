@@ -163,7 +163,7 @@ class Parts:
         return tally
 
     def _list(self) -> dict[int, str]:
-        """The keys of the parts by their number."""
+        """List the keys of the parts by their number."""
         found: dict[int, str] = {}
         token: dict[str, str] = {}
         while True:

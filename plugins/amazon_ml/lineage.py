@@ -37,7 +37,7 @@ class Tracer:
 
     def endpoint(self, name: str) -> Answer:
         """
-        What serves there and what made it; adds what is missing in the lineage.
+        Trace what serves there and what made it; add what is missing in the lineage.
 
         :raises RequestRefused: there is no such endpoint.
         """
@@ -59,7 +59,7 @@ class Tracer:
         }
 
     def graph(self, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """The lineage of what serves now, see :meth:`LineageHook.graph`; models that served before are not in it."""
+        """Return the lineage of what serves now (see :meth:`LineageHook.graph`), without models that served before."""
         context = self._context(answer["arn"], answer["endpoint"])
         vertices: dict[str, dict[str, Any]] = {}
         edges: dict[tuple[str, str], dict[str, Any]] = {}
@@ -101,7 +101,7 @@ class Tracer:
         return answer
 
     def _package(self, container: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The package that a model was made of, or that was registered with the same data."""
+        """Return the package that a model was made of, or that was registered with the same data."""
         arn = container.get("ModelPackageName")
         if arn is None and (uri := _model_data(container)):
             below = self.hook.graph(self.hook.artifact(uri, "Model"), "Descendants")["vertices"]
@@ -123,7 +123,7 @@ class Tracer:
         return str(made["ContextArn"])
 
     def _training_job(self, artifact: str, uri: str) -> dict[str, Any] | None:
-        """The job that has produced a model: by the lineage, or by the job's name, which is in the URI."""
+        """Return the job that has produced a model: by the lineage, or by the job's name, which is in the URI."""
         above = self.hook.graph(artifact)["vertices"]
         names = [name for each in above if (name := _named(each["source"], "training-job"))]
         names += [part for part in uri.split("/")[-3:-2] if _JOB_NAME.fullmatch(part)]
@@ -152,7 +152,7 @@ class Tracer:
         }
 
     def _processing(self, component: str) -> Iterator[Answer]:
-        """The processing jobs above a training job, the nearest first, each with the files that no job has made."""
+        """Return the processing jobs above a training job, the nearest first, with the files that no job has made."""
         graph = self.hook.graph(component)
         sources = {each["arn"]: each["source"] for each in graph["vertices"]}
         made = {sources[edge["destination"]] for edge in graph["edges"] if edge["type"] == "Produced"}
@@ -176,7 +176,7 @@ class Tracer:
         }
 
     def _code(self, uri: str | None, script: str | None, component: str | None) -> Answer | None:
-        """What ran, by its content; noted as an artifact that contributed to the job."""
+        """Describe the code that ran, by its content, and note it as an artifact that contributed to the job."""
         if not uri:
             return None
         digest = self.hook.content_hash(uri)
@@ -188,7 +188,7 @@ class Tracer:
 
     def _files(self, uris: Iterable[str], job: Mapping[str, Any], component: str | None) -> list[Answer]:
         """
-        The files at these URIs, each noted by its ETag as an artifact that contributed to the job.
+        List the files at these URIs, and note each by its ETag as an artifact that contributed to the job.
 
         One that was written after the job began is not what the job has read: it is named with ``changed`` and not
         noted.
@@ -203,7 +203,7 @@ class Tracer:
         return files
 
     def _roots(self, uris: Iterable[str]) -> list[str]:
-        """What these were derived from, or they themselves."""
+        """Return what these URIs were derived from, or themselves where that is nothing."""
         found: dict[str, None] = {}
         for uri in uris:
             found |= dict.fromkeys(self._roots(self.derived[uri]) if self.derived.get(uri) else [uri])
@@ -247,11 +247,11 @@ def _model_data(container: Mapping[str, Any]) -> str | None:
 
 
 def _named(arn: str, kind: str) -> str | None:
-    """The resource's name, if the ARN is of this kind."""
+    """Return the resource's name if the ARN is of this kind."""
     resource, _, name = arn.rpartition(":")[2].partition("/")
     return name if resource == kind else None
 
 
 def _plain(value: str | None) -> str | None:
-    """A hyperparameter that may be JSON, as SageMaker's SDK writes them."""
+    """Decode a hyperparameter that may be JSON, as SageMaker's SDK writes them."""
     return str(json.loads(value)) if value and value.startswith('"') else value

@@ -35,12 +35,12 @@ class RunKey:
 
     @classmethod
     def of(cls, context: Context) -> RunKey:
-        """The key of the task instance that ``context`` belongs to."""
+        """Return the key of the task instance that ``context`` belongs to."""
         return cls.of_task(context["ti"])
 
     @classmethod
     def of_task(cls, ti: Any) -> RunKey:
-        """The key of a task instance, of whichever of Airflow's classes for one."""
+        """Return the key of a task instance, of whichever of Airflow's classes for one."""
         return cls(ti.dag_id, ti.task_id, -1 if ti.map_index is None else ti.map_index, ti.run_id)
 
 
@@ -54,7 +54,7 @@ def job_name(
     max_length: int = MAX_LENGTH,
 ) -> str:
     """
-    The job's name: ``<dag>-<task>-<hash>``, and ``-<attempt>`` from the second attempt on.
+    Return the job's name: ``<dag>-<task>-<hash>``, with ``-<attempt>`` from the second attempt on.
 
     All attempts of a run share everything before that suffix. Letters, digits and hyphens.
 
@@ -72,7 +72,7 @@ def job_name(
 
 def unversioned(kind: str) -> str:
     """
-    The kind of resource without the version of its API: "AutoMLJob" for "AutoMLJobV2".
+    Return the kind of resource without the version of its API: "AutoMLJob" for "AutoMLJobV2".
 
     Only Create and Describe have versions. Stop, and the members for name and status, are those of the kind.
     """
@@ -80,13 +80,13 @@ def unversioned(kind: str) -> str:
 
 
 def identifier(kind: str) -> str:
-    """The member by which AWS is asked for one of this kind: "TrainingJobName", "PipelineExecutionArn"."""
+    """Return the member by which AWS is asked for one of this kind: "TrainingJobName", "PipelineExecutionArn"."""
     return f"{unversioned(kind)}{'Arn' if kind == 'PipelineExecution' else 'Name'}"
 
 
 def client_token(content: Any) -> str:
     """
-    A ClientRequestToken: two requests with one token are one request to AWS.
+    Return a ClientRequestToken: two requests with one token are one request to AWS.
 
     :param content: anything that JSON can carry, equal where the requests are to be one.
     """
@@ -95,7 +95,7 @@ def client_token(content: Any) -> str:
 
 def derived_name(key: RunKey, content: Any) -> str:
     """
-    The name of a resource that cannot be changed once made (a model): of the run and of what is in it.
+    Return the name of a resource that cannot be changed once made (a model): of the run and of what is in it.
 
     :param content: anything that JSON can carry; another content gives another name.
     """
@@ -104,7 +104,7 @@ def derived_name(key: RunKey, content: Any) -> str:
 
 def version_name(name: str, content: Any) -> str:
     """
-    The name of a version of a resource that cannot be changed once made, of what is in it and not of the run.
+    Return the name of a version of a resource that cannot be changed once made: of its content, not of the run.
 
     :param content: anything that JSON can carry; another content gives another name.
     """
@@ -114,7 +114,7 @@ def version_name(name: str, content: Any) -> str:
 
 def loop_name(flow_definition_arn: str, item_id: str, batch: str = "") -> str:
     """
-    The name of an item's human loop, in lower case as A2I has it: whoever starts it, and however often, it is one loop.
+    Return the name of an item's human loop, in lower case as A2I has it: however often started, it is one loop.
 
     :param batch: items of another batch have other loops.
     """
@@ -122,7 +122,7 @@ def loop_name(flow_definition_arn: str, item_id: str, batch: str = "") -> str:
 
 
 def endpoint_config_name(endpoint_name: str, key: RunKey, content: Any) -> str:
-    """The name of an endpoint's configuration: begins with the endpoint's, then of the run and of its variants."""
+    """Return the name of an endpoint's configuration: the endpoint's first, then of the run and of its variants."""
     return _name((endpoint_name,), [*astuple(key), endpoint_name, content])
 
 
@@ -161,7 +161,7 @@ def _room(reserve: int = 0) -> int:
 
 
 def _readable(parts: Sequence[str], room: int) -> str:
-    """The parts, in AWS's characters and joined by hyphens, in at most ``room``: each gives way before another does."""
+    """Join the parts by hyphens, in AWS's characters and at most ``room``, each shortened before the next one is."""
     slugs = [slug for part in parts if (slug := re.sub(r"[^a-zA-Z0-9]+", "-", part).strip("-"))]
     cut: list[str] = []
     for position, slug in enumerate(slugs):

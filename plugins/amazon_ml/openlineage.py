@@ -27,7 +27,7 @@ _URIS = {
 
 
 def of_job(kind: str, description: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """The S3 URIs that a job has read and written, by its Describe answer; none for a kind that has no data."""
+    """Return the S3 URIs that a job has read and written, by its Describe answer; none for a kind without data."""
     import jmespath
 
     reads, writes = _URIS.get(kind, ("`[]`", "`[]`"))

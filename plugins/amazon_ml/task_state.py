@@ -27,7 +27,7 @@ GONE = "removed"
 
 def task_state(key: RunKey) -> str | None:
     """
-    The task instance's state now, as Airflow's database has it; :data:`GONE` where it is no longer there.
+    Return the task instance's state in Airflow's database now; :data:`GONE` where it is no longer there.
 
     Asks the process above (supervisor or triggerer), so it blocks: not for an event loop.
     """

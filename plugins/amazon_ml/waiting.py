@@ -51,7 +51,7 @@ class Rules:
     service: str = "sagemaker"
 
     def outcome(self, response: Mapping[str, Any]) -> str | None:
-        """What an answer means: "success", "failure", or None for "not yet". Errors come as botocore's error dict."""
+        """Tell "success", "failure" or None (not yet) from an answer. Errors come as botocore's error dict."""
         from botocore.waiter import AcceptorConfig
 
         for acceptor in self.acceptors:
@@ -63,7 +63,7 @@ class Rules:
 
 @cache
 def rules(waiter: str) -> Rules:
-    """The rules called ``waiter``; KeyError where the file has none of that name."""
+    """Read the rules called ``waiter``; KeyError where the file has none of that name."""
     found = json.loads(RULES_FILE.read_text())["waiters"][waiter]
     return Rules(
         name=waiter,
@@ -150,7 +150,7 @@ class Watch:
         return max(0.05, min(pause, self.deadline - now))
 
     def late(self) -> dict[str, str] | None:
-        """The event when the deadline has come."""
+        """Return the event if the deadline has come."""
         return self._event("deadline") if time.time() >= self.deadline else None
 
     @property

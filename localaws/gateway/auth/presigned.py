@@ -16,7 +16,7 @@ _SIGNED_PARAMETERS = frozenset(HmacV1Auth.QSAOfInterest)
 
 
 def signature(request: HttpRequest, secret: str) -> str:
-    """The signature that a presigned request must carry."""
+    """Compute the signature that a presigned request must carry."""
     query = dict(request.query)
     amazon = {name.lower(): value for name, value in (*query.items(), *request.headers) if _is_amazon(name)}
     lines = [

@@ -140,7 +140,7 @@ def authenticate(request: HttpRequest, keys: KeyRing, now: datetime | None = Non
 
 
 def claimed_service(request: HttpRequest) -> str:
-    """The service that a signature claims, good or not: it decides the protocol of a refusal, no more."""
+    """Return the service that a signature claims, good or not: it only decides the protocol of a refusal."""
     found = _CLAIM.search(f"{request.headers.get('authorization')} {request.query_string}")
     if found:
         return found[1]
@@ -262,7 +262,7 @@ def _key(keys: KeyRing, access_key: str, token: str, now: datetime) -> Key:
 
 
 def _stated_hash(request: HttpRequest, service: str) -> str:
-    """The hash that stands in the canonical request, ``""`` where it was not sent."""
+    """Return the hash that the canonical request has, ``""`` where it was not sent."""
     stated = request.headers.get("x-amz-content-sha256")
     if service == "s3":
         if not stated:
@@ -275,7 +275,7 @@ def _stated_hash(request: HttpRequest, service: str) -> str:
 
 
 def _check_headers_signed(request: HttpRequest, claim: _Claim) -> None:
-    """An x-amz- header that was not signed could have been added by anyone."""
+    """Refuse an x-amz- header that was not signed: anyone could have added it."""
     for name, _ in request.headers:
         if name.lower().startswith("x-amz-") and name.lower() not in claim.signed_headers:
             raise Refused("unsigned_header", name.lower())
@@ -299,7 +299,7 @@ def _proof(request: HttpRequest, claim: _Claim, key: Key, payload: str, query_st
 
 
 def _canonical_head(request: HttpRequest, claim: _Claim, query_string: str) -> str:
-    """The canonical request without its last line, the hash of the body."""
+    """Return the canonical request without its last line, the hash of the body."""
     return "\n".join(
         [
             request.method,

@@ -27,7 +27,7 @@ def is_chunked(request: HttpRequest) -> bool:
 
 def plain(request: HttpRequest, trailer: dict[str, str]) -> HttpRequest:
     """
-    The same request without the headers that spoke of the framing, and with the trailing ones among its headers.
+    Return the request without the headers of its framing, and with the trailing ones among its headers.
 
     :param trailer: what :class:`Decoder` found after the last chunk, such as ``x-amz-checksum-crc32``.
     """
@@ -144,7 +144,11 @@ class _Chain:
         self._previous = self._check("AWS4-HMAC-SHA256-PAYLOAD", self._stated, _EMPTY_HASH, self._hash.hexdigest())
 
     def check_trailer(self, trailer: dict[str, str], stated: str) -> None:
-        """:raises Refused: the signature of the trailing headers is another."""
+        """
+        Check the signature of the trailing headers.
+
+        :raises Refused: it is another.
+        """
         lines = "".join(f"{name}:{value}\n" for name, value in trailer.items())
         self._check("AWS4-HMAC-SHA256-TRAILER", stated, hashlib.sha256(lines.encode()).hexdigest())
 

@@ -148,7 +148,7 @@ REFUSALS: dict[str, _Refusal] = {
 
 
 def refusal(refused: Refused, signing_name: str, request: HttpRequest) -> HttpResponse:
-    """The answer to a request that is not let in."""
+    """Answer a request that is not let in."""
     families = REFUSALS[refused.reason]
     family = _family(signing_name, request)
     words = {"s3": families.s3, "json": families.json, "query": families.query}[family]
@@ -157,7 +157,7 @@ def refusal(refused: Refused, signing_name: str, request: HttpRequest) -> HttpRe
 
 
 def fault(error: AwsError, signing_name: str, request: HttpRequest) -> HttpResponse:
-    """The answer for an error of the front, in the protocol that the client of that service reads."""
+    """Answer an error of the gateway, in the protocol that the client of that service reads."""
     family = _family(signing_name, request)
     if family == "json":
         content_type = "application/x-amz-json-1.1" if "x-amz-target" in request.headers else "application/json"

@@ -20,7 +20,7 @@ class Headers:
             self._first.setdefault(name.lower(), value)
 
     def get(self, name: str, default: str = "") -> str:
-        """The first field of that (lower-case) name."""
+        """Return the first field of that (lower-case) name."""
         return self._first.get(name, default)
 
     def all(self, name: str) -> list[str]:

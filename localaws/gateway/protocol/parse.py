@@ -31,7 +31,7 @@ class SerializationException(AwsError):
 
 def parse(operation: OperationModel, http: HttpRequest, uri: Mapping[str, str] | None = None) -> dict[str, Any]:
     """
-    The input of ``operation``, typed but not yet validated.
+    Parse the input of ``operation``: typed, not yet validated.
 
     Absent members (and JSON ``null``) are absent; members that the model does not know are dropped, as AWS does.
 
@@ -134,7 +134,7 @@ def _grouped(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
 def _located(
     member: Shape, wire_name: str, http: HttpRequest, uri: Mapping[str, str], query: dict[str, list[str]]
 ) -> Any:
-    """The value of a member that travels outside the body, or ``None``."""
+    """Return the value of a member that travels outside the body, or ``None``."""
     place = member.serialization.get("location")
     if place == "uri":
         return _text(member, uri[wire_name]) if wire_name in uri else None
@@ -173,7 +173,7 @@ def _header_value(member: Shape, http: HttpRequest, wire_name: str) -> Any:
 
 
 def _text(shape: Shape, text: str) -> Any:
-    """A value of a URI label, query parameter or header, by its shape."""
+    """Parse a value of a URI label, query parameter or header, by its shape."""
     try:
         return scalars.parse(shape, text)
     except ValueError as error:
@@ -278,7 +278,7 @@ def _blob(value: Any) -> bytes:
 
 
 def _token(value: Any) -> str:
-    """What AWS's JSON reader calls a value that it did not expect."""
+    """Name a value as AWS's JSON reader does one that it did not expect."""
     if isinstance(value, bool):
         return f"{str(value).upper()}_VALUE"
     if isinstance(value, str):

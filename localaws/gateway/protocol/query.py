@@ -30,7 +30,7 @@ class MalformedInput(AwsError):
 
 def parse(operation: OperationModel, http: HttpRequest) -> dict[str, Any]:
     """
-    The input of ``operation``, typed but not yet validated; fields that the model does not know are dropped.
+    Parse the input of ``operation``: typed, not yet validated, without fields that the model does not know.
 
     :raises MalformedInput: a value of another type than the model's.
     """
@@ -114,7 +114,7 @@ def _map(shape: MapShape, node: Tree, at: str) -> dict[str, Any]:
 
 
 def _numbered(node: Tree, at: str) -> list[tuple[int, Tree]]:
-    """The items by their numbers; gaps do not count."""
+    """Return the items by their numbers; gaps do not count."""
     items = []
     for part, item in node.items():
         if part is None:

@@ -15,7 +15,7 @@ from localaws.gateway.protocol.http import HttpResponse
 
 
 def serialize(operation: OperationModel, answer: dict[str, Any], request_id: str) -> HttpResponse:
-    """The response to ``operation``: members that are ``None`` or that the model does not know are left out."""
+    """Write the response to ``operation``, without members that are ``None`` or that the model does not know."""
     shape, name = operation.output_shape, operation.name
     result = ""
     if shape is not None:
@@ -27,7 +27,7 @@ def serialize(operation: OperationModel, answer: dict[str, Any], request_id: str
 
 
 def serialize_error(error: AwsError, request_id: str) -> HttpResponse:
-    """The response for an error."""
+    """Write the response for an error."""
     kind = "Receiver" if error.status >= 500 else "Sender"
     told = _element("Type", kind) + _element("Code", escape(error.code)) + _element("Message", escape(error.message))
     body = _element("ErrorResponse", _element("Error", told) + _element("RequestId", escape(request_id)))

@@ -36,7 +36,11 @@ def parse(shape: Shape, text: str) -> Any:
 
 
 def bounded(kind: str, number: int) -> int:
-    """The number; :raises ValueError: it does not fit an integer's 32 bits or a long's 64."""
+    """
+    Return the number.
+
+    :raises ValueError: it does not fit an integer's 32 bits or a long's 64.
+    """
     least, most = BOUNDS[kind]
     if not least <= number <= most:
         raise ValueError(f"{kind} out of range")

@@ -17,7 +17,7 @@ from localaws.gateway.protocol.http import HttpResponse
 
 def serialize(operation: OperationModel, answer: dict[str, Any], request_id: str) -> HttpResponse:
     """
-    The response to ``operation``: members that are ``None`` or that the model does not know are left out.
+    Write the response to ``operation``, without members that are ``None`` or that the model does not know.
 
     :raises TypeError: a member's value does not fit the model: a fault of the handler.
     """
@@ -32,7 +32,7 @@ def serialize(operation: OperationModel, answer: dict[str, Any], request_id: str
 
 
 def serialize_error(operation: OperationModel, error: AwsError, request_id: str) -> HttpResponse:
-    """The response for an error; members of its modelled shape go where the model puts them."""
+    """Write the response for an error; members of its modelled shape go where the model puts them."""
     if operation.service_model.resolved_protocol == "query":
         return query_answer.serialize_error(error, request_id)
     shape = _error_shape(operation, error.code)
@@ -52,7 +52,7 @@ def error_response(
     content_type: str = "application/json",
     request_id: str = "",
 ) -> HttpResponse:
-    """An error in JSON where no operation is known; clients of both JSON protocols find the code and the message."""
+    """Write an error in JSON where no operation is known: clients of both JSON protocols find code and message."""
     body = {"__type": error.code, **(document if document is not None else {"message": error.message})}
     headers = _headers(content_type, request_id)
     headers.append(("x-amzn-ErrorType", error.code))

@@ -17,7 +17,7 @@ _LONGEST = 100
 
 def parse(value: str | int | float) -> datetime:
     """
-    An aware datetime from any of AWS's formats.
+    Parse an aware datetime from any of AWS's formats.
 
     :raises ValueError: it is none of them, or lies outside the years 1 to 9999.
     """
@@ -32,7 +32,7 @@ def parse(value: str | int | float) -> datetime:
 
 
 def encode(shape: Shape, value: datetime, place: str = "body") -> Any:
-    """The time as the model wants it at ``place`` (header, querystring, uri or body): a number or a string."""
+    """Format a time as the model wants it at ``place`` (header, querystring, uri or body): number or string."""
     style = shape.serialization.get("timestampFormat") or _DEFAULT_FORMAT[place]
     moment = (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
     if style == "unixTimestamp":

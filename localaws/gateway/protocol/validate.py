@@ -117,7 +117,7 @@ def _map(shape: MapShape, value: dict[str, Any], at: str) -> Iterator[Failure]:
 
 
 def _first_wrong(shape: Shape, items: Any) -> list[str]:
-    """The constraints of a scalar shape, all of them, if any item breaks one: AWS lists them all."""
+    """Return all constraints of a scalar shape if any item breaks one: AWS lists them all."""
     for item in items:
         if item is None or any(_constraints(shape, item)):
             return ["Member must not be null"] if item is None else list(_all_constraints(shape))
@@ -125,7 +125,7 @@ def _first_wrong(shape: Shape, items: Any) -> list[str]:
 
 
 def _constraints(shape: Shape, value: Any) -> Iterator[str]:
-    """The texts of the constraints that ``value`` breaks."""
+    """Return the texts of the constraints that ``value`` breaks."""
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
     size = len(value) if shape.type_name in _SIZED else value
     if isinstance(size, int | float):

@@ -50,7 +50,7 @@ class _Builder(ElementTree.TreeBuilder):
 
 def parse(shape: Shape, name: str, body: bytes) -> Any:
     """
-    The value of ``shape`` in the document.
+    Read the value of ``shape`` from the document.
 
     :param name: the root element's, without namespace.
     :raises MalformedXML: no XML, another root element, or a value of another type than the model's.

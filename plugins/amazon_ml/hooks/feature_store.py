@@ -27,7 +27,7 @@ class BadRecords(AirflowFailException):
 
 def rows(s3: SageMakerJobHook, uri: str) -> Iterator[Row]:
     """
-    The rows of one ``.parquet``, ``.csv`` or ``.tsv`` object, or of all of these under a prefix, in the keys' order.
+    Yield the rows of a ``.parquet``, ``.csv`` or ``.tsv`` object, or of all under a prefix in the keys' order.
 
     Values are text as Feature Store takes it; what has no value is absent.
 
@@ -86,7 +86,7 @@ def _separated(content: bytes, delimiter: str) -> Iterator[Row]:
 
 
 def as_text(value: Any) -> str | None:
-    """A value as Feature Store takes it; None for what is missing. Lists become their items, a space between."""
+    """Write a value as Feature Store takes it; None for what is missing. A list becomes its items, spaces between."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool):
@@ -101,7 +101,7 @@ def as_text(value: Any) -> str | None:
 
 
 def iso(moment: datetime) -> str:
-    """A time as a String event time has it: ISO-8601 in UTC, to the millisecond."""
+    """Format a time as a String event time: ISO-8601 in UTC, to the millisecond."""
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -110,7 +110,7 @@ def completed(
     found: Iterable[Row], group: Mapping[str, Any], event_time: str, constants: Mapping[str, str]
 ) -> Iterator[Row]:
     """
-    The rows with constants and event time filled in, where they have none.
+    Fill in constants and event time in the rows that have none.
 
     :param group: the answer of DescribeFeatureGroup.
     :raises BadRecords: a row has no identifier, or a column that is no feature.

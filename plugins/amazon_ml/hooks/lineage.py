@@ -37,7 +37,7 @@ class LineageHook(SageMakerJobHook):
         self, uri: str, kind: str, *, ids: Mapping[str, str] | None = None, properties: Mapping[str, str] | None = None
     ) -> str:
         """
-        The ARN of the artifact of a source, made if it is missing.
+        Return the ARN of the artifact of a source; create a missing one.
 
         :param kind: type of one that is made: DataSet, Model, Code, ...
         :param ids: what tells the content apart from another one at the same place: S3ETag, S3Version, MD5Hash, Custom.
@@ -72,12 +72,12 @@ class LineageHook(SageMakerJobHook):
         return True
 
     def context(self, arn: str) -> str | None:
-        """The ARN of the context that stands for a resource, such as an endpoint."""
+        """Return the ARN of the context that stands for a resource, such as an endpoint."""
         found = self.call("list_contexts", SourceUri=arn, SortBy="CreationTime", SortOrder="Descending", MaxResults=1)
         return next((str(each["ContextArn"]) for each in found["ContextSummaries"]), None)
 
     def component(self, arn: str) -> str | None:
-        """The ARN of the trial component that stands for a job."""
+        """Return the ARN of the trial component that stands for a job."""
         found = self.call("list_trial_components", SourceArn=arn)["TrialComponentSummaries"]
         return next((str(each["TrialComponentArn"]) for each in found), None)
 
@@ -107,7 +107,7 @@ class LineageHook(SageMakerJobHook):
 
     def objects(self, uri: str, most: int = 100) -> list[dict[str, Any]]:
         """
-        The objects at an S3 URI, itself one or a prefix: ``{"uri", "etag", "bytes", "modified"}`` each.
+        List the objects at an S3 URI, one or a prefix: ``{"uri", "etag", "bytes", "modified"}`` each.
 
         :param most: number of them at most, in the order of their keys.
         """

@@ -78,7 +78,7 @@ class SageMakerJobHook(AwsBaseHook):
         return ours.merge(super().config)
 
     def of(self, service: str) -> SageMakerJobHook:
-        """The same connection, for another service."""
+        """Return a hook with the same connection for another service."""
         return SageMakerJobHook(
             self.aws_conn_id, self._region_name, self._verify, self._botocore_config, service, self._attempts
         )
@@ -117,7 +117,7 @@ class SageMakerJobHook(AwsBaseHook):
             raise
 
     def pages(self, method: str, **request: Any) -> Iterator[dict[str, Any]]:
-        """The answers of a List operation, a hundred entries each unless the request has another ``MaxResults``."""
+        """Yield the answers of a List operation, 100 entries each unless the request has another ``MaxResults``."""
         token: dict[str, str] = {}
         while True:
             page = self.call(method, **{"MaxResults": 100, **request, **token})
@@ -127,7 +127,7 @@ class SageMakerJobHook(AwsBaseHook):
             token = {"NextToken": page["NextToken"]}
 
     def describe(self, kind: str, name: str) -> dict[str, Any] | None:
-        """What AWS knows of it, or None where there is none of that name."""
+        """Describe the resource; None where there is none of that name."""
         try:
             return self.call(f"describe_{_snake(kind)}", **_named(kind, name))
         except RequestRefused as error:
@@ -137,7 +137,7 @@ class SageMakerJobHook(AwsBaseHook):
 
     def newest_model_package(self, group: str, **chosen: str) -> dict[str, Any] | None:
         """
-        The newest version of a package group; None without one, or without the group.
+        Return the newest version of a package group; None without one, or without the group.
 
         :param chosen: what else ListModelPackages is asked for, such as ``ModelApprovalStatus``.
         """
@@ -167,7 +167,7 @@ class SageMakerJobHook(AwsBaseHook):
         return False
 
     async def async_client(self) -> Any:
-        """An aiobotocore client; a context manager."""
+        """Return an aiobotocore client, a context manager."""
         return await self.get_async_conn()  # type: ignore[no-untyped-call]
 
     def look(self, kind: str, name: str, parts: str = "") -> dict[str, Any]:
@@ -235,7 +235,7 @@ class SageMakerJobHook(AwsBaseHook):
 
     def read_json(self, uri: str) -> Any:
         """
-        A small JSON document from S3.
+        Read a small JSON document from S3.
 
         :raises BadResult: not there, over 32 KiB, or not JSON.
         """
@@ -259,7 +259,7 @@ class SageMakerJobHook(AwsBaseHook):
 
     def log_tail(self, group: str, stream_prefix: str, lines: int = 40) -> list[str]:
         """
-        The last lines that the job wrote, of each of its instances (four at most), oldest first.
+        Return the last lines that the job wrote, of each of its instances (four at most), oldest first.
 
         The lines reach CloudWatch a little after they were written: looks until two looks see the same. Never raises
         for a log that is missing or closed to us: it is asked for to explain another failure.

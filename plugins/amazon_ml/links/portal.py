@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def portal_url(sub_domain: str, endpoint_url: str) -> str:
     """
-    The address of a worker portal; "" for a workforce that has none yet.
+    Return the address of a worker portal; "" for a workforce that has none yet.
 
     :param sub_domain: SubDomain of a workforce or work team, a host without a scheme.
     :param endpoint_url: of the SageMaker API. The portal is served by its scheme, which is https on AWS.
@@ -28,5 +28,5 @@ class WorkerPortalLink(BaseOperatorLink):
     name = "Worker portal"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """The address that the operator noted while it ran, or ""."""
+        """Return the address that the operator noted while it ran, or ""."""
         return getattr(operator, "portal_url", "")

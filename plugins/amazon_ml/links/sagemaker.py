@@ -33,7 +33,7 @@ _STUDIO = {"AutoMLJob", "AutoMLJobV2", "Pipeline", "PipelineExecution"}
 
 def console_url(kind: str, name: str, *, region: str, partition: str, endpoint_url: str) -> str:
     """
-    The console page, or "" where there is none.
+    Return the console page, or "" where there is none.
 
     AWS's console shows what AWS's own endpoints made. A client that talks to any other address gets no link,
     rather than one to a page that says "not found".
@@ -55,5 +55,5 @@ class SageMakerConsoleLink(BaseOperatorLink):
     name = "SageMaker console"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """The address that the operator noted while it ran, or ""."""
+        """Return the address that the operator noted while it ran, or ""."""
         return getattr(operator, "console_url", "")

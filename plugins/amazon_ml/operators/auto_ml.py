@@ -76,7 +76,7 @@ class AutoMLJobOperator(SageMakerJobOperator[AutoMLJobSpec]):
         return "/aws/sagemaker/TrainingJobs", name
 
     def request(self, spec: AutoMLJobSpec, key: RunKey, name: str, code_uri: str) -> dict[str, Any]:
-        """The CreateAutoMLJob request for this task instance."""
+        """Return the CreateAutoMLJob request for this task instance."""
         return spec.to_request(
             name=name,
             dag_id=key.dag_id,
@@ -86,7 +86,7 @@ class AutoMLJobOperator(SageMakerJobOperator[AutoMLJobSpec]):
         )
 
     def summarise(self, description: Mapping[str, Any], context: Context) -> dict[str, Any]:
-        """The candidates, where their models are and how good they are."""
+        """Summarise the candidates: where their models are and how good they are."""
         name = description["AutoMLJobName"]
         pages = self.hook.pages("list_candidates_for_auto_ml_job", AutoMLJobName=name)
         found = best_first([candidate for page in pages for candidate in page["Candidates"]])

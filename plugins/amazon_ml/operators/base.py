@@ -26,7 +26,7 @@ TRIGGER_GRACE = timedelta(minutes=5)
 
 
 def is_true(value: bool | str) -> bool:
-    """A flag that may be a template: Airflow renders a param's True as text."""
+    """Tell whether a flag, which may be a template, is set: Airflow renders a param's True as text."""
     return str(value).strip().lower() in {"1", "true", "yes"}
 
 
@@ -132,7 +132,7 @@ class SageMakerOperator(BaseOperator):
         self._data = list(read), list(written)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
-        """What the OpenLineage provider, where it is installed, asks of a task that has succeeded."""
+        """Return the datasets for the OpenLineage provider, which asks when a task has succeeded."""
         from amazon_ml.openlineage import as_lineage
 
         return as_lineage(*self._data)
@@ -167,7 +167,7 @@ class SageMakerOperator(BaseOperator):
 
     def check_event(self, event: Mapping[str, str] | None, kind: str) -> Mapping[str, str]:
         """
-        The event, when it says that the wait is over; raises for one that says that it was given up.
+        Return the event if it says that the wait is over.
 
         :raises DeadlineExceeded: too late.
         :raises JobFailed: AWS refused to say how it is.

@@ -73,7 +73,7 @@ class ClarifyBiasOperator(SageMakerJobOperator[ClarifyJobSpec]):
         return XComArg(self, key="metrics")
 
     def request(self, spec: ClarifyJobSpec, key: RunKey, name: str, code_uri: str) -> dict[str, Any]:
-        """The CreateProcessingJob request for this task instance."""
+        """Return the CreateProcessingJob request for this task instance."""
         return spec.to_clarify_request(
             name=name, dag_id=key.dag_id, config_uri=code_uri, dataset=str(self.dataset), output=self.output_uri
         )

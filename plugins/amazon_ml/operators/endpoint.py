@@ -115,7 +115,7 @@ class EndpointOperator(SageMakerOperator):
         return self._converge(context, acted=False)
 
     def execute_complete(self, context: Context, event: Mapping[str, str] | None = None, *, acted: bool = True) -> Any:
-        """The endpoint has settled: see whether on our configuration."""
+        """Continue once the endpoint has settled: see whether on our configuration."""
         self.check_event(event, "Endpoint")
         return self._converge(context, acted=acted)
 
@@ -209,7 +209,7 @@ class EndpointOperator(SageMakerOperator):
         ]
 
     def _change(self) -> dict[str, Any]:
-        """What UpdateEndpoint takes beside the names."""
+        """Return what UpdateEndpoint takes beside the names."""
         change = self._deployment()
         retained = self.retain_variant_properties
         if retained is False:
@@ -255,7 +255,7 @@ def is_in_progress(error: RequestRefused) -> bool:
 
 
 def _whole(value: Any) -> Any:
-    """A whole number of its digits; AWS refuses what else a text says."""
+    """Convert digits to a whole number; leave any other text for AWS to refuse."""
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
@@ -308,14 +308,14 @@ class DeleteEndpointOperator(SageMakerOperator):
         )
 
     def execute_again(self, context: Context, event: Mapping[str, str] | None = None) -> Any:
-        """The change that was under way has ended."""
+        """Execute again after the change that was under way."""
         self.check_event(event, "Endpoint")
         return self.execute(context)
 
     def execute_complete(
         self, context: Context, event: Mapping[str, str] | None = None, *, config: str | None = None
     ) -> Any:
-        """The endpoint is gone."""
+        """Delete the rest once the endpoint is gone."""
         if self.check_event(event, "Endpoint")["outcome"] != "success":
             raise JobFailed(
                 f"Endpoint {self.endpoint_name} could not be deleted and is {event['status'] if event else ''}"

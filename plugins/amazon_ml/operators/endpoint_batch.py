@@ -156,7 +156,7 @@ class InvokeEndpointBatchOperator(SageMakerOperator):
                 tally.merge(parts.put(next(numbers), part))
 
     def _fingerprint(self, description: Mapping[str, Any], records: Records, targets: Sequence[str | None]) -> str:
-        """What two tries have in common whose answers make one measurement."""
+        """Digest what two tries must have in common for their answers to make one measurement."""
         weights = {each["VariantName"]: each["CurrentWeight"] for each in description.get("ProductionVariants", [])}
         served = [str(description["CreationTime"]), description["EndpointConfigName"], weights]
         return client_token([records.digest, targets, self.content_type, served])
@@ -177,7 +177,7 @@ class InvokeEndpointBatchOperator(SageMakerOperator):
         return [None if self.target_variant in {None, "", "None"} else self.target_variant]
 
     def _send(self, asked: Iterator[Asked], deadline: float) -> Iterator[dict[str, Any]]:
-        """The answers in order. Stops early where the task was killed, or its time is over."""
+        """Yield the answers in order. Stops early where the task was killed, or its time is over."""
         pace = _Pace(float(self.rate) if self.rate not in {None, "", "None"} else None, self.check_alive)
         config = {**(self.botocore_config or {}), "max_pool_connections": self.clients}
         runtime = SageMakerJobHook(
@@ -261,7 +261,7 @@ class _Pace:
 
 
 def _shares(weights: Mapping[str, float], names: Iterable[str]) -> dict[str, float]:
-    """The part of the traffic that each of these has."""
+    """Return the part of the traffic that each of these has."""
     total = sum(weights.values()) or 1.0
     return {name: weights.get(name, 0.0) / total for name in names}
 
@@ -277,7 +277,7 @@ def _answer(record: Mapping[str, Any], variant: str | None, took: float, status:
 
 
 def _status(error: Exception) -> int:
-    """The container's own status where the model failed, else that of the answer; 0 without one."""
+    """Return the container's own status where the model failed, else that of the answer; 0 without one."""
     response: Mapping[str, Any] = getattr(error, "response", None) or {}
     status = response.get("OriginalStatusCode") or response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return int(status)

@@ -124,7 +124,7 @@ class EndpointMetricsOperator(SageMakerOperator):
         return [variant["VariantName"] for variant in description.get("ProductionVariants", [])]
 
     def _complete(self, variants: Sequence[str], since: datetime, deadline: float) -> tuple[Series, datetime]:
-        """The metrics when they have what is expected, and the time up to which they are."""
+        """Return the metrics when they have what is expected, and the time up to which they are."""
         expected = {name: float(count) for name, count in as_mapping(self.expect, "expect", may_lack=True).items()}
         if unknown := sorted(expected.keys() - set(variants)):
             raise ValueError(f"no metrics are requested for {', '.join(unknown)}, only for {', '.join(variants)}")

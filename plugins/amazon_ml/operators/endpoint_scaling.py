@@ -103,7 +103,7 @@ class EndpointScalingOperator(SageMakerOperator):
     def _find(
         self, scaling: SageMakerJobHook, target: Mapping[str, str], policy: Mapping[str, Any]
     ) -> dict[str, Any] | None:
-        """The policy where it is there already, as it should be."""
+        """Return the policy if it is there already, as it should be."""
         answer = scaling.call("describe_scaling_policies", **target, PolicyNames=[policy["PolicyName"]])
         for found in answer["ScalingPolicies"]:
             if all(_said(found.get(key)) == _said(value) for key, value in policy.items()):
@@ -155,7 +155,7 @@ class DeleteEndpointScalingOperator(SageMakerOperator):
 
 
 def _said(value: Any) -> Any:
-    """A configuration without the default that AWS writes into it."""
+    """Return a configuration without the default that AWS writes into it."""
     if not isinstance(value, Mapping):
         return value
     return {key: each for key, each in value.items() if (key, each) != ("DisableScaleIn", False)}

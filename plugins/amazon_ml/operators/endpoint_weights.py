@@ -90,14 +90,14 @@ class EndpointWeightsOperator(SageMakerOperator):
         )
 
     def execute_again(self, context: Context, event: Mapping[str, str] | None = None) -> Any:
-        """The change that was under way has ended."""
+        """Execute again after the change that was under way."""
         self.check_event(event, "Endpoint")
         return self.execute(context)
 
     def execute_complete(
         self, context: Context, event: Mapping[str, str] | None = None, *, before: dict[str, float] | None = None
     ) -> dict[str, Any]:
-        """The endpoint has settled: see whether with these weights."""
+        """Return the result once the endpoint has settled with these weights."""
         self.check_event(event, "Endpoint")
         description = self._describe()
         if description is None:
@@ -113,14 +113,14 @@ class EndpointWeightsOperator(SageMakerOperator):
         return self.wait(context, waiter="endpoint_settled", name=self.endpoint_name, then="execute_again")
 
     def _describe(self) -> dict[str, Any] | None:
-        """What AWS knows of the endpoint; None where there is nothing to restore."""
+        """Describe the endpoint; None where there is nothing to restore."""
         if not self.restore:
             return self.hook.call("describe_endpoint", EndpointName=self.endpoint_name)
         description = self.hook.describe("Endpoint", self.endpoint_name)
         return None if description and description["EndpointStatus"] in _GONE else description
 
     def _before(self, context: Context, description: Mapping[str, Any]) -> dict[str, float]:
-        """The weights that the first try of this task found."""
+        """Return the weights that the first try of this task found."""
         now = _weights(description)
         store: Any = context.get("task_state_store")
         if store is None:
@@ -131,7 +131,7 @@ class EndpointWeightsOperator(SageMakerOperator):
         return kept or now
 
     def _wanted(self, description: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """What differs, as the request has it."""
+        """Return what differs, as the request has it."""
         weights = as_mapping(self.weights, "weights", may_lack=self.restore)
         if self.restore and not any(float(weights.get(name, now)) for name, now in _weights(description).items()):
             weights = {}

@@ -98,13 +98,13 @@ class FeatureGroupOperator(SageMakerOperator):
         return self.wait(context, waiter="feature_group_created", name=self.name, then="execute_complete")
 
     def execute_again(self, context: Context, event: Mapping[str, str] | None = None) -> Any:
-        """The one that was in the way is gone."""
+        """Execute again once the group that was in the way is gone."""
         if self.check_event(event, "FeatureGroup")["outcome"] != "success":
             raise JobFailed(f"Feature group {self.name} could not be deleted")
         return self.execute(context)
 
     def execute_complete(self, context: Context, event: Mapping[str, str] | None = None) -> Any:
-        """It is created, or is not going to be."""
+        """Return the result once the group is created; fail where it is not going to be."""
         event = self.check_event(event, "FeatureGroup")
         found = self.hook.describe("FeatureGroup", self.name)
         if event["outcome"] != "success" or found is None:
@@ -129,7 +129,7 @@ class FeatureGroupOperator(SageMakerOperator):
         return request
 
     def _checked(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        """The result, where the group is as this task defines it."""
+        """Return the result if the group is as this task defines it."""
         storage = found.get("OfflineStoreConfig", {}).get("S3StorageConfig", {})
         is_there = {
             "identifier": found["RecordIdentifierFeatureName"],
@@ -234,7 +234,7 @@ class FeatureIngestOperator(SageMakerOperator):
         return {"feature_group": name, "records": records, "seconds": round(seconds, 1)}
 
     def _event_time(self, context: Context, group: Mapping[str, Any]) -> str:
-        """The event time of rows without one, as the group's feature has it."""
+        """Return the event time of rows without one, as the group's feature has it."""
         from amazon_ml.hooks.feature_store import iso
 
         moment = datetime.fromisoformat(self.event_time) if self.event_time else _run_time(context)
@@ -245,7 +245,7 @@ class FeatureIngestOperator(SageMakerOperator):
 
 
 def _run_time(context: Context) -> datetime:
-    """The run's logical date; one without a date of its own has the time after which it may run. Never a try's."""
+    """Return the run's logical date, or the time after which a run without one may run. Never a try's."""
     run: Any = context["dag_run"]
     moment: datetime = run.logical_date or run.run_after
     return moment

@@ -247,7 +247,7 @@ class HumanLoopsOperator(SageMakerRunOperator):
         return client_token([*astuple(self._run_key), str(self.flow_definition_arn)])
 
     def _earlier(self) -> Manifest | None:
-        """The manifest of an earlier try of this task instance."""
+        """Return the manifest of an earlier try of this task instance."""
         try:
             found = load_manifest(self._s3, self._uri)
         except ValueError as error:

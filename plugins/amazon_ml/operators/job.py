@@ -77,11 +77,11 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
 
     @abstractmethod
     def request(self, spec: Spec, key: RunKey, name: str, code_uri: str) -> dict[str, Any]:
-        """The Create request, without tags; equal fingerprints for equal computations."""
+        """Return the Create request, without tags; equal fingerprints for equal computations."""
 
     @abstractmethod
     def summarise(self, description: Mapping[str, Any], context: Context) -> dict[str, Any]:
-        """What goes into XCom: names, URIs and numbers, never data."""
+        """Return what goes into XCom: names, URIs and numbers, never data."""
 
     def log_streams(self, name: str) -> tuple[str, str]:
         """CloudWatch's log group of the job, and what the names of its streams begin with."""
@@ -149,7 +149,7 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
         return None
 
     def _prepare(self, context: Context) -> Spec:
-        """The spec with its templates rendered; sets what the rest needs of the context."""
+        """Render the spec's templates, and set what the rest needs of the context."""
         self._key = RunKey.of(context)
         spec = rendered(self, self.job, context)
         if self._limit is None:
@@ -157,7 +157,7 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
         return spec
 
     def _find(self, spec: Spec, code_uri: str) -> tuple[str, dict[str, Any] | None]:
-        """The job to wait for or to take the result of, with its description; or the name of the one to make."""
+        """Find the job to wait for or to take the result of, with its description; or the name of the one to make."""
         name, description = self._last_attempt()
         if description is None:
             return name, None
@@ -180,7 +180,7 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
         return self._last_attempt()[0]
 
     def _last_attempt(self) -> tuple[str, dict[str, Any] | None]:
-        """The last attempt that there is and its description; the first attempt's name and None where there is none."""
+        """Find the last attempt and its description; the first attempt's name and None where there is none."""
         name, description = self._name(1), None
         for attempt in range(1, MAX_ATTEMPTS + 1):
             candidate = self._name(attempt)
@@ -259,7 +259,7 @@ def _capacity_pause(waited: float) -> float:
 
 
 def rendered(operator: SageMakerOperator, spec: Spec, context: Context) -> Spec:
-    """The spec with the templates in its texts rendered."""
+    """Render the templates in the texts of a spec."""
     return replace(
         spec, **{each.name: operator.render_template(getattr(spec, each.name), context) for each in fields(spec)}
     )
@@ -267,7 +267,7 @@ def rendered(operator: SageMakerOperator, spec: Spec, context: Context) -> Spec:
 
 def read_source(spec: JobSpec) -> SourceFolder:
     """
-    The code as it is now.
+    Read the code as it is now.
 
     :raises RequestRefused: folder, entry point or a dependency is missing, or a name is there twice.
     """

@@ -136,7 +136,7 @@ class RegisterModelOperator(SageMakerOperator):
         return request
 
     def _registered(self, digest: str) -> str | None:
-        """The ARN of the package that this task instance has registered; looks at the hundred newest."""
+        """Find the ARN of the package that this task instance has registered, among the hundred newest."""
         # Said, since AWS gives the oldest first.
         newest = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
         page = self.hook.call("list_model_packages", ModelPackageGroupName=self.group_name, **newest)
@@ -215,7 +215,7 @@ class ApproveModelOperator(SageMakerOperator):
 
 
 def summary(package: Mapping[str, Any]) -> dict[str, Any]:
-    """What later tasks need of a package."""
+    """Summarise what later tasks need of a package."""
     return {
         "arn": package["ModelPackageArn"],
         "group": package["ModelPackageGroupName"],

@@ -73,7 +73,7 @@ class PipelineExecutionOperator(SageMakerRunOperator):
         self.extra = dict(extra or {})
 
     def arn_of(self, step: str) -> XComArg:
-        """The ARN of what the step made, for later tasks; None where the step was not reached."""
+        """Return the ARN of what the step made, for later tasks; None where the step was not reached."""
         return XComArg(self, key=f"arn_{step}")
 
     def _prepare(self, context: Context) -> None:
@@ -93,7 +93,7 @@ class PipelineExecutionOperator(SageMakerRunOperator):
         return self.wait(context, waiter=self.waiter, name=arn, then="execute_complete")
 
     def _request(self) -> dict[str, Any]:
-        """What is to be started, but for its name; its description ends with a digest of definition and parameters."""
+        """Return the request without its name; the description ends with a digest of definition and parameters."""
         pipeline = self.hook.describe("Pipeline", str(self.pipeline_name))
         if pipeline is None:
             raise RequestRefused(f"there is no pipeline {self.pipeline_name}")
@@ -187,7 +187,7 @@ class PipelineExecutionOperator(SageMakerRunOperator):
         self.note_data([uri for uri in read if uri not in written], written)
 
     def _job(self, step: Mapping[str, Any]) -> dict[str, Any]:
-        """The job of a step; Describe takes its name in any case."""
+        """Describe the job of a step; Describe takes its name in any case."""
         return self.hook.describe(step["kind"], step["arn"].rpartition("/")[2]) or {}
 
     def _fail(self, description: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> NoReturn:
@@ -228,7 +228,7 @@ def to_parameters(parameters: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def step_entry(step: Mapping[str, Any]) -> dict[str, Any]:
-    """A step of an execution, as it goes into XCom: see :class:`PipelineExecutionOperator`."""
+    """Summarise a step of an execution for XCom: see :class:`PipelineExecutionOperator`."""
     metadata: Mapping[str, Any] = step.get("Metadata") or {"": {}}
     kind, what = next(iter(metadata.items()))
     started, ended = step.get("StartTime"), step.get("EndTime")

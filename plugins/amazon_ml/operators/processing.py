@@ -90,7 +90,7 @@ class ProcessingJobOperator(SageMakerJobOperator[ProcessingJobSpec]):
         return XComArg(self, key="result")
 
     def request(self, spec: ProcessingJobSpec, key: RunKey, name: str, code_uri: str) -> dict[str, Any]:
-        """The CreateProcessingJob request for this task instance."""
+        """Return the CreateProcessingJob request for this task instance."""
         inputs = {key: uri for key, uri in self.inputs.items() if uri or key not in self.optional_inputs}
         return spec.to_request(
             name=name,

@@ -50,11 +50,11 @@ class SageMakerRunOperator(SageMakerOperator):
 
     @abstractmethod
     def _finish(self, name: str, context: Context) -> Any:
-        """It has ended: the result, or an exception with AWS's reason."""
+        """Return the result of one that has ended, or raise with AWS's reason."""
 
     @abstractmethod
     def _latest(self, context: Context) -> str | None:
-        """The last of this task instance that there may be, by what AWS is asked for it."""
+        """Return the last of this task instance that there may be, by what AWS is asked for it."""
 
     def execute(self, context: Context) -> Any:
         """Find or start the job, and wait for it."""
@@ -66,7 +66,7 @@ class SageMakerRunOperator(SageMakerOperator):
             raise
 
     def execute_complete(self, context: Context, event: Mapping[str, str] | None = None) -> Any:
-        """The job has ended: its result, or the reason in the log and in the error."""
+        """Return the result of the job that has ended, or put the reason into the log and the error."""
         self._prepare(context)
         try:
             self._attend(self.check_event(event, self.kind)["name"])
@@ -77,7 +77,7 @@ class SageMakerRunOperator(SageMakerOperator):
         return self._finish(self._job_name or "", context)
 
     def execute_again(self, context: Context, event: Mapping[str, str] | None = None) -> Any:
-        """The job that was being stopped when we came has ended: now the next attempt may start."""
+        """Start the next attempt, after the job that was being stopped has ended."""
         self._prepare(context)
         self.check_event(event, self.kind)
         return self.execute(context)

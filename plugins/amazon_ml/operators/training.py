@@ -63,7 +63,7 @@ class TrainingJobOperator(SageMakerJobOperator[TrainingJobSpec]):
         return XComArg(self, key="model_data")
 
     def request(self, spec: TrainingJobSpec, key: RunKey, name: str, code_uri: str) -> dict[str, Any]:
-        """The CreateTrainingJob request for this task instance."""
+        """Return the CreateTrainingJob request for this task instance."""
         request = spec.to_request(
             name=name,
             dag_id=key.dag_id,

@@ -58,7 +58,7 @@ class TransformJobOperator(SageMakerJobOperator[TransformJobSpec]):
         return XComArg(self, key="output_data")
 
     def request(self, spec: TransformJobSpec, key: RunKey, name: str, code_uri: str) -> dict[str, Any]:
-        """The CreateTransformJob request for this task instance."""
+        """Return the CreateTransformJob request for this task instance."""
         return spec.to_request(
             name=name,
             dag_id=key.dag_id,

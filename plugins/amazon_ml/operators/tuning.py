@@ -87,11 +87,11 @@ class TuningJobOperator(SageMakerJobOperator[TuningJobSpec]):
         return XComArg(self, key="model_data")
 
     def log_streams(self, name: str) -> tuple[str, str]:
-        """The training jobs carry the tuning job's name in front of their own."""
+        """Return the log group and the prefix of its streams: training jobs' names begin with the tuning job's."""
         return "/aws/sagemaker/TrainingJobs", f"{name}-"
 
     def request(self, spec: TuningJobSpec, key: RunKey, name: str, code_uri: str) -> dict[str, Any]:
-        """The CreateHyperParameterTuningJob request for this task instance."""
+        """Return the CreateHyperParameterTuningJob request for this task instance."""
         return spec.to_tuning_request(
             name=name,
             dag_id=key.dag_id,
@@ -105,7 +105,7 @@ class TuningJobOperator(SageMakerJobOperator[TuningJobSpec]):
         )
 
     def summarise(self, description: Mapping[str, Any], context: Context) -> dict[str, Any]:
-        """The training jobs, how good they are and where the best one's model is."""
+        """Summarise the training jobs: how good they are and where the best one's model is."""
         name = description["HyperParameterTuningJobName"]
         objective, _ = objective_of(description)
         pages = self.hook.pages("list_training_jobs_for_hyper_parameter_tuning_job", HyperParameterTuningJobName=name)

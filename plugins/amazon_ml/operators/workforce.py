@@ -141,7 +141,7 @@ class WorkforceOperator(SageMakerOperator):
 
     def _provider(self) -> dict[str, Any]:
         """
-        The member of CreateWorkforce that says who the workforce is of.
+        Return the member of CreateWorkforce that says who the workforce is of.
 
         :raises RequestRefused: the connection has no login or no password.
         """

@@ -114,7 +114,7 @@ class WorkteamOperator(SageMakerOperator):
 
     def _checked(self, team: Mapping[str, Any]) -> Mapping[str, Any]:
         """
-        The team, with our groups and description.
+        Return the team if it is as this task defines it, with our groups and description.
 
         :raises RequestRefused: it is of another pool, client or kind.
         """

@@ -33,7 +33,7 @@ class AlgorithmJobSpec(WithoutCode, TrainingJobSpec):
         metric_regexes: Mapping[str, str],
     ) -> dict[str, Any]:
         """
-        The CreateTrainingJob request, without tags: that of script mode, less what tells a toolkit where its script is.
+        Return the CreateTrainingJob request, without tags: script mode's, less where a toolkit finds its script.
 
         :raises ValueError: a hyperparameter longer than SageMaker takes, or a metric of one's own.
         """

@@ -67,7 +67,7 @@ class AutoMLJobSpec(WithoutCode, JobSpec):
         self, *, name: str, dag_id: str, training: str, validation: str | None, output: str | None
     ) -> dict[str, Any]:
         """
-        The CreateAutoMLJob or CreateAutoMLJobV2 request, without tags.
+        Return the CreateAutoMLJob or CreateAutoMLJobV2 request, without tags.
 
         :param training: S3 URI of the rows to learn from.
         :param validation: S3 URI of rows to compare candidates by; without it Autopilot sets some apart.
@@ -160,7 +160,7 @@ def best_first(candidates: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any
 
 def answering(containers: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[dict[str, Any]]:
     """
-    A candidate's containers, told which columns to answer with: "predicted_label", "probability", ...
+    Tell a candidate's containers which columns to answer with: "predicted_label", "probability", ...
 
     As the SageMaker SDK does it: each container is asked for those that it supports, and told what the one before it
     hands on.

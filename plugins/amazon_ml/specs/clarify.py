@@ -97,7 +97,7 @@ class ClarifyJobSpec(ProcessingJobSpec):
     analysis: Mapping[str, Any] = field(default_factory=dict)
 
     def source(self) -> SourceFolder:
-        """The configuration."""
+        """Return the configuration as the code that is uploaded."""
         return SourceFolder({CONFIG_FILE: json.dumps(self.analysis, indent=2, sort_keys=True).encode()})
 
     @property
@@ -105,14 +105,14 @@ class ClarifyJobSpec(ProcessingJobSpec):
         return CONFIG_FILE
 
     def uploads(self, source: SourceFolder) -> dict[str, bytes]:
-        """The one object."""
+        """Return the one object to upload, by its key."""
         return {self.code_uri(source).removeprefix(f"s3://{self.bucket}/"): source.files[CONFIG_FILE]}
 
     def to_clarify_request(
         self, *, name: str, dag_id: str, config_uri: str, dataset: str, output: str | None
     ) -> dict[str, Any]:
         """
-        The CreateProcessingJob request, without tags: inputs, outputs and paths as the SageMaker SDK has them.
+        Return the CreateProcessingJob request, without tags; inputs and outputs are as in the SageMaker SDK.
 
         :param output: S3 prefix, or None for the job's own folder.
         """

@@ -59,7 +59,7 @@ class TransformJobSpec(WithoutCode, JobSpec):
 
     def to_request(self, *, name: str, dag_id: str, model: str, source: str, output: str | None) -> dict[str, Any]:
         """
-        The CreateTransformJob request, without tags.
+        Return the CreateTransformJob request, without tags.
 
         :param model: the SageMaker model's name.
         :param source: S3 prefix of the input; each object becomes one, of its key and ``.out``.

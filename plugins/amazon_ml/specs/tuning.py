@@ -38,12 +38,12 @@ _COMPUTATION = (
 
 
 def continuous(low: float | str, high: float | str, scaling: str = "Auto") -> dict[str, Any]:
-    """A range of real numbers, both ends in it."""
+    """Define a range of real numbers, both ends in it."""
     return {"Type": "Continuous", "MinValue": low, "MaxValue": high, "ScalingType": scaling}
 
 
 def integer(low: int | str, high: int | str, scaling: str = "Auto") -> dict[str, Any]:
-    """A range of whole numbers, both ends in it."""
+    """Define a range of whole numbers, both ends in it."""
     return {"Type": "Integer", "MinValue": low, "MaxValue": high, "ScalingType": scaling}
 
 
@@ -141,7 +141,7 @@ class TuningJobSpec(TrainingJobSpec):
         definitions: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> dict[str, Any]:
         """
-        The CreateHyperParameterTuningJob request, without tags.
+        Return the CreateHyperParameterTuningJob request, without tags.
 
         :param ranges: hyperparameter -> :func:`continuous`, :func:`integer` or :func:`categorical`.
         :param hyperparameters: the same for all training jobs.

@@ -32,7 +32,7 @@ class HumanLoopsTrigger(SageMakerJobTrigger):
     """
 
     def hook(self) -> SageMakerJobHook:
-        """A hook for the loops, with the operator's connection settings."""
+        """Return a hook for the loops, with the operator's connection settings."""
         return super().hook().of(SERVICE)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:

@@ -74,7 +74,7 @@ class SageMakerJobTrigger(BaseTrigger):
         )
 
     def hook(self) -> SageMakerJobHook:
-        """A hook with the operator's connection settings."""
+        """Return a hook with the operator's connection settings."""
         from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
         return SageMakerJobHook(
@@ -93,7 +93,7 @@ class SageMakerJobTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """
-        Called when a user acted on the task, and when another triggerer took it over: look which, and act on it.
+        Act on what ended the trigger: a user who acted on the task, or another triggerer that took it over.
 
         As Airflow's triggerer (3.3.2) cancels the trigger again in every round until it is gone, this method included,
         the work is done in an asyncio task of its own that no cancellation reaches.
