@@ -106,7 +106,7 @@ def get_crawlers(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @crawler.operation
 def list_crawlers(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """The names of all crawlers, or of those with all the given tags, paged."""
+    """List the names of all crawlers, or of those with all the given tags, paged."""
     names = [record["Name"] for record in ctx.store.all("crawler")]
     if wanted := request.get("Tags"):
         names = [name for name in names if wanted.items() <= _tags(ctx, name).items()]

@@ -89,7 +89,7 @@ class Body:
                     yield block
 
     def digest(self) -> str:
-        """The MD5 of all of it."""
+        """Return the MD5 of all of it."""
         if self.md5 is None:
             hashed = hashlib.md5(usedforsecurity=False)
             for block in self.blocks():
@@ -145,7 +145,7 @@ class Borrowed:
         return self.body.blocks()
 
     def copied(self) -> Body:
-        """A body of its own, of links to the same files where they are wanted whole."""
+        """Copy into a body of its own, of links to the same files where they are wanted whole."""
         if not self.body.pieces:
             return Body.of(self.body.data[self._start : self._start + self._size])
         made = Body()
@@ -163,7 +163,7 @@ class Borrowed:
 
 
 def spooled() -> Body | None:
-    """The body of the present request, if it is on disk already; its file becomes one of ours."""
+    """Take the body of the present request, if it is on disk already: its file becomes one of ours."""
     request = unit.current()
     if request.upload and request.body is None:
         request.body = Body.taken(request.upload)
@@ -178,7 +178,7 @@ def _noted(name: str) -> str:
 
 
 def body_of(value: Any) -> Body:
-    """What moto gives a key as its value, as a body."""
+    """Return what moto gives a key as its value, as a body."""
     if isinstance(value, Body):
         return value
     if isinstance(value, Borrowed):
@@ -208,7 +208,7 @@ def _digest(blocks: Iterator[bytes], algorithm: str) -> bytes:
 
 
 def _running(algorithm: str) -> tuple[Callable[[bytes, int], int], int]:
-    """A checksum that goes on from its last value, and its length. Without the module for one moto takes CRC32."""
+    """Return a running checksum and its length. Without the module for one moto takes CRC32."""
     if algorithm == "CRC64NVME" and HAS_CRT:
         from awscrt import checksums
 

@@ -65,7 +65,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection that sees what is committed; each statement on it must be read to its end."""
+        """Lend a connection that sees what is committed; each statement on it must be read to its end."""
         try:
             connection = self._idle.get_nowait()
         except queue.Empty:

@@ -57,7 +57,7 @@ class Files:
         return Hold(self._held, next(self._numbers))
 
     def write(self, data: bytes) -> str:
-        """A new file with this content; its name."""
+        """Write a new file with this content; return its name."""
         name = _new_name()
         with open(self.folder / name, "xb", buffering=0) as file:
             rest = memoryview(data)
@@ -66,13 +66,13 @@ class Files:
         return name
 
     def take(self, path: Path) -> str:
-        """A file of another folder becomes one of this folder; its name."""
+        """Move a file of another folder into this one; return its new name."""
         name = _new_name()
         path.replace(self.folder / name)
         return name
 
     def link(self, name: str) -> str:
-        """A second file of the same content; its name."""
+        """Make a second file of the same content; return its name."""
         new = _new_name()
         try:
             os.link(self.folder / name, self.folder / new)
@@ -82,7 +82,7 @@ class Files:
         return new
 
     def cut(self, name: str, start: int, size: int) -> str:
-        """A new file with a stretch of another one; its name."""
+        """Write a new file with a stretch of another one; return its name."""
         new = _new_name()
         with open(self.folder / name, "rb") as source, open(self.folder / new, "xb") as target:
             while size:

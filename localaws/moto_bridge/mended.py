@@ -79,7 +79,7 @@ def _with_known_token(method: Method) -> Method:
 
 
 def _without_tags(method: Method) -> Method:
-    """An object may be left without tags by an empty set of them."""
+    """Let an empty set of tags leave an object without tags."""
 
     @wraps(method)
     def read(response: Any) -> Any:

@@ -101,7 +101,7 @@ class Moto:
         return HttpResponse(status, list(headers), body)
 
     def key(self, access_key: str) -> Key | None:
-        """The secret of a key that moto's IAM or STS has issued and that is still active."""
+        """Return the secret of a key that moto's IAM or STS has issued and that is still active."""
         for regions in list(sts_backends.values()):
             for role in list(regions["aws"].assumed_roles):
                 if role.access_key_id == access_key:

@@ -100,7 +100,7 @@ class _Scan:
         self._live, self._connection = live, connection
 
     def items(self, after: bytes) -> Iterator[bytes | Row]:
-        """Common prefixes, and rows of the others, beyond ``after``."""
+        """Yield common prefixes, and rows of the others, beyond ``after``."""
         start, size = max(after + b"\0", self._prefix) if after else self._prefix, _MOST
         if self._delimiter:
             size = _LEAST
@@ -140,7 +140,7 @@ class _Scan:
 
 
 def _successor(prefix: bytes) -> bytes | None:
-    """The least key beyond all that begin with ``prefix``; ``None`` if there is none."""
+    """Return the least key beyond all that begin with ``prefix``; ``None`` if there is none."""
     stem = prefix.rstrip(b"\xff")
     return stem[:-1] + bytes([stem[-1] + 1]) if stem else None
 

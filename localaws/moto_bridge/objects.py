@@ -41,22 +41,22 @@ CREATE TABLE IF NOT EXISTS tag (arn TEXT PRIMARY KEY, kept BLOB NOT NULL);
 
 
 def encoded(name: str) -> bytes:
-    """A key as it is stored and compared: S3 sorts by bytes of UTF-8."""
+    """Encode a key as it is stored and compared: S3 sorts by bytes of UTF-8."""
     return name.encode("utf-8", "surrogatepass")
 
 
 def decoded(name: bytes) -> str:
-    """The inverse of :func:`encoded`."""
+    """Decode what :func:`encoded` gave."""
     return name.decode("utf-8", "surrogatepass")
 
 
 def dumps(value: Any) -> bytes:
-    """The row's form of one of moto's objects."""
+    """Encode one of moto's objects for its row."""
     return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
 
 
 def loads(data: bytes) -> Any:
-    """The inverse of :func:`dumps`; the rows are made by this program, in a folder that only its owner writes to."""
+    """Decode what :func:`dumps` gave; the rows are this program's, in a folder that only its owner writes to."""
     return pickle.loads(data)  # noqa: S301
 
 
@@ -100,7 +100,7 @@ class Keys:
         return wanted[-1]
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The latest version."""
+        """Return the latest version."""
         wanted = self._versions(name).wanted
         return wanted[-1] if wanted else default
 
@@ -218,7 +218,7 @@ def write_versions(connection: sqlite3.Connection, done: Unit, before: set[str],
 
 
 def names(version: Any) -> list[str]:
-    """The files of a version; a delete marker has none."""
+    """Return the files of a version; a delete marker has none."""
     if isinstance(version, FakeDeleteMarker):
         return []
     found: list[str] = version._value_buffer.names

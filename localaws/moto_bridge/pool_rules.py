@@ -72,7 +72,7 @@ def _created_client(method: Method) -> Method:
 
 
 def _updated_client(method: Method) -> Method:
-    """What an update does not give gets its default, as AWS has it."""
+    """Give what an update leaves out its default, as AWS does."""
 
     @wraps(method)
     def checked(backend: Any, user_pool_id: str, client_id: str, extended_config: dict[str, Any]) -> Any:

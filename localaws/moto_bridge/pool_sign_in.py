@@ -177,7 +177,7 @@ def _check_in_time(backend: Any, session: str, client: Any) -> None:
 
 
 def _answered(method: Method) -> Method:
-    """A session is of one user, and moto would change the password of whomever the request names."""
+    """Hold a session to its user: moto would change the password of whomever the request names."""
 
     @wraps(method)
     def checked(

@@ -40,7 +40,7 @@ def _value(serializer: Any, holder: Any, key: str, shape: Any) -> Any:
 
 
 def _names(serializer: Any, picker: XFormedAttributePicker, key: str, shape: Any) -> tuple[str, ...]:
-    """The names under which a dictionary may hold a member, as moto tries them."""
+    """Return the names under which a dictionary may hold a member, as moto tries them."""
     known: dict[str, tuple[str, ...]] = vars(shape).setdefault("_names_in_dictionaries", {})
     if key not in known:
         context = AttributePickerContext(

@@ -88,7 +88,7 @@ class Records:
         self._last = 0
 
     def next_number(self) -> int:
-        """A number that no row has."""
+        """Return a number that no row has."""
         self._last += 1
         return self._last
 
@@ -260,7 +260,7 @@ class _Change:
         return self._records.uses[number] + self.more_uses[number] <= 0
 
     def row(self, number: int) -> _Row:
-        """An object's row as it is to be."""
+        """Return an object's row as it is to be."""
         return self.rows[number] if number in self.rows else self._records.rows[number]
 
     def write(self, connection: sqlite3.Connection) -> list[tuple[Series, int]]:
@@ -295,7 +295,7 @@ class _Pickler(pickle.Pickler):
         self.series: list[Series] = []
 
     def persistent_id(self, thing: Any) -> int | str | None:
-        """The number of a row, or the name of a series; ``None`` for what is pickled in its place."""
+        """Return the number of a row, or the name of a series; ``None`` for what is pickled in its place."""
         if not _is_record(type(thing)):
             if type(thing) is not Series:
                 return None
@@ -314,7 +314,7 @@ class _Unpickler(pickle.Unpickler):
         self.series: set[str] = set()
 
     def persistent_load(self, pid: int | str) -> Any:
-        """The inverse of the pickler's ``persistent_id``."""
+        """Load what the pickler's ``persistent_id`` names."""
         if isinstance(pid, str):
             self.series.add(pid)
             return series.restore(self._connection, pid)

@@ -83,7 +83,7 @@ class Series(list[Any]):
         return end
 
     def wrote(self, end: int) -> None:
-        """What :meth:`write` did is committed."""
+        """Note that what :meth:`write` did is committed."""
         self._written = end
 
     def __copy__(self) -> list[Any]:
@@ -99,7 +99,7 @@ def remove(connection: sqlite3.Connection, names: Iterable[str]) -> None:
 
 
 def restore(connection: sqlite3.Connection, name: str) -> Series:
-    """The series of that name."""
+    """Read the series of that name."""
     query = "SELECT start, items FROM series WHERE name = ? ORDER BY start"
     rows = connection.execute(query, (name,)).fetchall()
     items = [item for _, kept in rows for item in pickle.loads(kept)]  # noqa: S301 - our own rows

@@ -47,7 +47,7 @@ _thread = _Thread()
 
 def current() -> Unit:
     """
-    The unit of the request that this thread answers.
+    Return the unit of the request that this thread answers.
 
     :raises RuntimeError: S3's objects are touched outside of a request.
     """

@@ -51,7 +51,7 @@ def _place(upload: Any) -> tuple[bytes, str]:
 
 
 def _items(uploads: list[Any], query: dict[str, str]) -> Iterator[Any]:
-    """Uploads, and common prefixes as strings, beyond the markers."""
+    """Yield uploads, and common prefixes as strings, beyond the markers."""
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
     key_marker, id_marker = query.get("key-marker", ""), query.get("upload-id-marker", "")
     marker = key_marker.encode("utf-8", "surrogatepass")

@@ -30,7 +30,7 @@ class Uploads:
         self.bucket = 0
 
     def get(self, upload_id: str, default: Any = None) -> Any:
-        """The upload of that id."""
+        """Return the upload of that id."""
         place = (self.bucket, upload_id)
         changed = unit.current().uploads
         if place in changed:

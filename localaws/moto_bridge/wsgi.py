@@ -47,7 +47,7 @@ def environ(request: HttpRequest) -> dict[str, Any]:
 
 
 def _headers(headers: Headers) -> dict[str, Any]:
-    """The headers, and the names of S3's metadata: the environment's keys would not tell ``a_b`` from ``a-b``."""
+    """Return the headers and the names of S3's metadata: the environment does not tell ``a_b`` from ``a-b``."""
     found: dict[str, Any] = {}
     dashed = {environ_key_for_header(name) for name, _ in headers if "_" not in name}
     names: dict[str, str] = {}

@@ -100,7 +100,7 @@ class Catalog:
             self._write_partitions(name, partitions)
 
     def _name(self, plain: str, uri: str) -> str:
-        """A table of crawlers at this very location keeps its name; a name that is taken gets a hash added."""
+        """Name a table: one of crawlers at this location keeps its name; a name that is taken gets a hash added."""
         for name, table in self._tables.items():
             crawled = "UPDATED_BY_CRAWLER" in table.get("Parameters", {})
             if crawled and table["StorageDescriptor"].get("Location") == uri and name.startswith(plain):
@@ -236,6 +236,10 @@ def _batches(entries: list[dict[str, Any]], size: int) -> Iterator[list[dict[str
 
 
 def _check(answer: dict[str, Any]) -> None:
-    """:raises RuntimeError: the batch answered with errors (its HTTP status is 200 all the same)."""
+    """
+    Check the answer to a batch, whose HTTP status is 200 in any case.
+
+    :raises RuntimeError: it has errors.
+    """
     if answer.get("Errors"):
         raise RuntimeError(f"the catalog refused partitions: {answer['Errors'][:3]}")

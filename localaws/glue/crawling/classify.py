@@ -17,7 +17,7 @@ BUILT_IN: tuple[Classifier, ...] = (parquet_format.classify, json_format.classif
 
 
 def custom(record: dict[str, Any]) -> Classifier:
-    """The function that does what a stored classifier (GetClassifier's shape) says."""
+    """Return the function that does what a stored classifier (GetClassifier's shape) says."""
     if "JsonClassifier" in record:
         return partial(json_format.classify, path=record["JsonClassifier"]["JsonPath"])
     settings = record["CsvClassifier"]
@@ -35,7 +35,7 @@ def custom(record: dict[str, Any]) -> Classifier:
 
 
 def classify(reader: ObjectReader, classifiers: Sequence[Classifier]) -> Found:
-    """The first classifier's answer; ``UNKNOWN`` with the reasons of all where none recognises the object."""
+    """Return the first classifier's answer; ``UNKNOWN`` and all reasons where none recognises the object."""
     reasons = []
     for classifier in classifiers:
         try:

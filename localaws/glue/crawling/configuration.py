@@ -20,7 +20,7 @@ _KNOWN: dict[tuple[str, ...], tuple[Any, ...] | None] = {
 
 def parse(text: str | None) -> dict[tuple[str, ...], Any]:
     """
-    The settings by their path, such as ``("Grouping", "TableLevelConfiguration")``.
+    Parse the settings, by their path such as ``("Grouping", "TableLevelConfiguration")``.
 
     :raises ValueError: not JSON, or a setting that Glue does not know.
     :raises NotImplementedError: a setting of Glue's that localaws does not do, by name.

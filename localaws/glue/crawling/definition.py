@@ -30,7 +30,7 @@ class Author:
 
 def table_name(prefix: str, location: Location, root: str) -> str:
     """
-    The table's name: the prefix and the name of its folder, object or bucket.
+    Return the table's name: the prefix and the name of its folder, object or bucket.
 
     In lower case, and ``_`` for everything but letters, digits and ``_``, as with Glue.
     """
@@ -39,13 +39,13 @@ def table_name(prefix: str, location: Location, root: str) -> str:
 
 
 def distinct_name(name: str, uri: str) -> str:
-    """The name with a hash of its location, where the plain one belongs to another table."""
+    """Return the name with a hash of its location, where the plain one belongs to another table."""
     return f"{name}_{hashlib.md5(uri.encode(), usedforsecurity=False).hexdigest()}"
 
 
 def partition_keys(paths: Sequence[tuple[str, ...]], columns: Iterable[Column]) -> list[str]:
     """
-    The names of the partition keys: ``key`` where all folders at a level are ``key=value``, else ``partition_N``.
+    Name the partition keys: ``key`` where all folders at a level are ``key=value``, else ``partition_N``.
 
     A key that is called like a column is ``partition_N`` as well: Athena reads no table with two columns of a name.
     """
@@ -61,13 +61,13 @@ def partition_keys(paths: Sequence[tuple[str, ...]], columns: Iterable[Column]) 
 
 
 def partition_values(path: tuple[str, ...], paths: Sequence[tuple[str, ...]]) -> list[str]:
-    """A partition's values: what stands after ``=``, or the whole folder name at levels of plain folders."""
+    """Return a partition's values: what stands after ``=``, or the whole folder name at levels of plain folders."""
     plain = [any("=" not in name for name in names) for names in zip(*paths, strict=True)]
     return [name if whole else name.partition("=")[2] for name, whole in zip(path, plain, strict=True)]
 
 
 def table_input(name: str, group: Group, location: Location, author: Author) -> dict[str, Any]:
-    """The TableInput of a group."""
+    """Return the TableInput of a group."""
     columns = group.columns
     paths = [partition.path for partition in group.partitions]
     parameters = _parameters(group.format, group.statistics, author) | {"UPDATED_BY_CRAWLER": author.crawler}
@@ -85,7 +85,7 @@ def table_input(name: str, group: Group, location: Location, author: Author) -> 
 
 
 def partition_inputs(group: Group, location: Location, author: Author) -> list[dict[str, Any]]:
-    """The PartitionInputs of a group, each with its own columns; none where the table has no partition keys."""
+    """Return the PartitionInputs of a group, each with its own columns; none where the table has no partition keys."""
     if not group.depth:
         return []
     paths = [partition.path for partition in group.partitions]
@@ -141,7 +141,7 @@ def _storage(uri: str, encoding: Format, columns: Sequence[Column], parameters: 
 
 
 def substance(entry: dict[str, Any]) -> dict[str, Any]:
-    """What makes a table or partition what it is: all that the crawler writes but for its statistics."""
+    """Return what makes a table or partition what it is: all that the crawler writes but for its statistics."""
     storage = entry["StorageDescriptor"]
     return {
         "keys": [key["Name"] for key in entry.get("PartitionKeys", ())],
@@ -154,13 +154,13 @@ def substance(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def statistics(entry: dict[str, Any]) -> tuple[str | None, ...]:
-    """The object count, record count and size that a table's or partition's Parameters give."""
+    """Return the object count, record count and size that a table's or partition's Parameters give."""
     parameters = entry.get("Parameters", {})
     return tuple(parameters.get(key) for key in ("objectCount", "recordCount", "sizeKey"))
 
 
 def with_columns_of(existing: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """The table or partition as wanted, but with the existing columns as they are and only new ones added."""
+    """Return the table or partition as wanted, but with the existing columns and only new ones added."""
     columns = list(existing["StorageDescriptor"]["Columns"])
     names = {column["Name"] for column in columns}
     columns += [column for column in wanted["StorageDescriptor"]["Columns"] if column["Name"] not in names]
@@ -168,7 +168,7 @@ def with_columns_of(existing: dict[str, Any], wanted: dict[str, Any]) -> dict[st
 
 
 def inheriting(table: dict[str, Any], partition: dict[str, Any]) -> dict[str, Any]:
-    """The partition with the columns, formats and SerDe of its table: InheritFromTable."""
+    """Return the partition with the columns, formats and SerDe of its table: InheritFromTable."""
     own = partition["StorageDescriptor"]
     storage = {**table["StorageDescriptor"], "Location": own["Location"], "Parameters": own["Parameters"]}
     return {**partition, "StorageDescriptor": storage}

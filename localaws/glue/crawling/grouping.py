@@ -94,7 +94,7 @@ class Policy:
 
 
 def group(root: Folder, policy: Policy | None = None) -> list[Group]:
-    """The tables below a target. Every object of the tree must have been classified."""
+    """Group the objects below a target into tables. Every object of the tree must have been classified."""
     policy = policy or Policy()
     groups = _assemble(root, policy)
     return _flatten(root, groups) if policy.combine else groups
@@ -118,13 +118,13 @@ def _assemble(folder: Folder, policy: Policy) -> list[Group]:
 
 
 def _recognised(folder: Folder) -> list[S3Object]:
-    """A folder's objects; those that nobody recognised only where there is nothing better."""
+    """Return a folder's objects; those that nobody recognised only where there is nothing better."""
     known = [item for item in folder.objects if item.found and item.found.format.classification != "UNKNOWN"]
     return known or folder.objects
 
 
 def _of_objects(folder: Folder, policy: Policy) -> list[Group]:
-    """The objects directly in a folder: one table if they are all alike, else a table each."""
+    """Group the objects directly in a folder: one table if they are all alike, else a table each."""
     objects = _recognised(folder)
     if not objects:
         return []
@@ -214,7 +214,7 @@ def _alike(
 
 
 def similarity(one: Sequence[Column], other: Sequence[Column]) -> float:
-    """The share of the longer schema's columns that the other has too, with a compatible type; from 0 to 1."""
+    """Return the share (0 to 1) of the longer schema's columns that the other has with a compatible type."""
     if not one and not other:
         return 1.0
     kinds = {column.name: column.type for column in other}

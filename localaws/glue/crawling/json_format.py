@@ -20,7 +20,7 @@ _EVERY_ITEM = "$[*]"
 
 def parse_path(path: str) -> list[str | int]:
     """
-    The steps of a JsonPath: names, indexes, and ``*`` for each item.
+    Parse the steps of a JsonPath: names, indexes, and ``*`` for each item.
 
     Understands ``$``, ``.name``, ``['name']``, ``[*]``, ``.*`` and ``[0]``, as Glue's classifiers do.
 
@@ -70,7 +70,7 @@ def _must_look_like_json(sample: Sample) -> None:
 
 
 def _records(sample: Sample, path: str) -> list[Any]:
-    """The records that the sample holds whole."""
+    """Return the records that the sample holds whole."""
     text = sample.text()
     start = text.index("[") + 1 if text.lstrip().startswith("[") else 0
     if path == _EVERY_ITEM and not start:

@@ -49,7 +49,7 @@ _PRIMITIVES: dict[pa.DataType, str] = {
 
 def classify(reader: ObjectReader) -> Found:
     """
-    The schema in the footer, and its row count.
+    Read the schema and the row count from the footer.
 
     :raises Unrecognised: no Parquet, or a broken one.
     """
@@ -71,7 +71,7 @@ def classify(reader: ObjectReader) -> Found:
 
 
 def hive_type(kind: pa.DataType) -> HiveType:
-    """The Hive type that Glue writes for an Arrow type."""
+    """Return the Hive type that Glue writes for an Arrow type."""
     if kind in _PRIMITIVES:
         return Primitive(_PRIMITIVES[kind])
     if pa.types.is_decimal(kind):

@@ -42,7 +42,7 @@ class Sample:
 
     def text(self) -> str:
         """
-        The sample as UTF-8 without its byte-order mark; a character cut in two at the sample's end is left out.
+        Decode the sample as UTF-8, without its byte-order mark and a character that is cut in two at its end.
 
         :raises Unrecognised: not UTF-8, naming the first offending byte.
         """
@@ -87,7 +87,7 @@ class ObjectReader:
 
     def sample(self, length: int = SAMPLE_BYTES) -> Sample:
         """
-        The first ``length`` bytes, decompressed where the object is gzip.
+        Read the first ``length`` bytes, decompressed where the object is gzip.
 
         :raises Unrecognised: compressed in a way that is not read here, or a broken gzip stream.
         """

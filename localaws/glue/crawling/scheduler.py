@@ -25,7 +25,7 @@ def start(ctx: Context) -> None:
 
 
 def notice() -> None:
-    """A schedule was set, changed or removed."""
+    """Wake the scheduler: a schedule was set, changed or removed."""
     _wake.set()
 
 

@@ -33,7 +33,7 @@ class Folder:
     unseen: list[S3Object] = field(default_factory=list)
 
     def leaves(self) -> Iterator[Folder]:
-        """This folder and all below it that hold objects themselves."""
+        """Yield this folder and all below it that hold objects themselves."""
         if self.objects:
             yield self
         for folder in self.folders.values():
@@ -66,7 +66,7 @@ class Location:
         return f"{self.prefix}/" if self.prefix else ""
 
     def uri(self, key: str) -> str:
-        """A key of this bucket as a URI."""
+        """Return the URI of a key of this bucket."""
         return f"s3://{self.bucket}/{key}"
 
 

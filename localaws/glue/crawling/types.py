@@ -83,7 +83,7 @@ class Column:
 
 
 def of_text(text: str) -> HiveType:
-    """The type of one CSV value, as Glue sees it: blank, bigint, double, boolean or string."""
+    """Return the type of one CSV value, as Glue sees it: blank, bigint, double, boolean or string."""
     if not text:
         return UNKNOWN
     if _INTEGER.fullmatch(text):
@@ -94,7 +94,7 @@ def of_text(text: str) -> HiveType:
 
 
 def of_json(value: object) -> HiveType:
-    """The type of one JSON value, as Glue sees it: whole numbers are int where 32 bits hold them, else bigint."""
+    """Return the type of one JSON value for Glue: whole numbers are int where 32 bits hold them, else bigint."""
     match value:
         case None:
             return UNKNOWN
@@ -119,7 +119,7 @@ def _of_integer(value: int) -> HiveType:
 
 
 def merge(one: HiveType, other: HiveType) -> HiveType:
-    """The type that holds both; string where nothing narrower does."""
+    """Return the type that holds both; string where nothing narrower does."""
     match one, other:
         case _ if one == other:
             return one
@@ -157,7 +157,7 @@ def merge_fields(rows: Iterable[Mapping[str, HiveType]]) -> dict[str, HiveType]:
 
 
 def merge_columns(schemas: Iterable[Iterable[Column]]) -> tuple[Column, ...]:
-    """The columns of several schemas as one schema, in order of first appearance."""
+    """Merge the columns of several schemas into one, in order of first appearance."""
     fields = merge_fields({column.name: column.type for column in schema} for schema in schemas)
     return tuple(Column(name, kind) for name, kind in fields.items())
 
@@ -169,7 +169,7 @@ def compatible(one: HiveType, other: HiveType) -> bool:
 
 
 def unique(names: Iterable[str]) -> list[str]:
-    """The names in lower case, a repeated one with ``_1``, ``_2``... added: the catalog knows no case."""
+    """Return the names in lower case, repeated ones with ``_1``, ``_2``... added: the catalog knows no case."""
     taken: set[str] = set()
     result = []
     for name in names:

@@ -39,7 +39,7 @@ _RULES: dict[str, Callable[[str, dict[str, Any], str], None]] = {
 
 def check(where: Route, request: HttpRequest) -> HttpRequest:
     """
-    The request as moto shall read it: moto and the check cannot take it for two different things.
+    Check a request; return it as moto shall read it, so that both read the same.
 
     :raises AwsError: it is malformed, in the words of its service.
     """
@@ -63,7 +63,7 @@ def check(where: Route, request: HttpRequest) -> HttpRequest:
 
 
 def _region(request: HttpRequest) -> str:
-    """The region in the signature's scope, by which moto chooses its state."""
+    """Return the region in the signature's scope, by which moto chooses its state."""
     scope = request.headers.get("authorization").partition("Credential=")[2].split("/")
     return scope[2] if len(scope) > 2 else "us-east-1"
 
@@ -98,7 +98,7 @@ def _form(operation: OperationModel, parameters: dict[str, Any], request: HttpRe
 
 
 def _written(request: HttpRequest, body: bytes, content_type: str) -> HttpRequest:
-    """The request with another body, and with nothing beside it that moto would read as parameters."""
+    """Return the request with another body, and nothing beside it that moto would read as parameters."""
     headers = request.headers.without("content-type", "content-encoding")
     headers = Headers([*headers, ("Content-Type", content_type)])
     return replace(request, query_string="", headers=headers, body=body)

@@ -22,7 +22,7 @@ STALE: dict[tuple[str, str, str, str], str] = {
 
 
 def without_stale(service: str, operation: str, found: list[Failure]) -> list[Failure]:
-    """The failures that AWS too would see."""
+    """Keep the failures that AWS too would see."""
     return [failure for failure in found if not _is_stale(service, operation, failure)]
 
 

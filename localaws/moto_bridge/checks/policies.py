@@ -30,7 +30,11 @@ class MalformedPolicy(AwsError):
 
 
 def check(text: str) -> None:
-    """:raises MalformedPolicy: S3 would not take it."""
+    """
+    Check a bucket policy.
+
+    :raises MalformedPolicy: S3 would not take it.
+    """
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -173,7 +173,7 @@ def _no_document(member: Shape) -> AwsError:
 
 
 def _rewritten(operation: OperationModel, parameters: dict[str, Any], request: HttpRequest) -> HttpRequest:
-    """The document as botocore would write it: moto reads by its place what this one may have said in other words."""
+    """Write the document as botocore would: moto finds elements by their places, where this one may differ."""
     shape = operation.input_shape
     payload = shape.serialization.get("payload") if shape else None
     if shape is None or payload not in parameters or shape.members[payload].type_name != "structure":
@@ -186,7 +186,7 @@ def _rewritten(operation: OperationModel, parameters: dict[str, Any], request: H
 
 
 def _check_digest(request: HttpRequest) -> None:
-    """The Content-MD5 of a document. Of an object moto checks it."""
+    """Check the Content-MD5 of a document. Of an object moto checks it."""
     if "content-md5" not in request.headers:
         return
     digest = base64.b64encode(hashlib.md5(request.body, usedforsecurity=False).digest()).decode()

@@ -37,7 +37,11 @@ class InvalidArgument(AwsError):
 
 
 def check(operation: str, parameters: dict[str, Any], request: HttpRequest) -> None:
-    """:raises AwsError: the request is one that S3 refuses, though the model allows it."""
+    """
+    Check what S3 refuses though the model allows it.
+
+    :raises AwsError: the request is such a one.
+    """
     _names_and_numbers(parameters)
     _grants(parameters)
     _copy_source(parameters)
@@ -168,7 +172,7 @@ def _source_range(parameters: dict[str, Any], request: HttpRequest) -> None:
 
 
 def _document(member: str, *needed: str) -> Rule:
-    """The rule that the document is there, with these elements."""
+    """Make the rule that the document is there, with these elements."""
 
     def rule(parameters: dict[str, Any], request: HttpRequest) -> None:
         if member not in parameters:
@@ -180,7 +184,7 @@ def _document(member: str, *needed: str) -> Rule:
 
 
 def _one_rule(member: str) -> Rule:
-    """The rule that a configuration has one rule: moto reads no list of them."""
+    """Make the rule that a configuration has one rule: moto reads no list of them."""
 
     def rule(parameters: dict[str, Any], request: HttpRequest) -> None:
         if len(parameters[member]["Rules"]) != 1:

@@ -23,7 +23,7 @@ _REGISTRY = re.compile(r"(Create|Delete|Get|List|Put|Register|Update)(Registr|Sc
 
 
 def refusal(service: str, operation: str, found: list[Failure], *, is_form: bool) -> AwsError:
-    """The error for a request that breaks its model's constraints."""
+    """Return the error for a request that breaks its model's constraints."""
     missing = next((failure for failure in found if failure.missing), None)
     if service == "cloudwatch" and missing:
         code = "MissingParameter" if is_form else "MissingRequiredParameterException"
