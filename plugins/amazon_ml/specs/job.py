@@ -75,7 +75,7 @@ class JobSpec:
         raise NotImplementedError
 
     def output_uri(self, dag_id: str, name: str) -> str:
-        """The folder of S3 in which the outputs of the job ``name`` are, without a slash at its end."""
+        """Return the S3 prefix of the outputs of the job ``name``, without a slash at its end."""
         return f"s3://{self.bucket}/{self.prefix}/{dag_id}/{name}"
 
     @property
@@ -85,7 +85,7 @@ class JobSpec:
     @classmethod
     def fingerprint(cls, request: Mapping[str, Any]) -> str:
         """
-        A digest of code, image, arguments and inputs: equal for two requests that ask for the same computation.
+        Return a digest of code, image, arguments and inputs: equal for requests of the same computation.
 
         Takes a request or a Describe answer: AWS gives these members back as they were sent. Names, output places,
         instance types and tags are not in it.
@@ -104,7 +104,7 @@ class WithoutCode:
         return SourceFolder({})
 
     def code_uri(self, source: SourceFolder) -> str:
-        """The image, which stands for the code in the fingerprint."""
+        """Return the image, which stands for the code in the fingerprint."""
         return self.image_uri
 
     def uploads(self, source: SourceFolder) -> dict[str, bytes]:
@@ -148,7 +148,7 @@ class ProcessingJobSpec(JobSpec):
         sharded_inputs: Collection[str] = (),
     ) -> dict[str, Any]:
         """
-        The CreateProcessingJob request, without tags.
+        Return the CreateProcessingJob request, without tags.
 
         :param outputs: output name -> S3 URI, or None for the job's own folder.
         :raises ValueError: an argument longer than SageMaker takes, a sharded input that is not one, a name "code".
@@ -210,7 +210,7 @@ class TrainingJobSpec(JobSpec):
         return "sourcedir.tar.gz"
 
     def uploads(self, source: SourceFolder) -> dict[str, bytes]:
-        """The one archive."""
+        """Return the one archive."""
         return {self.code_uri(source).removeprefix(f"s3://{self.bucket}/"): source.tarball()}
 
     def to_request(
@@ -225,7 +225,7 @@ class TrainingJobSpec(JobSpec):
         metric_regexes: Mapping[str, str],
     ) -> dict[str, Any]:
         """
-        The CreateTrainingJob request, without tags and checkpoints.
+        Return the CreateTrainingJob request, without tags and checkpoints.
 
         The model will be at ``<output_uri>/output/model.tar.gz``.
 
