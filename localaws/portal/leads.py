@@ -7,6 +7,8 @@ in a group of it that is called ``leads`` or ends with ``-leads``.
 
 from __future__ import annotations
 
+from typing import Any
+
 from localaws.sagemaker.workforce.members import Worker
 
 GROUP = "leads"
@@ -16,3 +18,8 @@ def teams(worker: Worker) -> tuple[str, ...]:
     """Return the ARNs of the teams that a worker leads."""
     leads = any(group == GROUP or group.endswith(f"-{GROUP}") for group in worker.groups)
     return worker.teams if leads else ()
+
+
+def frame_values(worker: Worker) -> dict[str, Any]:
+    """Return what the frame of every page for workers shows."""
+    return {"worker": worker, "is_lead": bool(teams(worker))}

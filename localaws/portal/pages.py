@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -25,15 +24,10 @@ def routes(ctx: Context) -> list[BaseRoute]:
     ]
 
 
-def common(request: Request, worker: Worker) -> dict[str, Any]:
-    """Return what the frame of every page for workers shows."""
-    return {"worker": worker, "is_lead": bool(leads.teams(worker))}
-
-
 def _jobs(request: Request, worker: Worker) -> Response:
     state = request.app.state
     values = {
-        **common(request, worker),
+        **leads.frame_values(worker),
         "jobs": seats.jobs(state.ctx, worker),
         "counts": progress.counts(state.ctx, worker),
         "finished": _flow(request.query_params.get("finished", "")),

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from localaws.core.context import Context
-from localaws.portal import access, frame, progress
+from localaws.portal import access, frame, leads, progress
 from localaws.sagemaker.human_review import seats
 from localaws.sagemaker.workforce.members import Worker
 
@@ -55,13 +55,11 @@ def _own(request: Request, worker: Worker, find: Callable[[Context, Worker, str]
 
 
 def _task(request: Request, worker: Worker) -> Response:
-    from localaws.portal.pages import common
-
     state = request.app.state
     task = _own(request, worker, seats.held)
     job = next((job for job in seats.jobs(state.ctx, worker) if job.flow_name == task.flow_name), None)
     values = {
-        **common(request, worker),
+        **leads.frame_values(worker),
         "task": task,
         "counts": progress.counts(state.ctx, worker),
         "left": job.open if job else 0,

@@ -1,36 +1,12 @@
-"""Which format a table's or partition's files have, by its SerDe, and what each format must be able to do."""
+"""Which format a table's or partition's files have, by its SerDe."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from localaws.athena.errors import QueryError
-from localaws.athena.types import Type
-
-Columns = list[tuple[str, Type]]
-
-
-class Format(Protocol):
-    """A way to read files: they become Parquet in the cache, and each column an expression over that."""
-
-    #: what a converted file depends on besides the object.
-    variant: str
-    #: whether an object must be converted; else it is Parquet already.
-    converts: bool
-
-    def convert(self, source: Path, target: Path) -> None:
-        """Make the Parquet file of an object."""
-
-    def select(
-        self, paths: list[tuple[Path, str]], columns: Columns, wanted: set[str]
-    ) -> list[tuple[list[str], list[Path]]]:
-        """
-        How to read the wanted columns: groups of ``(select items, files)``.
-
-        :param paths: files with the URIs of their objects, for error messages.
-        :param columns: all columns that the files hold, in the table's order.
-        """
+from localaws.athena.tables import json_lines, parquet, text
+from localaws.athena.tables.format import Columns, Format
 
 
 def format_of(descriptor: dict[str, Any], parameters: dict[str, str], columns: Columns) -> Format:
@@ -39,8 +15,6 @@ def format_of(descriptor: dict[str, Any], parameters: dict[str, str], columns: C
 
     :raises QueryError: NOT_SUPPORTED, this engine does not read that SerDe.
     """
-    from localaws.athena.tables import json_lines, parquet, text
-
     serde = descriptor.get("SerdeInfo") or {}
     library = serde.get("SerializationLibrary") or ""
     settings = {**parameters, **(descriptor.get("Parameters") or {}), **(serde.get("Parameters") or {})}

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from localaws.athena import types
 from localaws.athena.errors import QueryError
 from localaws.athena.tables import text, values
-from localaws.athena.tables.formats import Columns
+from localaws.athena.tables.format import Columns
 from localaws.athena.types import Type
 
 _NESTED = ("array", "map", "row")

@@ -16,7 +16,8 @@ from localaws.athena.catalog import Catalog
 from localaws.athena.sql.scope import TableUse
 from localaws.athena.tables import buckets, parquet, partitions
 from localaws.athena.tables.cache import S3Object, Session, list_objects
-from localaws.athena.tables.formats import Columns, Format, format_of
+from localaws.athena.tables.format import Columns, Format
+from localaws.athena.tables.formats import format_of
 from localaws.athena.tables.partitions import Partition
 from localaws.athena.types import quote, text
 

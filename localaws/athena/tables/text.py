@@ -15,7 +15,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from localaws.athena.tables import values
-from localaws.athena.tables.formats import Columns
+from localaws.athena.tables.format import Columns
 from localaws.athena.types import quote
 
 _BLOCK = 16 << 20
