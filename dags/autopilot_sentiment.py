@@ -115,7 +115,7 @@ with DAG(
             max_active_tis_per_dagrun=1,
         )
         delete_endpoint = DeleteEndpointOperator(task_id="delete_endpoint", endpoint_name=endpoint)
-        chain(model, deploy, evaluate, delete_endpoint.as_teardown(setups=deploy))
+        chain(model, deploy, evaluate, delete_endpoint.as_teardown(setups=[model, deploy]))
 
     judged = judge.expand_kwargs(planned)
 
@@ -141,4 +141,4 @@ with DAG(
         )
 
     chain(found, splits, balance, autopilot, candidates, show_candidates, planned)
-    chain(judged, chosen, model, deploy, smoke, delete_endpoint.as_teardown(setups=deploy))
+    chain(judged, chosen, model, deploy, smoke, delete_endpoint.as_teardown(setups=[model, deploy]))

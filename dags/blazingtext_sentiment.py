@@ -114,4 +114,4 @@ with DAG(
     delete_endpoint = DeleteEndpointOperator(task_id="delete_endpoint", endpoint_name=ENDPOINT)
 
     chain(found, splits, prepare, train, model, deploy, smoke, evaluate)
-    evaluate >> delete_endpoint.as_teardown(setups=deploy)
+    evaluate >> delete_endpoint.as_teardown(setups=[model, deploy])

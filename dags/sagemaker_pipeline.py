@@ -99,4 +99,4 @@ with DAG(
 
     chain(found, [code, pipeline], execute, who_approves)
     chain(approve, latest, model, deploy, [smoke, traced])
-    chain([smoke, drawn], delete_endpoint.as_teardown(setups=deploy))
+    chain([smoke, drawn], delete_endpoint.as_teardown(setups=[model, deploy]))

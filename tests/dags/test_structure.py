@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from flow_kit import Flow
+from flow_kit import SUCCESS, Flow
 
 #: every DAG that begins otherwise than by finding the reviews.
 FIRST = {"ingest_reviews": "create_bucket", "leader_board": "leader_board"}
@@ -104,6 +104,7 @@ def test_an_endpoint_is_deleted_whatever_happens_behind_deploy(flow: Any, place:
     setups = {name for name in deletion.upstream_task_ids if dag.tasks[name].is_setup}
     assert deploy in setups
     dag.runs_after_any(delete, *setups)
+    assert dag.run(failed=[deploy])[delete] == SUCCESS, "an endpoint that failed to deploy stays, and costs money"
     assert str(deletion.endpoint_name) == str(dag.tasks[deploy].endpoint_name)
 
 
