@@ -57,7 +57,7 @@ def _looking(localaws: LocalAws, jobs: Jobs) -> str:
         jobs.folder("training-job", "neighbour"),
         Path(__file__),
     ]
-    code = Path(sandbox.__file__).parents[2]
+    code = Path(sandbox.__file__).parents[3]
     named = f"HIDDEN = {[str(path) for path in hidden]!r}\nCODE = {str(code)!r}\nPREFIX = {sys.prefix!r}\n"
     return named + LOOK
 

@@ -74,7 +74,7 @@ class FakeJobs:
     def status(self, record: dict[str, Any]) -> str:
         return str(record["ProcessingJobStatus"])
 
-    def refresh(self, record: dict[str, Any], ctx: Surroundings) -> dict[str, Any]:
+    def shown(self, record: dict[str, Any], ctx: Surroundings) -> dict[str, Any]:
         return record
 
 
