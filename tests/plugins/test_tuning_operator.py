@@ -106,7 +106,7 @@ def test_ranges_are_texts_of_awss_own_form_and_others_are_refused() -> None:
         (continuous("nan", 1), "rate has a minimum above its maximum: nan to 1"),
         (integer(1, 2.5), "the range of rate is not of numbers: 1 to 2.5"),
         (categorical(), "the range of rate needs a list of one value or more"),
-        (categorical_of("16, 32"), "the values of rate are no JSON list: 16, 32"),
+        (categorical_of("16, 32"), "the values of rate are not a JSON list: 16, 32"),
         (categorical_of("16"), "the range of rate needs a list of one value or more: 16"),
     ],
 )
