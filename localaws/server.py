@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from localaws.core import home as lifecycle
-from localaws.core import operations
+from localaws.core import operations, reconciler
 from localaws.core.context import Context
 from localaws.core.credentials import load_or_create
 from localaws.core.home import Home
@@ -57,11 +57,13 @@ def serve(home: Home, port: int) -> None:
         closing.enter_context(_telling_stacks(home))
         context = closing.enter_context(_answering(home, port))
         _run(ON_START, context)
+        reconciler.start(context)
         _announce(home, context.endpoint_url)
         closing.callback(home.facts.unlink, missing_ok=True)
         log.info("answering on %s", context.endpoint_url)
         wait_for_stop()
         log.info("stopping")
+        reconciler.stop()
         # The hooks still reach S3, Logs and all else over HTTP.
         _run(ON_STOP, context)
     log.info("stopped")

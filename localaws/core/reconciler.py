@@ -2,8 +2,8 @@
 The loop that moves resources towards their final state, step by step.
 
 What is to be done next follows from a resource's record and from the state of what it consists of, all in the store: a
-server that is killed at any line continues after its restart. A slice registers its resource once, and starts and
-stops the thread from its ``on_start`` and ``on_stop``::
+server that is killed at any line continues after its restart. A slice registers its resource once, when it is imported,
+and the server starts and stops the thread::
 
     reconciler.register(Resource("auto-ml-job", "AutoMLJobName", "AutoMLJobStatus", machine.advance, machine.fail))
 """
@@ -79,7 +79,7 @@ def poke() -> None:
 
 
 def start(ctx: Context) -> None:
-    """Start the thread, unless it runs: each slice that needs it calls this when the server has started."""
+    """Start the thread, unless it runs."""
     global _thread
     with _lock:
         if _thread is not None and _thread.is_alive():

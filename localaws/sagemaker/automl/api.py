@@ -155,15 +155,3 @@ def stop_auto_ml_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     ctx.store.update(machine.KIND, record["AutoMLJobName"], change)
     reconciler.poke()
     return {}
-
-
-@auto_ml_job.on_start
-def start(ctx: Context) -> None:
-    """Go on with the jobs that a stop or a crash of the server interrupted."""
-    reconciler.start(ctx)
-
-
-@auto_ml_job.on_stop
-def stop(ctx: Context) -> None:
-    """Leave the jobs as they are: their children run on."""
-    reconciler.stop()

@@ -114,12 +114,6 @@ def delete_flow_definition(request: Record, ctx: Context) -> Record:
     return {}
 
 
-@flow_definition.on_start
-def start(ctx: Context) -> None:
-    """Go on with what a stop or a crash of the server interrupted."""
-    reconciler.start(ctx)
-
-
 @flow_definition.on_stop
 def stop(ctx: Context) -> None:
     """End the process that renders templates."""

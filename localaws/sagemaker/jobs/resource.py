@@ -12,6 +12,7 @@ from localaws.core.context import Context
 from localaws.core.errors import ResourceInUse, ValidationException
 from localaws.core.events import Event
 from localaws.core.isolate import isolate
+from localaws.core.operations import ON_START
 from localaws.core.statuses import TERMINAL
 from localaws.sagemaker.jobs import control
 from localaws.sagemaker.jobs.progress import before_end
@@ -46,6 +47,7 @@ class JobResource:
         name, status = f"{self.prefix}Name", f"{self.prefix}Status"
         # What is wrong with a job's directory does not fail the job: its supervisor may see it through.
         reconciler.register(reconciler.Resource(self.kind, name, status, self._advance, lambda *_: None))
+        ON_START.append(self.sync_all)
 
     def name(self, record: Mapping[str, Any]) -> str:
         """The job's name."""

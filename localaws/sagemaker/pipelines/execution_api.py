@@ -210,15 +210,3 @@ def list_pipeline_parameters_for_execution(request: Record, ctx: Context) -> Rec
     values = [{"Name": name, "Value": parameters.text(value)} for name, value in found.items()]
     page, more = pagination.page(values, request)
     return {"PipelineParameters": page, **more}
-
-
-@pipeline_execution.on_start
-def start(ctx: Context) -> None:
-    """Go on with the executions that a stop or a crash of the server interrupted."""
-    reconciler.start(ctx)
-
-
-@pipeline_execution.on_stop
-def stop(ctx: Context) -> None:
-    """Leave the executions as they are: their jobs run on."""
-    reconciler.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import pagination, reconciler
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
@@ -102,19 +102,6 @@ def delete_processing_job(request: dict[str, Any], ctx: Context) -> dict[str, An
     """DeleteProcessingJob: of one that has ended; its name can be used again, and its outputs stay in S3."""
     JOBS.delete(describe_processing_job(request, ctx), ctx)
     return {}
-
-
-@processing.on_start
-def resume(ctx: Context) -> None:
-    """Take up the jobs that ran on, or ended, while the server was away."""
-    JOBS.sync_all(ctx)
-    reconciler.start(ctx)
-
-
-@processing.on_stop
-def pause(_: Context) -> None:
-    """Bring no more jobs up to date."""
-    reconciler.stop()
 
 
 def _check(request: dict[str, Any]) -> None:

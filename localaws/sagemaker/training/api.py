@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from localaws import images
-from localaws.core import pagination, reconciler
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
@@ -118,19 +118,6 @@ def delete_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]
     """DeleteTrainingJob: of one that has ended; its name can be used again, and its artefacts stay in S3."""
     JOBS.delete(describe_training_job(request, ctx), ctx)
     return {}
-
-
-@training.on_start
-def resume(ctx: Context) -> None:
-    """Take up the jobs that ran on, or ended, while the server was away."""
-    JOBS.sync_all(ctx)
-    reconciler.start(ctx)
-
-
-@training.on_stop
-def pause(_: Context) -> None:
-    """Bring no more jobs up to date."""
-    reconciler.stop()
 
 
 def check(request: dict[str, Any]) -> None:

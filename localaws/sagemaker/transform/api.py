@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import pagination, reconciler
+from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
@@ -103,19 +103,6 @@ def stop_transform_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """StopTransformJob: nothing of a job that is stopped is stored."""
     JOBS.stop(describe_transform_job(request, ctx), ctx)
     return {}
-
-
-@transform_job.on_start
-def resume(ctx: Context) -> None:
-    """Take up the jobs that ran on, or ended, while the server was away."""
-    JOBS.sync_all(ctx)
-    reconciler.start(ctx)
-
-
-@transform_job.on_stop
-def pause(_: Context) -> None:
-    """Bring no more jobs up to date."""
-    reconciler.stop()
 
 
 def _check(request: dict[str, Any]) -> None:

@@ -181,18 +181,6 @@ def delete_hyper_parameter_tuning_job(request: Record, ctx: Context) -> Record:
     return {}
 
 
-@tuning_job.on_start
-def start(ctx: Context) -> None:
-    """Go on with the jobs that a stop or a crash of the server interrupted."""
-    reconciler.start(ctx)
-
-
-@tuning_job.on_stop
-def stop(ctx: Context) -> None:
-    """Leave the jobs as they are: their children run on."""
-    reconciler.stop()
-
-
 _ORDERS: dict[str, Callable[[Record], Any]] = {
     "Name": lambda trial: trial["TrainingJobName"],
     "CreationTime": lambda trial: trial["CreationTime"],
