@@ -1,4 +1,4 @@
-"""A kind of job as its service sees it: the record in the store, and what the job's folder says of it meanwhile."""
+"""Operations shared by all job resources."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from localaws.core import reconciler
+from localaws.core import pagination, reconciler
 from localaws.core.context import Context
 from localaws.core.errors import ResourceInUse, ValidationException
 from localaws.core.events import Event
@@ -89,9 +89,15 @@ class JobResource:
             status = before_end(status)
         return {**record, **self.members(status)}
 
-    def all_shown(self, ctx: Context) -> list[Record]:
-        """Return all jobs as they are now."""
-        return [self._shown_or_not(record, ctx) for record in ctx.store.all(self.kind)]
+    def page(self, request: Record, ctx: Context, *, order: str = "Descending") -> tuple[list[Record], Record]:
+        """
+        Return the jobs that a List asks for, as they are now, and its ``NextToken`` where there are more.
+
+        :param order: where the request names none.
+        """
+        jobs = [self._shown_or_not(record, ctx) for record in ctx.store.all(self.kind)]
+        name, status = f"{self.prefix}Name", f"{self.prefix}Status"
+        return pagination.page(pagination.select(jobs, request, name=name, status=status, order=order), request)
 
     def sync(self, record: Record, ctx: Context) -> Record:
         """

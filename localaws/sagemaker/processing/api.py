@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
@@ -73,35 +72,41 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
 @processing.operation
 def describe_processing_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """DescribeProcessingJob."""
-    record = ctx.store.find(KIND, request["ProcessingJobName"])
-    if record is None:
-        # AWS answers ValidationException, not ResourceNotFound, here; Airflow's hook depends on it.
-        raise ValidationException(f"Could not find requested job with name: {request['ProcessingJobName']}")
-    return JOBS.shown(record, ctx)
+    return JOBS.shown(_find(request, ctx), ctx)
 
 
 @processing.operation
 def list_processing_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """ListProcessingJobs."""
-    chosen = pagination.select(
-        JOBS.all_shown(ctx), request, name="ProcessingJobName", status="ProcessingJobStatus", order="Ascending"
-    )
-    found, more = pagination.page(chosen, request)
+    found, more = JOBS.page(request, ctx, order="Ascending")
     return {"ProcessingJobSummaries": found, **more}
 
 
 @processing.operation
 def stop_processing_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """StopProcessingJob."""
-    JOBS.stop(describe_processing_job(request, ctx), ctx)
+    JOBS.stop(_find(request, ctx), ctx)
     return {}
 
 
 @processing.operation
 def delete_processing_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """DeleteProcessingJob: of one that has ended; its name can be used again, and its outputs stay in S3."""
-    JOBS.delete(describe_processing_job(request, ctx), ctx)
+    JOBS.delete(_find(request, ctx), ctx)
     return {}
+
+
+def _find(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """
+    Return the record of the job that a request names.
+
+    :raises ValidationException: there is none, in AWS's words.
+    """
+    record = ctx.store.find(KIND, request["ProcessingJobName"])
+    if record is None:
+        # AWS answers ValidationException, not ResourceNotFound, here; Airflow's hook depends on it.
+        raise ValidationException(f"Could not find requested job with name: {request['ProcessingJobName']}")
+    return record
 
 
 def _check(request: dict[str, Any]) -> None:

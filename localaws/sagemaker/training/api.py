@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 from localaws import images
-from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
@@ -86,11 +85,7 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
 @training.operation
 def describe_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """DescribeTrainingJob."""
-    record = ctx.store.find(KIND, request["TrainingJobName"])
-    if record is None:
-        # AWS answers ValidationException, not ResourceNotFound, here; Airflow's hook depends on it.
-        raise ValidationException("Requested resource not found.")
-    return profiling.settled(JOBS.shown(record, ctx))
+    return profiling.settled(JOBS.shown(_find(request, ctx), ctx))
 
 
 @training.operation
@@ -99,25 +94,35 @@ def list_training_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     if request.get("WarmPoolStatusEquals") or request.get("TrainingPlanArnEquals"):
         # There are neither warm pools nor training plans here, and so no job has one.
         return {"TrainingJobSummaries": []}
-    chosen = pagination.select(
-        JOBS.all_shown(ctx), request, name="TrainingJobName", status="TrainingJobStatus", order="Ascending"
-    )
-    found, more = pagination.page(chosen, request)
+    found, more = JOBS.page(request, ctx, order="Ascending")
     return {"TrainingJobSummaries": found, **more}
 
 
 @training.operation
 def stop_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """StopTrainingJob: SIGTERM, two minutes of grace, then what was saved is uploaded."""
-    JOBS.stop(describe_training_job(request, ctx), ctx)
+    JOBS.stop(_find(request, ctx), ctx)
     return {}
 
 
 @training.operation
 def delete_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """DeleteTrainingJob: of one that has ended; its name can be used again, and its artefacts stay in S3."""
-    JOBS.delete(describe_training_job(request, ctx), ctx)
+    JOBS.delete(_find(request, ctx), ctx)
     return {}
+
+
+def _find(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """
+    Return the record of the job that a request names.
+
+    :raises ValidationException: there is none, in AWS's words.
+    """
+    record = ctx.store.find(KIND, request["TrainingJobName"])
+    if record is None:
+        # AWS answers ValidationException, not ResourceNotFound, here; Airflow's hook depends on it.
+        raise ValidationException("Requested resource not found.")
+    return record
 
 
 def check(request: dict[str, Any]) -> None:

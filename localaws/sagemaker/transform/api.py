@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.core import pagination
 from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
@@ -83,26 +82,34 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
 @transform_job.operation
 def describe_transform_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """DescribeTransformJob."""
-    record = ctx.store.find(KIND, request["TransformJobName"])
-    if record is None:
-        # AWS answers ValidationException, not ResourceNotFound, here, as for its other jobs.
-        raise ValidationException(f"Could not find requested job with name: {request['TransformJobName']}")
-    return JOBS.shown(record, ctx)
+    return JOBS.shown(_find(request, ctx), ctx)
 
 
 @transform_job.operation
 def list_transform_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """ListTransformJobs."""
-    chosen = pagination.select(JOBS.all_shown(ctx), request, name="TransformJobName", status="TransformJobStatus")
-    found, more = pagination.page(chosen, request)
+    found, more = JOBS.page(request, ctx)
     return {"TransformJobSummaries": found, **more}
 
 
 @transform_job.operation
 def stop_transform_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
     """StopTransformJob: nothing of a job that is stopped is stored."""
-    JOBS.stop(describe_transform_job(request, ctx), ctx)
+    JOBS.stop(_find(request, ctx), ctx)
     return {}
+
+
+def _find(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """
+    Return the record of the job that a request names.
+
+    :raises ValidationException: there is none, in AWS's words.
+    """
+    record = ctx.store.find(KIND, request["TransformJobName"])
+    if record is None:
+        # AWS answers ValidationException, not ResourceNotFound, here, as for its other jobs.
+        raise ValidationException(f"Could not find requested job with name: {request['TransformJobName']}")
+    return record
 
 
 def _check(request: dict[str, Any]) -> None:
