@@ -10,12 +10,12 @@ from amazon_ml.code_bundle import SourceFolder
 JOBS = Path(__file__).parent / "jobs"
 #: job -> the modules of ``include/jobs/shared`` that are put beside its script.
 SHARED = {
-    "ab_compare": ("figures.py", "intervals.py", "job.py"),
-    "ab_requests": ("job.py",),
+    "ab_compare": ("figures.py", "intervals.py", "job.py", "split_rows.py"),
+    "ab_requests": ("job.py", "split_rows.py"),
     "ab_timeline": ("figures.py", "job.py"),
     "autopilot_candidates": ("figures.py", "job.py", "wording.py"),
-    "balance": ("held_out.py", "job.py", "model_input.py", "review_body.py", "review_table.py"),
-    "blazingtext_prepare": ("held_out.py", "job.py", "model_input.py", "review_table.py", "tokens.py"),
+    "balance": ("held_out.py", "job.py", "model_input.py", "review_body.py", "review_table.py", "split_rows.py"),
+    "blazingtext_prepare": ("held_out.py", "job.py", "model_input.py", "review_table.py", "split_rows.py", "tokens.py"),
     "charts": ("job.py",),
     "compare_bias": ("figures.py", "job.py"),
     "compile": (

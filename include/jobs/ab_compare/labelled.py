@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from job import BadInput
+from split_rows import rows
 
 #: between a review's id and the number of its repetition, in a request's id.
 REPEATED = "#"
@@ -30,15 +29,7 @@ class Asked(NamedTuple):
 
 def read_labels(folder: Path) -> dict[str, int]:
     """review_id -> sentiment of the test split. :raises BadInput: there are no such Parquet parts, or no rows."""
-    found: dict[str, int] = {}
-    for part in sorted(folder.glob("*.parquet")) if folder.is_dir() else []:
-        try:
-            table = pq.read_table(part, columns=["review_id", "sentiment"])
-        except (pa.ArrowException, KeyError) as error:
-            raise BadInput(
-                f"{part.name} is not a test split of the features job: {str(error).splitlines()[0]}"
-            ) from error
-        found.update(zip(map(str, table["review_id"].to_pylist()), table["sentiment"].to_pylist(), strict=True))
+    found = {str(review_id): sentiment for review_id, sentiment in rows(folder, "review_id", "sentiment")}
     if not found:
         raise BadInput(f"there is no test split with reviews in {folder}")
     return found

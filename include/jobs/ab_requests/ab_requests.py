@@ -24,9 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from job import BadInput, is_synthetic, processing_parser, run, write_files
+from split_rows import rows
 
 Review = tuple[str, str]
 #: reviews that a look needs by design. Of 20 that are drawn, a variant gets fewer than two once in 25,000 looks.
@@ -35,18 +34,10 @@ LEAST = {"random": 20, "paired": 2}
 
 def read_reviews(folder: Path) -> list[Review]:
     """review_id and text of the split. :raises BadInput: there are no such Parquet parts, or no rows."""
-    found: list[Review] = []
-    for part in sorted(folder.glob("*.parquet")) if folder.is_dir() else []:
-        try:
-            table = pq.read_table(part, columns=["review_id", "review_body"])
-        except (pa.ArrowException, KeyError) as error:
-            raise BadInput(
-                f"{part.name} is not a test split of the features job: {str(error).splitlines()[0]}"
-            ) from error
-        found += zip(map(str, table["review_id"].to_pylist()), table["review_body"].to_pylist(), strict=True)
+    found = sorted((str(review_id), text) for review_id, text in rows(folder, "review_id", "review_body"))
     if not found:
         raise BadInput(f"there is no test split with reviews in {folder}")
-    return sorted(found)
+    return found
 
 
 def as_lines(reviews: Iterable[Review]) -> bytes:

@@ -1,8 +1,4 @@
-"""
-The reviews that a model will be judged by, to be left out of what it learns from.
-
-The folders of the jobs that make training sets each hold a link to this module: a job sees its own folder only.
-"""
+"""The reviews that a model will be judged by, to be left out of what it learns from."""
 
 from __future__ import annotations
 
@@ -10,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from job import BadInput
 from review_table import folded, read_reviews
+from split_rows import rows
 
 
 @dataclass(frozen=True)
@@ -36,14 +31,7 @@ def read_held_out(folder: Path, files: Sequence[Path]) -> HeldOut:
     :param files: of the reviews table, where the bodies are.
     :raises BadInput: a Parquet file in ``folder`` is something else, or its reviews are not in the table.
     """
-    ids: set[str] = set()
-    for part in sorted(folder.glob("*.parquet")) if folder.is_dir() else []:
-        try:
-            ids.update(pq.read_table(part, columns=["review_id"])["review_id"].to_pylist())
-        except (pa.ArrowException, KeyError) as error:
-            raise BadInput(
-                f"{part.name} is not a test split of the features job: {str(error).splitlines()[0]}"
-            ) from error
+    ids = {review_id for (review_id,) in rows(folder, "review_id")}
     if not ids:
         return HeldOut()
     bodies = {review_id: body for review_id, body in read_reviews(files, ("review_id", "body")) if review_id in ids}
