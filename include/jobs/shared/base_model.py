@@ -1,9 +1,4 @@
-"""
-The base model: where it is, and which ids its tokenizer gives.
-
-The folders of the features and train jobs each hold a link to this module: a job
-sees its own folder only.
-"""
+"""The base model: where it is, and which ids its tokenizer gives."""
 
 from __future__ import annotations
 

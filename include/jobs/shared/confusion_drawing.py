@@ -1,8 +1,4 @@
-"""
-Draw a confusion matrix, alone or as a panel of another picture.
-
-The folders of the jobs that draw one each hold a link to this module: a job sees its own folder only.
-"""
+"""Draw a confusion matrix, alone or as a panel of another picture."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""
-Refuse another input than the one that the DAG speaks of.
-
-The folders of the transform and features jobs each hold a link to this module: a job sees its own folder only.
-"""
+"""Refuse another input than the one that the DAG speaks of."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""
-What the pictures of the reports have in common: colours, title, plain axes, and the PNG.
-
-The folders of the jobs that draw each hold a link to this module: a job sees its own folder only.
-"""
+"""What the pictures of the reports have in common: colours, title, plain axes, and the PNG."""
 
 from __future__ import annotations
 

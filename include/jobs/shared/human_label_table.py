@@ -1,8 +1,4 @@
-"""
-The data set of labels that people gave, which the human_labels job writes, a file for each batch.
-
-The folders of the jobs that read or write it each hold a link to this module: a job sees its own folder only.
-"""
+"""The data set of labels that people gave, which the human_labels job writes, a file for each batch."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""
-Wilson's interval of a share.
-
-The folders of the jobs that count right answers each hold a link to this module: a job sees its own folder only.
-"""
+"""Wilson's interval of a share."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""
-Predictions against the test split of the features job: the figures, and the errors.
-
-The folders of the jobs that evaluate a model, and an endpoint, each hold a link to this module: a job sees its own
-folder only.
-"""
+"""Predictions against the test split of the features job: the figures, and the errors."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""
-Model archives: ``model.tar.gz`` with the model, and ``code/inference.py`` to serve it.
-
-The folders of the jobs that read one each hold a link to this module: a job sees its own folder only.
-"""
+"""Model archives: ``model.tar.gz`` with the model, and ``code/inference.py`` to serve it."""
 
 from __future__ import annotations
 

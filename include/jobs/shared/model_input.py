@@ -1,7 +1,7 @@
 """
 The text that a model reads of a review: title and body, or the body alone.
 
-The folders of the jobs that make, train or serve models each hold a link to this module, and a model's archive a copy.
+A model's archive has a copy of it.
 """
 
 from __future__ import annotations

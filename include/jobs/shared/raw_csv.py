@@ -1,8 +1,4 @@
-"""
-Reads raw review files row by row: flat memory, whatever the size, and no row lost without being counted.
-
-The folder of the transform job holds a link to this module: a job sees its own folder only.
-"""
+"""Reads raw review files row by row: flat memory, whatever the size, and no row lost without being counted."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""
-The text of a review in the table of the lake, and so what the models that learn from that table have seen.
-
-The folders of the jobs that make the table, learn from it, or ask such a model each hold a link to this module: a job
-sees its own folder only.
-"""
+"""The text of a review in the table of the lake, and so what the models that learn from that table have seen."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""
-The cleaned table of the reviews, which the transform job writes and every later job reads.
-
-The folders of those jobs each hold a link to this module: a job sees its own folder only.
-"""
+"""The cleaned table of the reviews, which the transform job writes and every later job reads."""
 
 from __future__ import annotations
 

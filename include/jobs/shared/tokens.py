@@ -3,8 +3,7 @@ A review as the tokens that BlazingText learns from: lower case, Penn Treebank's
 
 "I don't love it." -> ``i do n't love it .``
 
-The folders of the jobs that prepare its reviews and ask its endpoint each hold a link to this module: a model must be
-asked in the tokens that it was taught, and a job sees its own folder only.
+A model must be asked in the tokens that it was trained on.
 """
 
 from __future__ import annotations
