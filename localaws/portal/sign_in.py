@@ -114,5 +114,5 @@ def _out(request: Request) -> Response:
 
 
 def _local(path: str) -> str:
-    """Return a path of the portal: never another site's portal_address."""
+    """Return a path of the portal: never another site's address."""
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"

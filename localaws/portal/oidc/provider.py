@@ -9,7 +9,7 @@ from localaws.core import portal_address
 from localaws.core.context import Context
 from localaws.portal import entrance
 from localaws.portal.entrance import Proof
-from localaws.sagemaker.workforce import client_secret
+from localaws.sagemaker.workforce import client_secret, records
 
 #: what is asked for where the workforce has no Scope, as AWS's guide has it.
 _SCOPE = "openid"
@@ -45,6 +45,12 @@ class Provider:
         back = f"{portal_address.address(ctx)}/signed-out"
         parameters = {"client_id": self.client_id, "post_logout_redirect_uri": back}
         return entrance.with_query(self.config["LogoutEndpoint"], parameters)
+
+
+def current(ctx: Context) -> Provider | None:
+    """Return the provider of the region's workforce; ``None`` where it has none, or no client secret was kept."""
+    workforce = records.workforce_of_region(ctx)
+    return of(ctx, workforce) if workforce is not None and "OidcConfig" in workforce else None
 
 
 def of(ctx: Context, workforce: dict[str, Any]) -> Provider | None:

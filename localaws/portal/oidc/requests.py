@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -33,14 +34,33 @@ class _TooLarge(Exception):
     """The answer has more than :data:`MOST` bytes."""
 
 
-def ask(place: str, what: str, *, form: dict[str, str] | None = None, headers: dict[str, str] | None = None) -> Answer:
+def ask_for_object(
+    place: str,
+    what: str,
+    *,
+    form: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
+    shown: Collection[str] = (),
+) -> dict[str, Any]:
     """
-    Ask a provider, from a thread of the portal.
+    Ask a provider for a JSON object, from a thread of the portal.
 
     :param what: the endpoint as OidcConfig calls it, for people.
     :param form: is posted; without one the request is a GET.
-    :raises Refusal: no answer, too slow, or too large.
+    :param shown: values of the member ``error`` of a failed answer that people may see.
+    :raises Refusal: no answer, too slow, too large, another status than 200, or no JSON object.
     """
+    answer = _answer(place, what, form, headers)
+    if answer.status != 200:
+        error = (answer.body or {}).get("error")
+        why = f": {error}" if isinstance(error, str) and error in shown else ""
+        raise Refusal(502, TITLE, f"Its {what} answered with status {answer.status}{why}.")
+    if answer.body is None:
+        raise Refusal(502, TITLE, f"Its {what} did not answer a JSON object.")
+    return answer.body
+
+
+def _answer(place: str, what: str, form: dict[str, str] | None, headers: dict[str, str] | None) -> Answer:
     # Its import takes as long as the rest of the portal's, which works without it where Cognito signs people in.
     import httpx
 
@@ -53,20 +73,6 @@ def ask(place: str, what: str, *, form: dict[str, str] | None = None, headers: d
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise Refusal(502, TITLE, f"Its {what} cannot be reached: {type(error).__name__}.") from error
     return Answer(status, _object(data))
-
-
-def ask_for_object(place: str, what: str, **more: Any) -> dict[str, Any]:
-    """
-    Ask a provider for a JSON object.
-
-    :raises Refusal: as :func:`ask`, or the answer is another status than 200, or no JSON object.
-    """
-    answer = ask(place, what, **more)
-    if answer.status != 200:
-        raise Refusal(502, TITLE, f"Its {what} answered with status {answer.status}.")
-    if answer.body is None:
-        raise Refusal(502, TITLE, f"Its {what} did not answer a JSON object.")
-    return answer.body
 
 
 async def _ask(place: str, form: dict[str, str] | None, headers: dict[str, str]) -> tuple[int, bytes]:

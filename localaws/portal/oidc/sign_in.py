@@ -14,9 +14,9 @@ from localaws.portal.entrance import Proof
 from localaws.portal.oidc import claims, tokens
 from localaws.portal.oidc import provider as providers
 from localaws.portal.oidc.provider import Provider
-from localaws.portal.oidc.requests import TITLE, ask, ask_for_object
+from localaws.portal.oidc.requests import TITLE, ask_for_object
 from localaws.portal.refusals import Refusal
-from localaws.sagemaker.workforce import members, records
+from localaws.sagemaker.workforce import members
 from localaws.sagemaker.workforce.members import Federated
 
 log = logging.getLogger("localaws.portal")
@@ -67,15 +67,13 @@ def finish(request: Request, begun: dict[str, Any]) -> Federated:
 
 def logout(ctx: Context) -> str:
     """Return the address at which people sign out of the workforce's provider; "" where it has none now."""
-    workforce = records.workforce_of_region(ctx)
-    provider = providers.of(ctx, workforce) if workforce is not None and "OidcConfig" in workforce else None
+    provider = providers.current(ctx)
     return provider.logout(ctx) if provider is not None else ""
 
 
 def _finished(request: Request, begun: dict[str, Any]) -> Federated:
     ctx: Context = request.app.state.ctx
-    workforce = records.workforce_of_region(ctx)
-    provider = providers.of(ctx, workforce) if workforce is not None and "OidcConfig" in workforce else None
+    provider = providers.current(ctx)
     if provider is None or (provider.issuer, provider.client_id) != (begun["issuer"], begun["client"]):
         raise Refusal(409, "Sign in again", "The workforce has changed since this sign-in began.")
     code = _code(request, provider)
@@ -118,15 +116,7 @@ def _exchange(ctx: Context, provider: Provider, code: str, verifier: str) -> dic
         "redirect_uri": entrance.callback(ctx),
         "code_verifier": verifier,
     }
-    answer = ask(provider.token_endpoint, "TokenEndpoint", form=form)
-    body = answer.body
-    if answer.status != 200:
-        named = body.get("error") if body is not None else None
-        why = f": {named}" if isinstance(named, str) and named in _ERRORS else ""
-        raise Refusal(502, TITLE, f"Its TokenEndpoint answered with status {answer.status}{why}.")
-    if body is None:
-        raise Refusal(502, TITLE, "Its TokenEndpoint did not answer a JSON object.")
-    return body
+    return ask_for_object(provider.token_endpoint, "TokenEndpoint", shown=_ERRORS, form=form)
 
 
 def _sources(sets: tokens.KeySets, provider: Provider, given: dict[str, Any], said: dict[str, Any]) -> claims.Sources:
