@@ -8,7 +8,7 @@ READY := $(AIRFLOW_ENV)/.ready $(JOBS_ENV)/.ready
 PIP := -m pip --disable-pip-version-check --quiet
 
 # Settings that may be given on the command line: make demo REVIEWS_SOURCE=reviews.zip FAST=1
-export REVIEWS_SOURCE LOCALAWS_PORT AIRFLOW_PORT ALL RERUNS
+export REVIEWS_SOURCE LOCALAWS_PORT AIRFLOW_PORT ALL AGAIN
 
 # Hundreds of short processes: without it each would compile the project's modules again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -41,11 +41,15 @@ env: $(READY)  ## Print the settings of an AWS client for localaws: eval "$$(mak
 
 # In the order given: xdist's own begins with the files of most tests, and ends with the few long ones in one worker.
 # Three workers for two cores, since many tests wait; of the second run one worker has all of tests/e2e.
-# RERUNS=1 gives a failed test one more try, and lists it: a hundred tests kill processes or wait for them, beside others.
-test: PYTEST = -m pytest -q --no-loadscope-reorder $(if $(RERUNS),--reruns $(RERUNS) -raR)
+# AGAIN=1 runs what failed once more, by a new pytest: with servers, names and runs of its own. A hundred tests kill
+# processes or wait for them, beside others.
+test: PYTEST = -m pytest -q --no-loadscope-reorder
+test: LAST_FAILED = -m pytest -q --last-failed --last-failed-no-failures=none --maxfail=5
+test: OF_JOBS = tests/include tests/localaws
+test: OF_AIRFLOW = tests/e2e tests/plugins tests/dags tests/stack
 test: $(READY)  ## localaws and jobs in their environment, Airflow's side in its own; ALL=1 for the longest runs too
-	$(JOBS) $(PYTEST) -n 3 tests/include tests/localaws
-	$(AIRFLOW) $(PYTEST) -n 2 tests/e2e tests/plugins tests/dags tests/stack
+	$(JOBS) $(PYTEST) -n 3 $(OF_JOBS) $(if $(AGAIN),|| $(JOBS) $(LAST_FAILED) $(OF_JOBS))
+	$(AIRFLOW) $(PYTEST) -n 2 $(OF_AIRFLOW) $(if $(AGAIN),|| $(AIRFLOW) $(LAST_FAILED) $(OF_AIRFLOW))
 
 check: lint  ## The inner loop: lint, and the tests that need neither Airflow nor a running localaws
 	$(JOBS) -m pytest -q -n 2 -m "not localaws" --no-loadscope-reorder tests/include tests/localaws

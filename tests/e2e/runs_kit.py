@@ -84,7 +84,7 @@ def answer(api: AirflowApi, dag_id: str, run_id: str, option: str, seconds: floa
         time.sleep(0.5)
 
 
-def until_known(api: AirflowApi, dag_id: str, seconds: float = 60) -> None:
+def until_known(api: AirflowApi, dag_id: str, seconds: float = 180) -> None:
     """Wait for the DAG processor: Airflow is healthy before it has read the DAGs."""
     deadline = time.monotonic() + seconds
     while True:
@@ -97,7 +97,7 @@ def until_known(api: AirflowApi, dag_id: str, seconds: float = 60) -> None:
             return
 
 
-def ended(api: AirflowApi, dag_id: str, run_id: str, seconds: float = 600) -> dict[str, str]:
+def ended(api: AirflowApi, dag_id: str, run_id: str, seconds: float = 1200) -> dict[str, str]:
     """The end state of a run and of its tasks."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -108,7 +108,7 @@ def ended(api: AirflowApi, dag_id: str, run_id: str, seconds: float = 600) -> di
     raise AssertionError(f"{dag_id} {run_id} did not end: {api.tasks(dag_id, run_id)}")
 
 
-def set_off(api: AirflowApi, run_id: str, dag_id: str, seconds: float = 60) -> str:
+def set_off(api: AirflowApi, run_id: str, dag_id: str, seconds: float = 180) -> str:
     """The run of ``dag_id`` that an ingest has set off."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

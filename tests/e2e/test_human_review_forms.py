@@ -34,7 +34,7 @@ def states(api: AirflowApi, champion: dict[str, Any]) -> dict[str, str]:
     """The end of a run in which a person has filled in three of four forms."""
     until_known(api, DAG)
     api.trigger(DAG, RUN, CONF)
-    until(lambda: len(forms(api)) == CONF["budget"], "all forms wait", 300)
+    until(lambda: len(forms(api)) == CONF["budget"], "all forms wait", 600)
     # As a person does: not in the second in which the task asks.
     time.sleep(3)
     for number, label in ANSWERED.items():
@@ -102,7 +102,7 @@ def test_the_labels_set_off_a_training_that_learns_them(api: AirflowApi, states:
         runs[:] = api.triggered_by(DAG, RUN)
         return bool(runs)
 
-    until(set_off, "the Asset sets off a training", 60)
+    until(set_off, "the Asset sets off a training", 180)
     ((dag_id, run_id),) = runs
     assert dag_id == "train_sentiment"
     ended(api, dag_id, run_id)
