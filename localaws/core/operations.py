@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from botocore import xform_name
@@ -16,6 +17,9 @@ import localaws
 from localaws.core.context import Context
 from localaws.core.once import once
 
+if TYPE_CHECKING:
+    from localaws.gateway.protocol.http import HttpRequest, HttpResponse
+
 Handler = Callable[[dict[str, Any], Context], dict[str, Any]]
 Hook = Callable[[Context], None]
 #: Takes the operation, the request, its region and the server's.
@@ -23,6 +27,12 @@ Elsewhere = Callable[[str, dict[str, Any], str, str], dict[str, Any]]
 
 #: Takes a document's name; ``None`` where there is none of that name.
 Document = Callable[[str, Context], bytes | None]
+#: Takes the path of a request that nobody has to sign.
+Page = Callable[[str, Context], "HttpResponse"]
+#: moto's entrance: takes the service, the operation and the request.
+Forward = Callable[[str, str, "HttpRequest"], "HttpResponse"]
+#: Takes the operation, the request and moto's entrance.
+Around = Callable[[str, "HttpRequest", Forward], "HttpResponse"]
 
 #: (botocore service name, operation name) -> its handler. The coverage table in docs/localaws.md is made from this.
 LIVE: dict[tuple[str, str], Handler] = {}
@@ -32,6 +42,12 @@ RESOURCES: dict[tuple[str, str], str] = {}
 ELSEWHERE: dict[str, Elsewhere] = {}
 #: kind -> what answers a presigned GET of ``/_localaws/{kind}/{name}``: content to which an operation answers a URL.
 DOCUMENTS: dict[str, Document] = {}
+#: (botocore service name, operation name) of those that carry no AWS signature, by design.
+UNSIGNED: set[tuple[str, str]] = set()
+#: what a path is like -> what answers an unsigned GET of it.
+PAGES: dict[re.Pattern[str], Page] = {}
+#: botocore service name -> what answers its operations that are not live, with moto's help.
+AROUND: dict[str, Around] = {}
 #: called once, in order of registration, when the server has started answering: pick up what a stop interrupted.
 ON_START: list[Hook] = []
 #: called at an orderly stop, before the process ends.
@@ -85,6 +101,24 @@ class Service:
     def elsewhere(self, function: Elsewhere) -> None:
         """Register what answers this service's live operations for regions other than the server's."""
         ELSEWHERE[self.service] = function
+
+    def unsigned(self, *operations: str) -> None:
+        """Let operations in without a signature, whoever does them."""
+        UNSIGNED.update((self.service, operation) for operation in operations)
+
+    def around(self, function: Around) -> None:
+        """Register what answers this service's operations that are not live, with moto's help."""
+        AROUND[self.service] = function
+
+    @staticmethod
+    def page(pattern: str) -> Callable[[Page], Page]:
+        """Register a function that answers unsigned GETs of the paths that match a pattern as a whole."""
+
+        def register(function: Page) -> Page:
+            PAGES[re.compile(pattern)] = function
+            return function
+
+        return register
 
     @staticmethod
     def document(kind: str) -> Callable[[Document], Document]:

@@ -7,15 +7,25 @@ import re
 import uuid
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 from botocore.exceptions import UnknownServiceError
 
-from localaws.cognito import discovery
 from localaws.core.context import Context
 from localaws.core.credentials import issued
 from localaws.core.errors import AwsError, NotImplementedByLocalAws
 from localaws.core.job_client import DURABLE
-from localaws.core.operations import DOCUMENTS, ELSEWHERE, LIVE, operation_model, service_model
+from localaws.core.operations import (
+    AROUND,
+    DOCUMENTS,
+    ELSEWHERE,
+    LIVE,
+    PAGES,
+    UNSIGNED,
+    Page,
+    operation_model,
+    service_model,
+)
 from localaws.gateway import guard, regions, s3_answers, s3_keys
 from localaws.gateway.admission import MAX_DOCUMENT, MAX_OBJECT, MAX_UNSIGNED, Admission
 from localaws.gateway.auth import sigv4
@@ -25,45 +35,48 @@ from localaws.gateway.protocol.parse import parse
 from localaws.gateway.protocol.serialize import serialize, serialize_error
 from localaws.gateway.protocol.validate import validate
 from localaws.gateway.router import Route, names_operation_in_body, route
-from localaws.glue.catalog import Catalog
-from localaws.moto_bridge import Moto, carries, checks
 
 log = logging.getLogger("localaws")
 
-#: Cognito's operations for an application's own users carry no AWS signature, by design.
-_UNSIGNED = frozenset(
-    ("cognito-idp", operation)
-    for operation in (
-        "ChangePassword",
-        "ConfirmForgotPassword",
-        "ConfirmSignUp",
-        "ForgotPassword",
-        "GetUser",
-        "GlobalSignOut",
-        "InitiateAuth",
-        "ResendConfirmationCode",
-        "RespondToAuthChallenge",
-        "RevokeToken",
-        "SignUp",
-        "UpdateUserAttributes",
-    )
-)
 #: operations whose body is an object's content.
 _OBJECTS = frozenset({("s3", "PutObject"), ("s3", "UploadPart")})
 #: a path of this server's own, signed as S3's.
 _DURABLE = Route("s3", "WaitUntilDurable")
-#: the public keys of a user pool, for whoever checks its tokens.
-_PUBLIC_KEYS = Route("cognito-idp", "GetPublicKeys")
-_WELL_KNOWN = re.compile(r"/[\w-]+_\w+/\.well-known/(?:jwks\.json|openid-configuration)")
+#: what is for whoever asks, such as the public keys of a user pool.
+_PAGE = "GetPage"
 #: what operations answer URLs of, beside those of S3.
 _DOCUMENT = "GetDocument"
 _DOCUMENT_PATH = re.compile(r"/_localaws/([a-z0-9-]+)/([\w-]+)")
 
 
+class Carrier(Protocol):
+    """Does the operations that are not live: moto."""
+
+    def carries(self, service: str, operation: str) -> bool:
+        """Whether it does this operation."""
+
+    def check(self, where: Route, request: HttpRequest) -> HttpRequest:
+        """
+        Check a request; return it as ``handle`` shall read it.
+
+        :raises AwsError: it is malformed, in the words of its service.
+        """
+
+    def handle(self, service: str, operation: str, request: HttpRequest) -> HttpResponse:
+        """
+        Answer; what has changed is on disk when this returns.
+
+        :raises NotImplementedError: it does not do what the request asks for.
+        """
+
+    def key(self, access_key: str) -> sigv4.Key | None:
+        """Return the secret of a key that it has issued and that is still active."""
+
+
 class Application:
     """Answers requests. Safe for threads."""
 
-    def __init__(self, context: Context, moto: Moto) -> None:
+    def __init__(self, context: Context, moto: Carrier) -> None:
         self._context = context
         self._moto = moto
         self._id = uuid.uuid4().hex
@@ -82,7 +95,7 @@ class Application:
         where = self._head_route(request, proof)
         if where is None:
             return Admission(request, proof, None, MAX_DOCUMENT)
-        _check_let_in(where, request, proof)
+        self._check_let_in(where, request, proof)
         if where.service == "s3":
             s3_keys.check(request, where.uri.get("Key", ""))
         if (where.service, where.operation) in _OBJECTS:
@@ -96,7 +109,7 @@ class Application:
             where = admission.where
             if where is None:
                 where = route(request, admission.proof.service if admission.proof else "")
-                _check_let_in(where, request, admission.proof)
+                self._check_let_in(where, request, admission.proof)
             return self._dispatch(where, request, admission.proof.region if admission.proof else "")
         except Exception as error:
             return self.fault(error, request)
@@ -111,6 +124,17 @@ class Application:
         log.error("%s %s failed (%s)", request.method, request.path, request.request_id, exc_info=error)
         return faults.fault(_internal_failure(), service, request)
 
+    def _check_let_in(self, where: Route, request: HttpRequest, proof: sigv4.Proof | None) -> None:
+        """Refuse what is not signed as its service wants it, and what nobody does here."""
+        _check_signed(where, proof)
+        if "smithy-protocol" in request.headers:
+            protocol = request.headers.get("smithy-protocol")
+            raise NotImplementedByLocalAws(f"localaws does not implement the protocol {protocol}.")
+        ours = where == _DURABLE or where.operation in (_PAGE, _DOCUMENT)
+        known = ours or (where.service, where.operation) in LIVE
+        if not known and not self._moto.carries(where.service, where.operation):
+            raise _not_implemented(where, request)
+
     def _key(self, access_key: str) -> sigv4.Key | None:
         root = self._context.credentials
         if access_key == root.access_key:
@@ -123,8 +147,8 @@ class Application:
         """Return what the request asks for; ``None`` where only its body tells."""
         if request.path == DURABLE:
             return _DURABLE
-        if proof is None and _WELL_KNOWN.fullmatch(request.path) and request.method == "GET":
-            return _PUBLIC_KEYS
+        if proof is None and request.method == "GET" and _page(request.path):
+            return Route("", _PAGE)
         document = _DOCUMENT_PATH.fullmatch(request.path)
         if proof is not None and document and document[1] in DOCUMENTS and request.method == "GET":
             return Route("sagemaker", _DOCUMENT, {"kind": document[1], "name": document[2]})
@@ -134,8 +158,8 @@ class Application:
     def _dispatch(self, where: Route, request: HttpRequest, region: str) -> HttpResponse:
         if where == _DURABLE:
             return self._durable(request)
-        if where == _PUBLIC_KEYS:
-            return discovery.answer(self._context, request.path)
+        if where.operation == _PAGE and (page := _page(request.path)):
+            return page(request.path, self._context)
         if where.operation == _DOCUMENT:
             return self._document(where)
         if (where.service, where.operation) in LIVE:
@@ -175,10 +199,10 @@ class Application:
             return serialize_error(operation, _internal_failure(), request.request_id)
 
     def _theirs(self, where: Route, request: HttpRequest) -> HttpResponse:
-        request = checks.check(where, request)
+        request = self._moto.check(where, request)
         try:
-            if where.service == "glue":
-                return Catalog(self._moto.handle, request).handle(where.operation)
+            if where.service in AROUND:
+                return AROUND[where.service](where.operation, request, self._moto.handle)
             if where.service == "s3":
                 ask = partial(self._moto.handle, "s3", where.operation)
                 return s3_answers.answered(where.operation, request, ask)
@@ -196,26 +220,18 @@ def _not_implemented(where: Route, request: HttpRequest) -> AwsError:
     return NotImplementedByLocalAws(f"localaws does not implement {where.service} {name}.")
 
 
-def _check_let_in(where: Route, request: HttpRequest, proof: sigv4.Proof | None) -> None:
-    """Refuse what is not signed as its service wants it, and what nobody does here."""
-    _check_signed(where, proof)
-    if "smithy-protocol" in request.headers:
-        protocol = request.headers.get("smithy-protocol")
-        raise NotImplementedByLocalAws(f"localaws does not implement the protocol {protocol}.")
-    ours = where in (_DURABLE, _PUBLIC_KEYS) or where.operation == _DOCUMENT
-    known = ours or (where.service, where.operation) in LIVE
-    if not known and not carries(where.service, where.operation):
-        raise _not_implemented(where, request)
-
-
 def _check_signed(where: Route, proof: sigv4.Proof | None) -> None:
     if proof is None:
-        if where != _PUBLIC_KEYS and (where.service, where.operation) not in _UNSIGNED:
+        if where.operation != _PAGE and (where.service, where.operation) not in UNSIGNED:
             raise sigv4.Refused("unsigned")
         return
     expected = _signing_name(where.service)
     if expected and proof.service != expected:
         raise sigv4.Refused("wrong_service", expected)
+
+
+def _page(path: str) -> Page | None:
+    return next((page for pattern, page in PAGES.items() if pattern.fullmatch(path)), None)
 
 
 def _signing_name(service: str) -> str | None:

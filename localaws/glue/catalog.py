@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
 from localaws.core.errors import AwsError, ValidationException
+from localaws.core.operations import Forward
 from localaws.core.pagination import offset, token_at
 from localaws.gateway.protocol.http import Headers, HttpRequest, HttpResponse
 from localaws.moto_bridge.glue_pages import Page, only
 
-#: answers an operation: moto's entrance.
-Forward = Callable[[str, str, HttpRequest], HttpResponse]
 Body = dict[str, Any]
 
 DEFAULT = "default"

@@ -8,8 +8,7 @@ import os
 os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 os.environ["S3_IGNORE_SUBDOMAIN_BUCKETNAME"] = "true"
 
-from localaws.moto_bridge.carried import carries
 from localaws.moto_bridge.mount import Moto
 from localaws.moto_bridge.state import StateError
 
-__all__ = ["Moto", "StateError", "carries"]
+__all__ = ["Moto", "StateError"]

@@ -17,7 +17,10 @@ from moto.sts.models import sts_backends
 from localaws.core.context import ACCOUNT_ID
 from localaws.gateway.auth.sigv4 import Key
 from localaws.gateway.protocol.http import FileBody, HttpRequest, HttpResponse
+from localaws.gateway.router import Route
 from localaws.moto_bridge import (
+    carried,
+    checks,
     glue_pages,
     iam_pages,
     log_export,
@@ -71,6 +74,20 @@ class Moto:
         _install()
         pool_sign_in.install(pool_keys.of_home(folder.parent))
         self.state = State(folder, sorted(_BACKENDS.values()))
+
+    @staticmethod
+    def carries(service: str, operation: str) -> bool:
+        """Whether moto does this operation for us."""
+        return carried.carries(service, operation)
+
+    @staticmethod
+    def check(where: Route, request: HttpRequest) -> HttpRequest:
+        """
+        Check a request; return it as moto shall read it.
+
+        :raises AwsError: it is malformed, in the words of its service.
+        """
+        return checks.check(where, request)
 
     def handle(self, service: str, operation: str, request: HttpRequest) -> HttpResponse:
         """

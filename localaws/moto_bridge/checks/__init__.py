@@ -20,7 +20,6 @@ from localaws.gateway.protocol.http import Headers, HttpRequest
 from localaws.gateway.protocol.parse import SerializationException, parse
 from localaws.gateway.protocol.validate import failures
 from localaws.gateway.router import Route
-from localaws.moto_bridge.carried import carries
 from localaws.moto_bridge.checks import cloudwatch, cognito, glue, iam, laxer, logs, s3, secrets, tokens, wording
 
 #: bytes of a document when its compression is removed.
@@ -43,9 +42,6 @@ def check(where: Route, request: HttpRequest) -> HttpRequest:
 
     :raises AwsError: it is malformed, in the words of its service.
     """
-    if not carries(where.service, where.operation):
-        # The public keys of a user pool, a page and no operation.
-        return request
     operation = operation_model(where.service, where.operation)
     if where.service == "s3":
         return s3.check(operation, where, request)

@@ -10,8 +10,7 @@ from localaws_kit import ROOT
 from localaws.core import operations
 from localaws.core.coverage import BEGIN, END, rewritten, table
 from localaws.core.operations import LIVE, service_model
-from localaws.moto_bridge import carries
-from localaws.moto_bridge.carried import CARRIED, PRETENDED
+from localaws.moto_bridge.carried import CARRIED, PRETENDED, carries
 
 RESPONSES = {
     "iam": "iam.responses.IamResponse",
