@@ -32,14 +32,14 @@ class Catalog:
         return self.database(name) is not None
 
     def table(self, database: str, name: str) -> dict[str, Any] | None:
-        """A table, or ``None``."""
+        """Return a table, or ``None`` if there is none."""
         key = (database, name)
         if key not in self._tables:
             self._tables[key] = _absent(lambda: self.glue.get_table(DatabaseName=database, Name=name)["Table"])
         return self._tables[key]
 
     def databases(self) -> list[str]:
-        """The names of all databases, in order."""
+        """Return the names of all databases, sorted."""
         return sorted(database["Name"] for database in self._pages("get_databases", "DatabaseList"))
 
     def tables(self, database: str) -> list[dict[str, Any]]:
@@ -57,7 +57,7 @@ class Catalog:
         return self._partitions[key]
 
     def forget(self) -> None:
-        """What was read may have changed."""
+        """Drop what was read, since the statement has changed the catalog."""
         self._tables.clear()
         self._databases.clear()
         self._partitions.clear()

@@ -27,14 +27,14 @@ class MetadataException(AwsError):
 
 @data_catalog.operation
 def list_data_catalogs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """The one catalog."""
+    """List the one catalog."""
     listed, more = page([{"CatalogName": _NAME, "Type": "GLUE"}], request)
     return {"DataCatalogsSummary": listed, **more}
 
 
 @data_catalog.operation
 def get_data_catalog(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """The catalog of this account."""
+    """Describe the catalog of this account."""
     _check(request["Name"])
     described = {"Name": _NAME, "Type": "GLUE", "Parameters": {"catalog-id": ctx.account_id}}
     return {"DataCatalog": described}
@@ -75,7 +75,7 @@ def get_database(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 
 def _missing(error: ClientError) -> AwsError:
-    """What Glue said, as Athena passes it on."""
+    """Turn Glue's error into the one that Athena raises for it."""
     detail = error.response["Error"]
     return MetadataException(
         f"{detail['Message']} (Service: AmazonDataCatalog; Status Code: 400; Error Code: {detail['Code']})"
@@ -84,7 +84,7 @@ def _missing(error: ClientError) -> AwsError:
 
 @data_catalog.operation
 def list_table_metadata(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """A database's tables by name, those whose name the Expression (a regular expression) fits."""
+    """List a database's tables by name, filtered by the regular expression in Expression."""
     _check(request["CatalogName"])
     try:
         expression = re.compile(request.get("Expression") or ".*")

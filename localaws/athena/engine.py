@@ -31,7 +31,7 @@ _SETTINGS = {
 @contextmanager
 def connect(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """
-    A fresh in-memory DuckDB.
+    Open a fresh in-memory DuckDB.
 
     :param spill: a folder for what does not fit into its memory.
     """
@@ -47,7 +47,7 @@ def connect(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def define(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
-    """``sql``, now that the macros that it uses are there."""
+    """Create the macros that ``sql`` uses and return ``sql``."""
     for statement in macros.needed(sql):
         connection.execute(statement)
     return sql
@@ -94,7 +94,7 @@ _MEANINGS: list[tuple[str, str, str | None]] = [
 
 
 def translate(error: duckdb.Error) -> Exception:
-    """What Athena would say where DuckDB said this."""
+    """Return Athena's error for one of DuckDB's."""
     message = str(error)
     if isinstance(error, duckdb.InterruptException):
         return Cancelled()

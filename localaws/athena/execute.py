@@ -53,7 +53,7 @@ def execute(statement: nodes.Statement, job: Job) -> Outcome:
 
 
 def refuse_at_start(statement: nodes.Statement) -> str | None:
-    """What StartQueryExecution itself finds wrong with a statement that can be parsed."""
+    """Return StartQueryExecution's objection to a statement that can be parsed, or ``None``."""
     if isinstance(statement, nodes.CreateTable):
         if not statement.location:
             return "No location was specified for table. An S3 location must be specified"

@@ -104,7 +104,7 @@ class Queries:
             control.cancel()
 
     def cache(self) -> Cache:
-        """The cache of S3 objects."""
+        """Return the cache of S3 objects, made at the first call."""
         from localaws.athena.tables.cache import Cache
 
         with self._lock:
@@ -314,11 +314,11 @@ _GUARD = threading.Lock()
 
 
 def queries(ctx: Context) -> Queries:
-    """The executions of this server."""
+    """Return the executions of this server."""
     with _GUARD:
         return _QUERIES.setdefault(str(ctx.home), Queries(ctx))
 
 
 def new_id() -> str:
-    """An id as Athena makes them."""
+    """Return a new id of the form that Athena uses."""
     return str(uuid.uuid4())

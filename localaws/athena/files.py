@@ -95,7 +95,7 @@ class Writer:
         return f" || {text(self.separator)} || ".join(f"coalesce({t}, {text(self.null)})" for t in texts)
 
     def table(self, name: str, columns: Columns, location: str) -> dict[str, Any]:
-        """The Glue table of files that this writes."""
+        """Return the Glue table for the files that this writer writes."""
         library, parameters, formats = self._serde()
         classification = {"PARQUET": "parquet", "JSON": "json"}.get(self.format, "csv")
         return {
@@ -152,7 +152,7 @@ _FORMATS = {"PARQUET", "JSON", "TEXTFILE"}
 
 def writer(properties: dict[str, Any], default: str | None = "PARQUET") -> Writer:
     """
-    What the properties of a CTAS or an UNLOAD ask for.
+    Return the writer that the properties of a CTAS or an UNLOAD ask for.
 
     :param default: the format where they do not say; ``None`` where they must.
     :raises QueryError: a property that has no meaning, or asks for what this engine does not do.

@@ -35,7 +35,7 @@ class Control:
 
     def check(self) -> None:
         """
-        Called where stopping is possible.
+        Raise if the query is to stop; called wherever it can stop.
 
         :raises Cancelled: the query is to stop.
         """
@@ -115,7 +115,7 @@ class Job:
 
     def scanned(self, size: int) -> None:
         """
-        Called with what has been read so far.
+        Check how much has been read so far.
 
         :raises Cancelled: it is more than the work group allows, or the query is to stop.
         """
@@ -125,7 +125,7 @@ class Job:
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A DuckDB that :class:`Control` can interrupt; its errors come out as Athena's."""
+        """Open a DuckDB that :class:`Control` can interrupt and whose errors are raised as Athena's."""
         with engine.connect(self.folder / "spill") as connection, self.control.interruptible(connection):
             try:
                 yield connection

@@ -14,9 +14,9 @@ from localaws.athena.sql import parse as trino
 
 def bind(sql: str, values: Sequence[str]) -> str:
     """
-    ``sql`` with each ``?`` replaced, in order; values are ignored where there is none.
+    Replace each ``?`` in ``sql`` by its value, in order. Without a ``?``, the values are ignored.
 
-    :raises QueryError: INVALID_PARAMETER_USAGE, there are not as many values as question marks.
+    :raises QueryError: INVALID_PARAMETER_USAGE, the numbers of values and question marks differ.
     """
     places = [token for token in trino.tokens(sql) if token.token_type == TokenType.PLACEHOLDER]
     if not places:
@@ -31,9 +31,9 @@ def bind(sql: str, values: Sequence[str]) -> str:
 
 def literal(value: str) -> str:
     """
-    A value as SQL: an expression without names is taken as it is, all else is a string.
+    Return a value as SQL: an expression without names as it is, anything else as a string.
 
-    So ``'abc'``, ``1 + 1``, ``DATE '2020-01-01'`` and ``NULL`` mean themselves, and ``abc`` means ``'abc'``.
+    ``'abc'``, ``1 + 1``, ``DATE '2020-01-01'`` and ``NULL`` mean themselves, and ``abc`` means ``'abc'``.
     """
     try:
         tree, ends = trino.parse(f"SELECT {value}"), trino.tokens(value)[-1].end + 1 == len(value.rstrip())

@@ -26,7 +26,7 @@ def put(ctx: Context, group: str, name: str, sql: str, description: str | None =
 
 
 def get(ctx: Context, group: str, name: str) -> dict[str, Any] | None:
-    """A statement, or ``None``."""
+    """Return a statement, or ``None`` if there is none."""
     return ctx.store.get(KIND, f"{group}/{name}")
 
 
@@ -36,7 +36,7 @@ def delete(ctx: Context, group: str, name: str) -> bool:
 
 
 def all_of(ctx: Context, group: str) -> list[dict[str, Any]]:
-    """The statements of a work group, by name."""
+    """Return the statements of a work group, sorted by name."""
     found = [record for record in ctx.store.all(KIND) if record["WorkGroupName"] == group]
     return sorted(found, key=lambda record: str(record["StatementName"]))
 

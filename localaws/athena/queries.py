@@ -33,24 +33,24 @@ class Running:
 
 
 def compile_text(sql: str, job: Job, database: str | None = None) -> tuple[Relation, Analysis]:
-    """A query's DuckDB SQL, and what it reads."""
+    """Compile a query to DuckDB's SQL and return it with what the query reads."""
     analysis = Analysis(sql, job.catalog, database or job.database)
     return selects.compile_query(parse_query(sql), analysis, {}), analysis
 
 
 def names_of(relation: Relation) -> list[str]:
-    """The result's column names; a column without one is ``_col`` and its number."""
+    """Return the result's column names; a column without a name is ``_col`` and its number."""
     return [name or f"_col{index}" for index, name in enumerate(relation.names)]
 
 
 def columns_of(relation: Relation) -> list[ColumnInfo]:
-    """The result's columns as GetQueryResults describes them."""
+    """Return the result's columns as GetQueryResults describes them."""
     return [column_info(name, kind) for name, kind in zip(names_of(relation), relation.types, strict=True)]
 
 
 @contextmanager
 def running(sql: str, job: Job) -> Iterator[Running]:
-    """A query ready to be run, in a DuckDB that can reach nothing but the query's own tables."""
+    """Prepare a query in a DuckDB that can reach nothing but the query's own tables."""
     started = time.monotonic()
     relation, analysis = compile_text(sql, job)
     with job.cache.session() as session, job.connect() as connection:
@@ -62,7 +62,7 @@ def running(sql: str, job: Job) -> Iterator[Running]:
 
 
 def run(sql: str, job: Job) -> Outcome:
-    """A SELECT to a CSV file."""
+    """Run a SELECT and write its rows to a CSV file."""
     with running(sql, job) as query:
         columns = columns_of(query.relation)
         path = job.folder / "result.csv"
@@ -94,7 +94,7 @@ def write_csv(query: Running, names: list[str], path: Path, job: Job) -> int:
 
 def explain(sql: str, job: Job, *, analyze: bool, validate: bool) -> Outcome:
     """
-    The plan of the engine that is here, which is DuckDB's; ``validate`` only says that the query is valid.
+    Return the query's plan, which is DuckDB's. With ``validate``, only check the query.
 
     As on Athena, the first line is the column's name and an empty line ends it.
     """

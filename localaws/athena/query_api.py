@@ -112,7 +112,7 @@ def _record(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 
 def _output_location(request: dict[str, Any], settings: dict[str, Any], ctx: Context) -> str:
-    """The client's place or the work group's; the work group's alone where it enforces its settings."""
+    """Return the client's output location, or the work group's if it enforces its settings or the client gives none."""
     asked = request.get("ResultConfiguration") or {}
     group = settings.get("ResultConfiguration") or {}
     encryption = (asked.get("EncryptionConfiguration") or {}).get("EncryptionOption", "SSE_S3")
@@ -162,7 +162,7 @@ def batch_get_query_execution(request: dict[str, Any], ctx: Context) -> dict[str
 
 @query.operation
 def list_query_executions(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """The ids of a work group's executions, the newest first."""
+    """List the ids of a work group's executions, newest first."""
     group = get_group(ctx, request.get("WorkGroup", "primary"))["Name"]
     records = [record for record in reversed(ctx.store.all(KIND)) if record["WorkGroup"] == group]
     listed, more = page(records, request)
@@ -180,7 +180,7 @@ def stop_query_execution(request: dict[str, Any], ctx: Context) -> dict[str, Any
 
 @query.operation
 def get_query_results(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """A page of rows; a query's first row is its column names."""
+    """Return a page of rows; a query's first row is its column names."""
     from localaws.athena import results
 
     record = _get(request["QueryExecutionId"], ctx)
@@ -227,7 +227,7 @@ def _rows(record: dict[str, Any], offset: int, count: int, ctx: Context) -> tupl
 
 @query.operation
 def get_query_runtime_statistics(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Times and sizes of a query that has succeeded; there are no stages to tell of."""
+    """Return times and sizes of a query that has succeeded. There are no stages to describe."""
     record = _get(request["QueryExecutionId"], ctx)
     statistics = record["Statistics"]
     timeline = {key: value for key, value in statistics.items() if key.endswith("InMillis")}

@@ -22,7 +22,7 @@ _NAMES = {"SELECT": "{id}.csv", "INSERT": "{id}", "UNLOAD": "{id}", "CREATE_TABL
 
 
 def location(output: str, execution: str, substatement: str) -> str:
-    """The URI of an execution's result file, below the output location."""
+    """Return the URI of an execution's result file, below the output location."""
     return output.rstrip("/") + "/" + _NAMES.get(substatement, "{id}.txt").format(id=execution)
 
 
@@ -44,7 +44,7 @@ def upload(s3: Any, path: Path, uri: str) -> None:
 
 def metadata(identifier: str, columns: list[ColumnInfo], update_type: str | None, update_count: int | None) -> bytes:
     """
-    The file beside a result: the columns in protobuf, as JDBC drivers read it.
+    Encode the metadata file beside a result: its columns in protobuf, as JDBC drivers read them.
 
     Field 1 is an id, 2 and 3 what a writing statement did and to how many rows, 4 a column: 1 catalog, 4 name, 5 label,
     6 type, 7 precision, 8 scale, 9 nullable (3: unknown), 10 case sensitive; a type decides which of these it has.

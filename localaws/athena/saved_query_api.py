@@ -66,7 +66,7 @@ def batch_get_named_query(request: dict[str, Any], ctx: Context) -> dict[str, An
 
 @saved_query.operation
 def list_named_queries(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """The ids of a work group's named queries."""
+    """List the ids of a work group's named queries."""
     group = get_group(ctx, request.get("WorkGroup", "primary"))["Name"]
     listed, more = page([r["NamedQueryId"] for r in ctx.store.all(NAMED) if r["WorkGroup"] == group], request)
     return {"NamedQueryIds": listed, **more}
@@ -135,7 +135,7 @@ def batch_get_prepared_statement(request: dict[str, Any], ctx: Context) -> dict[
 
 @saved_query.operation
 def list_prepared_statements(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """The prepared statements of a work group, by name."""
+    """List the prepared statements of a work group, sorted by name."""
     listed, more = page(prepared.all_of(ctx, get_group(ctx, request["WorkGroup"])["Name"]), request)
     summaries = [{key: record[key] for key in ("StatementName", "LastModifiedTime")} for record in listed]
     return {"PreparedStatements": summaries, **more}

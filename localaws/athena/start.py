@@ -11,9 +11,9 @@ from localaws.athena.paging import invalid
 
 def check(sql: str) -> nodes.Statement:
     """
-    The statement in ``sql``.
+    Parse the statement in ``sql`` and refuse what AWS refuses before it queues a query.
 
-    :raises InvalidRequestException: MALFORMED_QUERY, it cannot be read; AWS refuses it here, not later.
+    :raises InvalidRequestException: MALFORMED_QUERY, it cannot be parsed; or the statement is refused.
     """
     try:
         statement = parse(sql)

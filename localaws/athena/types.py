@@ -81,22 +81,22 @@ JSON = Type("json")
 
 
 def decimal(precision: int, scale: int) -> Type:
-    """A decimal, its precision bounded at 38."""
+    """Return a decimal type, its precision bounded at 38."""
     return Type("decimal", (min(MAX_PRECISION, precision), scale))
 
 
 def array(element: Type) -> Type:
-    """An array of ``element``."""
+    """Return the type of an array of ``element``."""
     return Type("array", (element,))
 
 
 def varchar(length: int) -> Type:
-    """A varchar that a literal or a cast bounds."""
+    """Return the varchar type that a literal or a cast bounds."""
     return Type("varchar", (length,))
 
 
 def as_decimal(kind: Type) -> Type:
-    """The decimal that holds every value of an integer type; a decimal is itself."""
+    """Return the decimal type that holds every value of an integer type; return a decimal type as it is."""
     return kind if kind.base == "decimal" else decimal(INTEGERS[kind.base], 0)
 
 
@@ -133,17 +133,17 @@ def duckdb(kind: Type) -> str:
 
 
 def row_field(kind: Type, index: int) -> str:
-    """The name of a row's field in DuckDB; a field without a name in Trino has one here."""
+    """Return the name of a row's field in DuckDB, where a field that Trino leaves unnamed has one."""
     return kind.args[index][0] or f"field{index}"
 
 
 def quote(name: str) -> str:
-    """An identifier in SQL."""
+    """Quote an identifier for SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def text(value: str) -> str:
-    """A string literal in SQL."""
+    """Quote a string as an SQL literal."""
     return "'" + value.replace("'", "''") + "'"
 
 
@@ -190,7 +190,7 @@ _PLAIN = {"boolean", "tinyint", "smallint", "integer", "bigint", "real", "double
 
 def parse_hive(name: str) -> Type:
     """
-    A type from Hive's or Glue's spelling, such as ``map<string,array<struct<a:int,b:decimal(10,2)>>>``.
+    Parse a type in Hive's or Glue's spelling, such as ``map<string,array<struct<a:int,b:decimal(10,2)>>>``.
 
     :raises QueryError: HIVE_INVALID_METADATA, the name is not a type.
     """
@@ -256,7 +256,7 @@ def _invalid(name: str) -> QueryError:
 
 
 def common(left: Type, right: Type) -> Type | None:
-    """The type that both turn into without a cast, as Trino's coercions have it; ``None`` if there is none."""
+    """Return the type that Trino coerces both types to, or ``None`` if there is none."""
     if left == right:
         return left
     if left.base == "unknown":
@@ -317,7 +317,7 @@ class ColumnInfo:
     case_sensitive: bool | None
 
     def describe(self) -> dict[str, Any]:
-        """The ColumnInfo member of ResultSetMetadata."""
+        """Return the ColumnInfo member of ResultSetMetadata."""
         return {
             "CatalogName": "hive",
             "SchemaName": "",

@@ -31,7 +31,7 @@ def is_view(table: dict[str, Any]) -> bool:
 
 def decode(table: dict[str, Any]) -> Definition:
     """
-    What is in a Glue table that is a view.
+    Return the definition in a Glue table that is a view.
 
     :raises QueryError: INVALID_VIEW, it was not made by Athena.
     """
@@ -64,7 +64,7 @@ def _without_precision(kind: Type) -> str:
 
 def parse_trino(name: str) -> Type:
     """
-    A type in Trino's spelling, such as ``array(row(a integer, b varchar))``.
+    Parse a type in Trino's spelling, such as ``array(row(a integer, b varchar))``.
 
     :raises ValueError: it is not one.
     """
@@ -81,7 +81,7 @@ def parse_trino(name: str) -> Type:
 
 
 def glue_columns(definition: Definition) -> list[dict[str, str]]:
-    """The columns of a view as its Glue table lists them."""
+    """Return the columns of a view as its Glue table lists them."""
     return [{"Name": name, "Type": _hive(kind)} for name, kind in definition.columns]
 
 

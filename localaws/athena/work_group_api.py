@@ -41,7 +41,7 @@ def create_work_group(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 
 def _refuse(settings: dict[str, Any], operation: str) -> None:
-    """What localaws would not do is not taken."""
+    """Refuse settings that localaws cannot follow."""
     managed = (
         settings.get("ManagedQueryResultsConfiguration")
         or settings.get("ManagedQueryResultsConfigurationUpdates")
@@ -134,7 +134,7 @@ def delete_work_group(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 
 def _tagged(request: dict[str, Any], ctx: Context) -> str:
-    """The name of the work group that an ARN is of."""
+    """Return the name of the work group that an ARN names."""
     arn = request["ResourceARN"]
     prefix = ctx.arn("athena", "workgroup/")
     if not arn.startswith(prefix):
@@ -167,12 +167,12 @@ def untag_resource(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @work_group.operation
 def list_tags_for_resource(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """The tags of a work group."""
+    """List the tags of a work group."""
     tags, more = page(get(ctx, _tagged(request, ctx)).get("_tags", []), request, size=75)
     return {"Tags": tags, **more}
 
 
 @work_group.operation
 def list_engine_versions(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """The one engine there is."""
+    """List the one engine version there is."""
     return {"EngineVersions": [dict(get(ctx, "primary")["Configuration"]["EngineVersion"])]}

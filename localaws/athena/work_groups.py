@@ -13,7 +13,7 @@ ENGINE = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena eng
 
 def get(ctx: Context, name: str) -> dict[str, Any]:
     """
-    A work group.
+    Return a work group.
 
     :raises InvalidRequestException: there is none of that name.
     """
@@ -27,7 +27,11 @@ def get(ctx: Context, name: str) -> dict[str, Any]:
 
 
 def new(name: str, configuration: dict[str, Any], *, enforce: bool, ctx: Context) -> dict[str, Any]:
-    """A work group as it is stored; ``enforce``: EnforceWorkGroupConfiguration where the request does not say."""
+    """
+    Return a work group as it is stored.
+
+    :param enforce: EnforceWorkGroupConfiguration if the request does not set it.
+    """
     return {
         "Name": name,
         "State": "ENABLED",

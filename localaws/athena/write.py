@@ -94,9 +94,10 @@ def _outcome(update: str, written: Written, scanned: int) -> Outcome:
 
 def _target_columns(query: Running, partitioned: list[str]) -> list[tuple[str, Type]]:
     """
-    The columns of the table to be.
+    Return the columns of the table to create.
 
-    :raises QueryError: one has no name, two have the same, one has no type, or the partition columns are not the last.
+    :raises QueryError: a column has no name or no type, two have the same name, or the partition columns are not the
+        last.
     """
     columns: list[tuple[str, Type]] = []
     for index, (name, kind) in enumerate(zip(query.relation.names, query.relation.types, strict=True), start=1):
@@ -121,9 +122,9 @@ def _target_columns(query: Running, partitioned: list[str]) -> list[tuple[str, T
 
 def _buckets(given: dict[str, Any], columns: list[tuple[str, Type]]) -> Buckets | None:
     """
-    The buckets that a CTAS asks for; ``None``: it does not.
+    Return the buckets that a CTAS asks for, or ``None`` if it asks for none.
 
-    :raises QueryError: half a wish, a column that is not there, or one of a type that is not hashed here.
+    :raises QueryError: the properties are incomplete, or a column is missing or of a type that is not hashed here.
     """
     names, count = [str(name).lower() for name in given.get("bucketed_by") or ()], given.get("bucket_count")
     if not names and count is None:
@@ -143,7 +144,7 @@ def _buckets(given: dict[str, Any], columns: list[tuple[str, Type]]) -> Buckets 
 
 
 def stored_type(kind: Type) -> Type:
-    """The type as a table keeps it: a varchar literal's length means nothing to the column."""
+    """Return the type that a table stores; the length of a varchar literal is dropped."""
     return types.transform(kind, lambda part: types.VARCHAR if part.base == "varchar" else part)
 
 
@@ -183,9 +184,9 @@ def insert(statement: nodes.Insert, job: Job) -> Outcome:
 
 def _as_columns(query: Running, columns: list[tuple[str, Type]], named: list[str], sql: str) -> list[str]:
     """
-    SQL of each table column, out of the query's columns; what the statement does not name is NULL.
+    Return SQL for each table column, made from the query's columns. A column that the statement does not name is NULL.
 
-    :raises QueryError: a wrong name, count or type.
+    :raises QueryError: a name, the number of columns or a type does not fit.
     """
     known = dict(columns)
     unknown = [name for name in named if name not in known]
@@ -263,7 +264,7 @@ def _write(
 
 
 def _partitions_of(query: Running, keys: list[tuple[str, Type]]) -> list[tuple[tuple[str, ...], str]]:
-    """The partitions that the rows are in: their values, and the condition that selects their rows."""
+    """Return the partitions that the rows are in, as their values and the condition that selects their rows."""
     if not keys:
         return [((), "true")]
     texts = [f"CAST({types.quote(name)} AS VARCHAR)" for name, _ in keys]

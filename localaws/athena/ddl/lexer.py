@@ -61,7 +61,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b", "Z": "\x1a"}
 
 
 def unquote(text: str) -> str:
-    r"""The content of a Hive string: ``\n``, ``\001``, ``\u0001`` and ``''`` are escapes."""
+    r"""Return the content of a Hive string, with ``\n``, ``\001``, ``\u0001`` and ``''`` unescaped."""
     quote, inner = text[0], text[1:-1]
 
     def replaced(match: re.Match[str]) -> str:
@@ -115,18 +115,18 @@ class Cursor:
                 raise self.unexpected(f"'{word}'")
 
     def unexpected(self, expected: str) -> MalformedQuery:
-        """The error that says what was expected here."""
+        """Return the error that says what was expected here."""
         text = self.current.text
         return MalformedQuery(f"mismatched input '{text}'. Expecting: {expected}", place(self.sql, self.current.start))
 
     def advance(self) -> Token:
-        """The next token, stepped over."""
+        """Return the current token and step over it."""
         token = self.current
         self.index += 1
         return token
 
     def identifier(self) -> str:
-        """A name, lower-cased: bare, in backquotes or in double quotes."""
+        """Read a name, bare, in backquotes or in double quotes, and return it in lower case."""
         token = self.current
         if token.kind == "word":
             self.index += 1
@@ -147,7 +147,7 @@ class Cursor:
         return parts
 
     def string(self) -> str:
-        """A string in single or double quotes."""
+        """Read a string in single or double quotes."""
         token = self.current
         if token.kind not in ("string", "double"):
             raise self.unexpected("<string>")
@@ -155,7 +155,7 @@ class Cursor:
         return unquote(token.text)
 
     def integer(self) -> int:
-        """A whole number."""
+        """Read a whole number."""
         token = self.current
         if token.kind != "number" or "." in token.text:
             raise self.unexpected("<integer>")
@@ -173,10 +173,10 @@ class Cursor:
             raise self.unexpected("<EOF>")
 
     def rest(self) -> str:
-        """The text from here on, with what is before it blanked out: places in it are places in the whole."""
+        """Return the text from here on with what is before it blanked out, so that positions stay valid."""
         return blank_before(self.sql, self.current.start)
 
 
 def blank_before(sql: str, offset: int) -> str:
-    """``sql`` with everything before ``offset`` turned into spaces; lines stay lines."""
+    """Replace everything before ``offset`` by spaces and keep the line breaks."""
     return re.sub(r"[^\n]", " ", sql[:offset]) + sql[offset:]

@@ -11,7 +11,7 @@ from localaws.athena.errors import MalformedQuery, QueryError
 
 
 def create_table(cursor: Cursor, *, external: bool) -> nodes.CreateTable:
-    """What follows CREATE [EXTERNAL] TABLE."""
+    """Parse what follows CREATE [EXTERNAL] TABLE."""
     found: dict[str, Any] = {"external": external, "exists_ok": cursor.take("IF", "NOT", "EXISTS")}
     name = cursor.qualified_name()
     listed = columns(cursor) if cursor.peek("(") else []
@@ -62,7 +62,7 @@ def columns(cursor: Cursor) -> list[nodes.Column]:
 
 def hive_type(cursor: Cursor) -> str:
     """
-    A type, in Glue's spelling of it.
+    Read a type and return it in Glue's spelling.
 
     :raises MalformedQuery: there is no such type.
     """

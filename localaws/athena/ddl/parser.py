@@ -18,7 +18,7 @@ _UNSUPPORTED = {
 
 def parse(sql: str) -> nodes.Statement:
     """
-    The one statement in ``sql``.
+    Parse the one statement in ``sql``.
 
     :raises MalformedQuery: it cannot be read, or there are several.
     """
@@ -59,7 +59,7 @@ def _is_query(sql: str) -> bool:
 
 
 def _query(cursor: Cursor, end: int | None = None) -> str:
-    """The query from here on, checked; its text keeps its place in the whole."""
+    """Check the query from here on and return its text with its position in the whole kept."""
     sql = cursor.rest() if end is None else blank_before(cursor.sql[:end], cursor.current.start)
     trino.parse_query(sql)
     cursor.index = len(cursor.tokens) if end is None else next(i for i, t in enumerate(cursor.tokens) if t.start >= end)

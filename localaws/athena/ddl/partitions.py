@@ -38,7 +38,7 @@ def _shown(spec: object) -> str:
 
 
 def _values(table: dict[str, Any], spec: dict[str, str]) -> list[str]:
-    """The values of a spec in the order of the table's partition columns."""
+    """Return the values of a spec in the order of the table's partition columns."""
     names = [key["Name"].lower() for key in _keys(table, spec)]
     if set(spec) != set(names):
         raise HiveError(
@@ -173,7 +173,7 @@ def repair(statement: nodes.RepairTable, job: Job) -> Outcome:
 
 
 def _from_folders(parts: list[str], names: list[str]) -> tuple[str, ...] | None:
-    """The values in ``a=1``, ``b=2``, if these are the partition columns in their order."""
+    """Return the values in ``a=1``, ``b=2`` if these are the partition columns in their order."""
     if len(parts) != len(names):
         return None
     values = []

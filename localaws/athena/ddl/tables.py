@@ -61,7 +61,7 @@ def require_database(name: str, job: Job) -> None:
 
 def require_table(database: str, name: str, job: Job) -> dict[str, Any]:
     """
-    The table.
+    Return the table.
 
     :raises QueryError: TABLE_NOT_FOUND or SCHEMA_NOT_FOUND.
     """
@@ -285,5 +285,5 @@ def create_partition(
 
 
 def type_of(column: dict[str, Any]) -> types.Type:
-    """The type of a Glue column."""
+    """Return the type of a Glue column."""
     return types.parse_hive(column.get("Type") or "string")

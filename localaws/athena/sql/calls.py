@@ -61,7 +61,7 @@ def _anonymous(node: exp.Anonymous, scope: Scope) -> Value:
 
 
 def take_apart(node: exp.Expr) -> Call:
-    """The parts of a call: DISTINCT and ORDER BY are wrapped around its last argument."""
+    """Split a call into its parts. DISTINCT and ORDER BY are wrapped around its last argument."""
     arguments, order, distinct = list(node.expressions), [], False
     while arguments and isinstance(arguments[-1], exp.Order | exp.Distinct):
         last = arguments.pop()
@@ -77,13 +77,13 @@ def take_apart(node: exp.Expr) -> Call:
 
 
 def call(name: str, arguments: list[exp.Expr], node: exp.Expr, scope: Scope) -> Value:
-    """A call that is written as something else, such as ``EXTRACT(YEAR FROM x)``."""
+    """Compile a call that is written as something else, such as ``EXTRACT(YEAR FROM x)``."""
     return compile_call(Call(name, arguments, node), scope)
 
 
 def compile_call(this: Call, scope: Scope) -> Value:
     """
-    A call in DuckDB's SQL.
+    Compile a call to DuckDB's SQL.
 
     :raises QueryError: FUNCTION_NOT_FOUND, or what is wrong with its arguments.
     """
@@ -172,7 +172,7 @@ def order_by(terms: list[exp.Ordered], scope: Scope) -> str:
 
 
 def direction(term: exp.Ordered) -> str:
-    """What follows a term of ORDER BY."""
+    """Return what follows a term of ORDER BY."""
     return f"{' DESC' if term.args.get('desc') else ''} NULLS {'FIRST' if term.args.get('nulls_first') else 'LAST'}"
 
 
@@ -278,7 +278,7 @@ def _frame(node: exp.Window, scope: Scope) -> str:
 
 
 def window_specification(node: exp.Window, scope: Scope) -> str:
-    """What stands between the parentheses of OVER or of a named window."""
+    """Return what is between the parentheses of OVER or of a named window."""
     parts = [_window_name(node, scope)] if node.args.get("alias") is not None else []
     if node.args.get("partition_by"):
         keys = ", ".join(compile_expression(key, scope).sql for key in node.args["partition_by"])

@@ -42,7 +42,7 @@ def cast(value: Value, target: Type, place: Position | None, *, safe: bool = Fal
 
 
 def coerce(value: Value, target: Type) -> str:
-    """SQL of ``value`` in a type that it turns into by itself; what DuckDB bends the same way stays as it is."""
+    """Return SQL that coerces ``value`` to ``target``, unchanged where DuckDB coerces it in the same way."""
     source = value.type
     if source == target or source.base == "unknown" or (source.is_text and target.is_text):
         return value.sql

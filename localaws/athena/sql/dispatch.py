@@ -41,7 +41,7 @@ def compile_expression(node: exp.Expr, scope: Scope) -> Value:
 
 def unify(values: Iterable[tuple[Value, exp.Expr]], what: str) -> Type:
     """
-    The type that all values turn into.
+    Return the type that all values can be coerced to.
 
     :raises QueryError: TYPE_MISMATCH, there is none.
     """
@@ -63,7 +63,7 @@ class Known(exp.Expression):
 
 
 def known(value: Value) -> Known:
-    """A node that compiles to ``value``."""
+    """Return a node that compiles to ``value``."""
     return Known(value=value)
 
 
@@ -85,5 +85,5 @@ def provide_query_compiler(function: _Provided) -> _Provided:
 
 
 def query_compiler() -> QueryCompiler:
-    """What compiles a whole query."""
+    """Return the function that compiles a whole query."""
     return _QUERY_COMPILERS[0]

@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"[0-9_]*\.?[0-9_]*(?:[eE][+-]?[0-9]+)?")
 
 def number(written: str, node: exp.Expr) -> Value:
     """
-    A number as it is written; one with a point is a double, as Athena has it (Trino itself would make it a decimal).
+    Compile a numeric literal. One with a point is a double, as on Athena (Trino itself makes it a decimal).
 
     :raises QueryError: NUMERIC_VALUE_OUT_OF_RANGE.
     """
@@ -97,7 +97,7 @@ def _dot(node: exp.Dot, scope: Scope) -> Value:
 
 
 def _names(node: exp.Expr) -> list[str] | None:
-    """The parts of ``a.b.c``; ``None`` where it begins with something that is not a name."""
+    """Return the parts of ``a.b.c``, or ``None`` if it begins with something that is not a name."""
     if isinstance(node, exp.Identifier):
         return [node.name]
     if isinstance(node, exp.Column):
@@ -158,7 +158,7 @@ _TYPES = {
 
 def data_type(kind: Any, node: exp.Expr) -> Type:
     """
-    A type as it is written in a cast.
+    Return the type that a cast names.
 
     :raises QueryError: TYPE_NOT_FOUND.
     """
@@ -244,7 +244,7 @@ def _tuple(node: exp.Tuple, scope: Scope) -> Value:
 
 
 def row(values: list[Value]) -> Value:
-    """A row of these values, its fields without names."""
+    """Make a row of these values, with unnamed fields."""
     kind = Type("row", tuple((None, value.type) for value in values))
     fields = ", ".join(
         f"{types.row_field(kind, index)} := CAST({value.sql} AS {types.duckdb(value.type)})"

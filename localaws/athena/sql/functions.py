@@ -40,7 +40,7 @@ def is_aggregate(name: str) -> bool:
 
 def resolve(name: str, arguments: list[Type | None], place: Position | None) -> tuple[Signature, Binding]:
     """
-    The overload that fits the arguments best; ``None`` among the arguments is a lambda.
+    Return the overload that fits the arguments best; ``None`` among the arguments is a lambda.
 
     :raises QueryError: FUNCTION_NOT_FOUND.
     """

@@ -55,7 +55,7 @@ JODA = {
 
 def mysql_format(text: str) -> str:
     """
-    A MySQL date format as DuckDB's.
+    Translate a MySQL date format to DuckDB's.
 
     :raises ValueError: the letter that has no meaning here.
     """
@@ -75,7 +75,7 @@ def mysql_format(text: str) -> str:
 
 def joda_format(text: str) -> str:
     """
-    A Joda date pattern as DuckDB's format.
+    Translate a Joda date pattern to DuckDB's format.
 
     :raises ValueError: the letters that have no meaning here.
     """

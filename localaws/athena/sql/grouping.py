@@ -24,7 +24,7 @@ class Group:
 
 
 def compile_group(tree: exp.Select, projections: list[exp.Expr], scope: Scope) -> Group | None:
-    """The GROUP BY of a SELECT, ordinals resolved; ``None`` if it has none."""
+    """Compile the GROUP BY of a SELECT, with ordinals resolved; return ``None`` if it has none."""
     clause = tree.args.get("group")
     if clause is None:
         return None
@@ -105,7 +105,7 @@ def _require(node: exp.Expr, keys: set[str], scope: Scope) -> None:
 
 
 def _prefix_grouped(node: exp.Expr, keys: set[str], scope: Scope) -> bool:
-    """A field of a row that is grouped by, or an outer query's column, which is constant here."""
+    """Say whether a node is a field of a row that is grouped by, or an outer query's column, which is constant here."""
     sql = compile_expression(node, scope).sql
     own = {f.sql for f in scope.fields}
     return any(key in sql for key in keys) or not any(column in sql for column in own)

@@ -9,9 +9,9 @@ from functools import cache
 
 def fail(message: str, duckdb_type: str = "INTEGER") -> str:
     """
-    SQL that fails with the text that the SQL ``message`` gives, typed so that it may stand in a CASE.
+    Return SQL that fails with the text that the SQL ``message`` gives, typed so that a CASE can hold it.
 
-    A cast that cannot succeed: TRY(...) catches it, which it does not do with DuckDB's own, volatile ``error()``.
+    It is a cast that cannot succeed: TRY(...) catches it, unlike DuckDB's own, volatile ``error()``.
     """
     return f"CAST(CAST(chr(31) || ({message}) || chr(31) AS INTEGER) AS {duckdb_type})"
 
@@ -134,7 +134,7 @@ def _by_name() -> dict[str, str]:
 
 
 def needed(sql: str) -> list[str]:
-    """The statements that make the macros that ``sql`` uses, those that a macro uses itself before it."""
+    """Return the statements that create the macros used by ``sql``, each after the macros that it uses itself."""
     found: dict[str, str] = {}
 
     def add(text: str) -> None:

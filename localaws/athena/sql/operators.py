@@ -161,7 +161,7 @@ def _not(node: exp.Not, scope: Scope) -> Value:
 
 def boolean(node: exp.Expr, scope: Scope, what: str) -> Value:
     """
-    A condition.
+    Compile a condition.
 
     :raises QueryError: TYPE_MISMATCH, it is no boolean.
     """
@@ -217,9 +217,9 @@ def _concatenate(node: exp.DPipe, scope: Scope) -> Value:
 
 def join(values: list[Value], place: Callable[[], Position | None]) -> Value:
     """
-    ``a || b || c``: texts, bytes, or arrays (and elements put to them).
+    Compile ``a || b || c``, where the values are texts, bytes, or arrays and elements added to them.
 
-    :raises QueryError: FUNCTION_NOT_FOUND, they cannot be put together.
+    :raises QueryError: FUNCTION_NOT_FOUND, the values cannot be concatenated.
     """
     first = next((value.type for value in values if value.type.base == "array"), None)
     if first is not None:

@@ -50,9 +50,9 @@ _DIALECT = _Dialect()
 
 def tokens(sql: str) -> list[Token]:
     """
-    The tokens of ``sql``.
+    Split ``sql`` into tokens.
 
-    :raises MalformedQuery: a quote or a comment without its end.
+    :raises MalformedQuery: a quote or a comment has no end.
     """
     try:
         return _DIALECT.tokenize(sql)
@@ -64,7 +64,7 @@ def tokens(sql: str) -> list[Token]:
 
 def without_semicolon(sql: str) -> str:
     """
-    The one statement in ``sql``, its closing semicolon cut off.
+    Return the one statement in ``sql`` without its closing semicolon.
 
     :raises MalformedQuery: there is nothing, or more than one statement.
     """
@@ -83,7 +83,7 @@ def without_semicolon(sql: str) -> str:
 
 def parse(sql: str) -> exp.Expr:
     """
-    The tree of one statement.
+    Parse one statement into its tree.
 
     :raises MalformedQuery: it is not Trino's SQL.
     """
@@ -100,7 +100,7 @@ def parse(sql: str) -> exp.Expr:
 
 def parse_query(sql: str) -> exp.Query:
     """
-    The tree of a SELECT, VALUES, TABLE, WITH or set operation.
+    Parse a SELECT, VALUES, TABLE, WITH or set operation into its tree.
 
     :raises MalformedQuery: it is something else.
     """
@@ -111,7 +111,7 @@ def parse_query(sql: str) -> exp.Query:
 
 
 def first_word(sql: str) -> str:
-    """The first token of ``sql`` as it is written."""
+    """Return the first token of ``sql`` as it is written."""
     found = tokens(sql)
     return sql[found[0].start : found[0].end + 1] if found else "<EOF>"
 
@@ -142,7 +142,7 @@ def start_of(token: Token) -> Position:
 
 
 def end_of(sql: str) -> Position:
-    """The place just behind the text."""
+    """Return the position just behind the text."""
     stripped = sql.rstrip()
     return (stripped.count("\n") + 1, len(stripped) - (stripped.rfind("\n") + 1) + 1)
 
@@ -181,7 +181,7 @@ def _refuse_foreign_grammar(tree: exp.Expr, found: list[Token], sql: str) -> Non
 
 
 def _refuse_odd_tables(tree: exp.Expr, sql: str) -> None:
-    """A table has a name: no function, no file in quotes."""
+    """Refuse a table that is not a name, such as a function or a quoted file."""
     for table in tree.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier):
             raise MalformedQuery("mismatched input '('. Expecting: <EOF>", position(table))

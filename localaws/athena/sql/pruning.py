@@ -27,7 +27,7 @@ def note_filters(condition: exp.Expr, scope: Scope) -> None:
 
 
 def partition_fields(use: TableUse, scope: Scope) -> tuple[Field, ...]:
-    """The partition columns of one table of the scope, as bare column names."""
+    """Return the partition columns of one table of the scope, as bare column names."""
     return _bare_fields(use, scope, [key["Name"] for key in use.table.get("PartitionKeys", ())])
 
 
@@ -65,7 +65,7 @@ def _note_buckets(terms: list[exp.Expr], use: TableUse, scope: Scope) -> None:
 
 
 def _equalities(term: exp.Expr) -> list[tuple[exp.Expr, list[exp.Expr]]]:
-    """The column and the constants that a condition compares; none where it does not do that alone."""
+    """Return the column and the constants that a condition compares, or nothing if it does more than that."""
     if isinstance(term, exp.Paren):
         return _equalities(term.this)
     if isinstance(term, exp.EQ):

@@ -28,7 +28,7 @@ class Source:
 
 
 def compile_from(tree: exp.Select, scope: Scope) -> Source:
-    """The FROM of a SELECT with all its joins; without one, a single row without columns."""
+    """Compile the FROM of a SELECT with all its joins; without one, return a single row without columns."""
     clause = tree.args.get("from_")
     if tree.args.get("laterals"):
         raise unsupported(tree, "LATERAL VIEW")

@@ -35,7 +35,7 @@ def as_text(sql: str, kind: Type, depth: int = 0) -> str:
 
 
 def fraction(kind: Type) -> str:
-    """The part of strftime's format for the digits behind the second."""
+    """Return the part of strftime's format for the fractional seconds."""
     digits = kind.args[0] if kind.args else 3
     return _FRACTIONS.get(digits, _FRACTIONS[3] if digits <= 3 else _FRACTIONS[6])
 

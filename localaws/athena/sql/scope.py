@@ -52,7 +52,7 @@ class Field:
     hidden: bool = False
 
     def value(self) -> Value:
-        """The column as an expression; the table learns that it is read."""
+        """Return the column as an expression, and note in the table that it is read."""
         if self.use is not None and self.name is not None:
             self.use.columns.add(self.name)
         return Value(self.sql, self.type)
@@ -80,7 +80,7 @@ class Analysis:
     _counter: itertools.count[int] = field(default_factory=itertools.count)
 
     def fresh(self, prefix: str) -> str:
-        """A name that nothing else in the statement has."""
+        """Return a name that nothing else in the statement has."""
         return f"{prefix}{next(self._counter)}"
 
 
@@ -106,12 +106,12 @@ class Scope:
     windows: frozenset[str] = frozenset()
 
     def within(self, **changes: Any) -> Scope:
-        """This scope with something changed."""
+        """Return a copy of this scope with some attributes changed."""
         return replace(self, **changes)
 
     def resolve(self, parts: list[str], node: exp.Expr) -> Value:
         """
-        The column, or the field of a row column, that ``a.b.c`` names.
+        Return the column, or the field of a row column, that ``a.b.c`` names.
 
         :raises QueryError: COLUMN_NOT_FOUND, or AMBIGUOUS_NAME.
         """

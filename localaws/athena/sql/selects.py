@@ -175,7 +175,7 @@ def _expand(item: exp.Expr, scope: Scope) -> list[tuple[str | None, exp.Expr]]:
 
 
 def _outputs(names: list[str | None], values: list[Value]) -> dict[str, Value]:
-    """The SELECT list's own names, which ORDER BY prefers; one that stands there twice names nothing."""
+    """Return the SELECT list's own names, which ORDER BY prefers. A name that is used twice is left out."""
     found: dict[str, Value] = {}
     twice = set[str]()
     for index, (name, value) in enumerate(zip(names, values, strict=True)):
@@ -270,7 +270,7 @@ def _parenthesised(tree: exp.Subquery, scope: Scope) -> Relation:
 
 
 def _ordered(tree: exp.Expr, inner: Relation, scope: Scope) -> Relation:
-    """A finished query with an ORDER BY, LIMIT or OFFSET put to it."""
+    """Add the ORDER BY, LIMIT and OFFSET of a query to its compiled form."""
     if not any(tree.args.get(clause) for clause in ("order", "limit", "offset")):
         return inner
     values = [Value(f"c{index}", kind) for index, kind in enumerate(inner.types)]
@@ -297,7 +297,7 @@ def _set_operation(tree: exp.SetOperation, scope: Scope) -> Relation:
 
 
 def _chain(tree: exp.SetOperation) -> list[exp.Expr]:
-    """The queries of ``a UNION b UNION c``: a long chain is one operation, not a deep nest of them."""
+    """Return the queries of ``a UNION b UNION c``, so that a long chain is one operation and not deeply nested."""
     sides: list[exp.Expr] = [tree.right]
     left = tree.left
     while (

@@ -42,7 +42,7 @@ class Signature:
         return count >= len(self.parameters) - 1 if self.variadic else count == len(self.parameters)
 
     def parameter(self, index: int) -> Type:
-        """The pattern that argument ``index`` must match."""
+        """Return the pattern that argument ``index`` must match."""
         return self.parameters[min(index, len(self.parameters) - 1)]
 
 
@@ -123,7 +123,7 @@ _BENDS = {
 
 @cache
 def pattern(name: str) -> Type:
-    """The type that ``name`` writes, type variables and ``function(...)`` included."""
+    """Parse the name of a type, type variables and ``function(...)`` included."""
     name = name.strip()
     if re.fullmatch(r"[A-Z]\d?", name):
         return Type(f"?{name}")
@@ -134,7 +134,7 @@ def pattern(name: str) -> Type:
 
 
 def split(text: str) -> list[str]:
-    """The parts of ``text`` at its outermost commas."""
+    """Split ``text`` at its outermost commas."""
     parts, depth, start = [], 0, 0
     for index, character in enumerate(text):
         depth += (character == "(") - (character == ")")
@@ -146,7 +146,7 @@ def split(text: str) -> list[str]:
 
 
 def parse(table: str) -> dict[str, list[Signature]]:
-    """A table of signatures, by function name."""
+    """Parse a table of signatures and return them by function name."""
     found: dict[str, list[Signature]] = {}
     for line in table.strip().splitlines():
         if not line.strip() or line.startswith("#"):

@@ -27,7 +27,7 @@ def _values(this: Call, scope: Scope, least: int, most: int | None = None) -> li
 
 
 def _literal(this: Call, index: int) -> str:
-    """The text of an argument that DuckDB must know before the query runs."""
+    """Return the text of an argument that DuckDB must know before the query runs."""
     argument = this.arguments[index]
     if isinstance(argument, exp.Literal) and argument.is_string:
         return str(argument.this)

@@ -42,7 +42,7 @@ class Base:
 
 def look_up(parts: list[str], node: exp.Expr, scope: Scope) -> Named | Base:
     """
-    What ``[catalog.][database.]table`` names.
+    Return what ``[catalog.][database.]table`` names.
 
     :raises QueryError: CATALOG_, SCHEMA_ or TABLE_NOT_FOUND; NOT_SUPPORTED for an Iceberg table.
     """
@@ -69,7 +69,7 @@ def look_up(parts: list[str], node: exp.Expr, scope: Scope) -> Named | Base:
 
 
 def qualify(parts: Sequence[str], scope: Scope, node: exp.Expr) -> tuple[str, str]:
-    """The database and the table that a name with one to three parts means."""
+    """Return the database and the table of a name with one to three parts."""
     if len(parts) > 3:
         raise QueryError("SYNTAX_ERROR", f"Too many dots in table name: {'.'.join(parts)}", position(node))
     if len(parts) == 3 and parts[0] not in (CATALOG, "hive"):
@@ -119,7 +119,7 @@ def _view(database: str, name: str, table: dict[str, Any], node: exp.Expr, scope
 
 
 def _constant(names: list[str], kinds: list[Type], rows: list[list[str | None]], scope: Scope) -> Relation:
-    """A relation of values that are known now, given as text."""
+    """Make a relation of constant values, given as text."""
     listed = ", ".join(
         f"CAST({label} AS {types.duckdb(kind)}) AS {label}"
         for label, kind in zip((f"c{index}" for index in range(len(names))), kinds, strict=True)

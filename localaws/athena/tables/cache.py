@@ -142,10 +142,10 @@ class Session:
 
     def file(self, item: S3Object, variant: str, convert: Callable[[Path, Path], None] | None) -> Path:
         """
-        The local file of an object.
+        Return the local file of an object.
 
         :param variant: what else the file depends on: a SerDe and its settings.
-        :param convert: makes it from the downloaded object (source, target); ``None`` where it is the object itself.
+        :param convert: makes it from the downloaded object (source, target); ``None`` if the file is the object itself.
         """
         path = self._cache.path(item, variant)
         if path not in self.files:
@@ -169,9 +169,9 @@ class Session:
 
 def list_objects(s3: Any, location: str) -> list[S3Object]:
     """
-    The objects under ``s3://bucket/prefix``, as Hive sees a folder: no markers, nothing empty, nothing hidden.
+    List the objects under ``s3://bucket/prefix`` as Hive sees a folder, without markers and empty or hidden objects.
 
-    :raises QueryError: HIVE_FILESYSTEM_ERROR, no such bucket, or not a location in S3.
+    :raises QueryError: HIVE_FILESYSTEM_ERROR, there is no such bucket, or it is not a location in S3.
     """
     bucket, prefix = split_location(location)
     found = []

@@ -11,7 +11,7 @@ from localaws.athena.tables.format import Columns, Format
 
 def format_of(descriptor: dict[str, Any], parameters: dict[str, str], columns: Columns) -> Format:
     """
-    The format of the files that a StorageDescriptor describes.
+    Return the format of the files that a StorageDescriptor describes.
 
     :raises QueryError: NOT_SUPPORTED, this engine does not read that SerDe.
     """

@@ -98,7 +98,7 @@ class JsonLines:
 
 
 def arrow(kind: Type, *, outermost: bool = True) -> pa.DataType:
-    """The Arrow type that carries a column: scalars as text, parsed later."""
+    """Return the Arrow type that carries a column; scalars are text and parsed later."""
     if kind.base == "array":
         return pa.list_(arrow(kind.element, outermost=False))
     if kind.base == "map":
@@ -109,7 +109,7 @@ def arrow(kind: Type, *, outermost: bool = True) -> pa.DataType:
 
 
 def convert(value: Any, kind: Type) -> Any:
-    """A parsed JSON value for :func:`arrow`'s type; what has the wrong shape is NULL."""
+    """Convert a parsed JSON value to :func:`arrow`'s type. A value of the wrong shape becomes NULL."""
     if value is None:
         return None
     if kind.base == "array":

@@ -112,7 +112,7 @@ class Loader:
     def _describe_files(
         self, use: TableUse, rows: list[tuple[Path, S3Object, Partition]], keys: list[tuple[str, types.Type]]
     ) -> None:
-        """A table of the files: their partition's values, their URI and size."""
+        """Create a table of the files, with their partition's values, URI and size."""
         if not self._known(use):
             return
         values = partitions.values_table([partition.values for _, _, partition in rows], len(keys))

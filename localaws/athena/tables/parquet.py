@@ -37,7 +37,7 @@ class Parquet:
     def select(
         self, paths: list[tuple[Path, str]], columns: Columns, wanted: set[str]
     ) -> list[tuple[list[str], list[Path]]]:
-        """A group for each set of columns that the files have."""
+        """Group the files by the columns that they have."""
         groups: dict[tuple[str, ...], list[Path]] = {}
         for path, uri in paths:
             fields = _fields(path, uri)
@@ -104,7 +104,7 @@ def _fits(family: str, kind: Type) -> bool:
 
 
 def scanned_bytes(path: Path, uri: str, columns: set[str]) -> int:
-    """What Athena counts as scanned of a Parquet file: the compressed size of the columns that are read."""
+    """Return the bytes that Athena counts as scanned of a Parquet file: the compressed size of the columns read."""
     _fields(path, uri)
     metadata = pq.read_metadata(path)
     total = 0

@@ -30,7 +30,7 @@ class Partition:
 
 
 def chosen(use: TableUse, catalog: Catalog, connection: duckdb.DuckDBPyConnection) -> list[Partition]:
-    """The partitions that the query's conditions leave; an unpartitioned table is one without values."""
+    """Return the partitions that the query's conditions leave; an unpartitioned table is one without values."""
     table = use.table
     keys = partition_keys(table)
     descriptor = table["StorageDescriptor"]
@@ -79,10 +79,10 @@ def values_table(rows: list[tuple[str, ...]], width: int) -> pa.Table:
 
 
 def value_sql(column: str, kind: Type) -> str:
-    """The text of a partition value in its column's type."""
+    """Return SQL that casts the text of a partition value to its column's type."""
     return f"TRY_CAST({column} AS {types.duckdb(kind)})"
 
 
 def escape(value: str) -> str:
-    """A partition's value in a folder's name, as Hive escapes it."""
+    """Escape a partition's value for a folder's name, as Hive does."""
     return url_quote(value, safe=" ,.;!()<>|@$&-_~+`")

@@ -120,7 +120,7 @@ def _moment(text: str, pattern: str) -> datetime:
 
 
 def _pinned(name: str, use: TableUse) -> list[str]:
-    """The values that the query's conditions give an injected column by ``=`` or ``IN``."""
+    """Return the values that the query's conditions give an injected column by ``=`` or ``IN``."""
     for condition in use.partition_filters:
         match = re.fullmatch(rf'\("{re.escape(name)}" (?:=|IN) \(?((?:\'(?:[^\']|\'\')*\'(?:, )?)+)\)?\)', condition)
         if match:

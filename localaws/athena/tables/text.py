@@ -24,7 +24,7 @@ Row = list[str]
 
 def blocks(source: Path, skip: int) -> Iterator[bytes]:
     """
-    The file, unpacked, in blocks of whole lines ending with LF; the first ``skip`` lines are left out.
+    Yield the file, decompressed, in blocks of whole lines ending with LF, without its first ``skip`` lines.
 
     CR LF and a lone CR end a line as LF does.
     """
@@ -83,11 +83,11 @@ class _Text:
         self.variant = json.dumps([kind, self.width, self.skip, *self.dialect()])
 
     def dialect(self) -> list[Any]:
-        """The settings that decide how a line is split."""
+        """Return the settings that decide how a line is split."""
         raise NotImplementedError
 
     def split(self, line: str) -> Row:
-        """The fields of one line."""
+        """Split one line into its fields."""
         raise NotImplementedError
 
     def fast(self, block: bytes) -> pa_csv.ParseOptions | None:
@@ -118,7 +118,7 @@ class _Text:
         return both.take(pa.array(order))
 
     def _plain_table(self, block: bytes, schema: pa.Schema) -> pa.Table:
-        """A block in which nothing is escaped."""
+        """Parse a block in which nothing is escaped."""
         options = self.fast(block)
         if options is None:
             rows: Iterable[Row] = (self.split(line) for line in _decoded(block))
@@ -247,7 +247,7 @@ def _regular(block: bytes, separator: str, quote_character: str) -> bool:
 
 
 def _character(value: str | None, default: str) -> str:
-    """A one-character setting; ``\\t`` and ``\\u0001`` may be spelled out."""
+    """Return a one-character setting, which may be written as ``\\t`` or ``\\u0001``."""
     if not value:
         return default
     if len(value) > 1:

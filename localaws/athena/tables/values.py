@@ -87,7 +87,7 @@ def _lazy_nested(text: str, kind: Type, null: str, separators: list[str], depth:
 
 
 def json_value(column: str, kind: Type, index: int, *, lenient: bool) -> str:
-    """A JSON SerDe's scalar, which lies in the cache as text."""
+    """Convert a JSON SerDe's scalar, which the cache holds as text."""
     attempt = _attempt(column, kind, epochs=False)
     if attempt is None or lenient:
         return attempt or column
