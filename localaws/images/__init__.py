@@ -70,7 +70,7 @@ _IMAGES = {
 
 def resolve(image_uri: str) -> Image:
     """
-    The image of a URI, by the repository's name: registry, account, region and tag do not matter.
+    Return the image of a URI by its repository's name; registry, account, region and tag do not matter.
 
     :raises UnknownImage: no image of that name is known; the message names it and those that are.
     """
@@ -82,5 +82,5 @@ def resolve(image_uri: str) -> Image:
 
 
 def find(image_uri: str) -> Image | None:
-    """The same, or ``None`` where no image of that name is known."""
+    """Return the image of a URI, or ``None`` if no image of that name is known."""
     return _IMAGES.get(image_uri.rpartition("/")[2].partition("@")[0].partition(":")[0])

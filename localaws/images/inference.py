@@ -57,7 +57,7 @@ class RequestContext:
         self._headers = {name.lower(): value for name, value in headers.items()}
 
     def get_request_header(self, idx: int, key: str) -> str | None:
-        """The value of a header of the request, in any case; ``idx`` is 0, the place in a batch of one."""
+        """Return the value of a request header, in any case; ``idx`` is 0, the position in a batch of one."""
         return self._headers.get(key.lower())
 
     def get_all_request_header(self, idx: int) -> dict[str, str]:
@@ -81,7 +81,7 @@ Handler = Callable[..., Any]
 
 
 def _with_context(function: Handler, arguments: int) -> Handler:
-    """``function`` as one that always takes ``arguments`` and a context."""
+    """Wrap ``function`` so that it always takes ``arguments`` and a context."""
     parameters = inspect.signature(function).parameters.values()
     open_ended = any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters)
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
@@ -164,7 +164,7 @@ class Model:
 
 
 def trace_of(error: BaseException) -> str:
-    """A traceback that begins where the user's code does."""
+    """Format a traceback that begins where the user's code does."""
     ours = str(Path(__file__).parent)
     frames = error.__traceback__
     while frames and frames.tb_next and frames.tb_frame.f_code.co_filename.startswith((ours, "<frozen")):
@@ -188,7 +188,7 @@ def _bytes(result: object) -> bytes:
 
 
 def _user_module(base: Path, directory: Path) -> ModuleType | None:
-    """The user's ``inference.py`` (or SAGEMAKER_PROGRAM), imported; ``None`` where there is none."""
+    """Import the user's ``inference.py`` or SAGEMAKER_PROGRAM; return ``None`` if there is none."""
     program = os.environ.get("SAGEMAKER_PROGRAM")
     submitted = os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
     folders = [Path(submitted)] if submitted.startswith("/") else []

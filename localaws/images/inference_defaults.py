@@ -42,7 +42,7 @@ class InferenceError(Exception):
 
 
 def functions(framework: str) -> dict[str, Callable[..., Any]]:
-    """The default functions of a container: ``pytorch``, ``huggingface`` or ``scikit-learn``."""
+    """Return the default functions of a container: ``pytorch``, ``huggingface`` or ``scikit-learn``."""
     encoding = {"input_fn": _decode, "output_fn": _encode}
     if framework == "pytorch":
         return {**encoding, "model_fn": _load_torch, "input_fn": _decode_tensor, "predict_fn": _call_torch}
@@ -57,7 +57,7 @@ def media_type(header: str) -> str:
 
 
 def _decode(body: str | bytes, content_type: str) -> Any:
-    """A NumPy array of the body."""
+    """Decode the body into a NumPy array."""
     import numpy as np
 
     kind = media_type(content_type)
@@ -76,7 +76,7 @@ def _decode(body: str | bytes, content_type: str) -> Any:
 
 
 def _encode(prediction: Any, accept: str) -> bytes:
-    """The prediction in the first of the accepted types that is known."""
+    """Encode the prediction in the first of the accepted types that is known."""
     import numpy as np
 
     if hasattr(prediction, "detach"):
@@ -108,7 +108,7 @@ def _load_nothing(model_dir: str) -> Any:
 
 
 def _load_torch(model_dir: str) -> Any:
-    """A TorchScript model: ``model.pt``, or the only ``.pt`` or ``.pth`` there is."""
+    """Load a TorchScript model, ``model.pt`` or the only ``.pt`` or ``.pth`` file."""
     files = sorted(path for path in Path(model_dir).glob("*") if path.suffix in (".pt", ".pth"))
     chosen = [path for path in files if path.name == "model.pt"] or files
     if len(chosen) != 1:
@@ -136,7 +136,7 @@ def _call_torch(data: Any, model: Any) -> Any:
 
 
 def _load_pipeline(model_dir: str) -> Any:
-    """A Transformers pipeline: of HF_TASK, or of the task that the architecture in config.json is for."""
+    """Load a Transformers pipeline for HF_TASK, or for the task of the architecture in config.json."""
     config = Path(model_dir, "config.json")
     hub_model = os.environ.get("HF_MODEL_ID")
     task = os.environ.get("HF_TASK") or _task_of(config)
@@ -158,7 +158,7 @@ def _task_of(config: Path) -> str | None:
 
 
 def _decode_inputs(body: str | bytes, content_type: str) -> Any:
-    """The body as the arguments of a pipeline: ``{"inputs": ..., "parameters": {...}}``."""
+    """Decode the body into the arguments of a pipeline, ``{"inputs": ..., "parameters": {...}}``."""
     kind = media_type(content_type)
     if kind == JSON:
         return json.loads(body)

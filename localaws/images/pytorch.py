@@ -85,7 +85,7 @@ def _decode(value: str) -> Any:
 
 
 def arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
-    """The script's command line: ``--name value`` each, in order of names; an object is ``a=1,b=2``."""
+    """Return the script's arguments: ``--name value`` each, sorted by name; an object is ``a=1,b=2``."""
     words = []
     for name in sorted(hyperparameters):
         value = hyperparameters[name]
@@ -96,7 +96,11 @@ def arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
 
 
 def variables(settings: Settings) -> dict[str, str]:
-    """The ``SM_*`` variables, see https://github.com/aws/sagemaker-training-toolkit/blob/master/ENVIRONMENT_VARIABLES.md."""
+    """
+    Return the ``SM_*`` variables.
+
+    https://github.com/aws/sagemaker-training-toolkit/blob/master/ENVIRONMENT_VARIABLES.md describes them.
+    """
     root, resources = settings.root, settings.resources
     hosts, current = resources["hosts"], resources["current_host"]
     folders = {
@@ -180,7 +184,7 @@ def _gpus() -> int:
 
 
 def _address(host: str) -> str:
-    """The name where it resolves, as in the sandbox; else this machine, which all hosts are on."""
+    """Return the host's name if it resolves, as in the sandbox; else 127.0.0.1, since all hosts are on this machine."""
     try:
         socket.gethostbyname(host)
     except OSError:
@@ -224,7 +228,7 @@ def _unpack(archive: Path, uri: str, code: Path) -> None:
 
 
 def command(settings: Settings) -> list[str]:
-    """The command line of the script: Python, a shell, or torchrun over all hosts."""
+    """Return the command line of the script: Python, a shell, or torchrun over all hosts."""
     words = arguments(settings.hyperparameters)
     program = settings.program
     if program.endswith(".sh"):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 def unsatisfied(path: Path, seen: frozenset[Path] = frozenset()) -> list[str]:
     """
-    What a requirements file asks for and this environment has not: a sentence each, empty where all is well.
+    Return what a requirements file asks for and this environment lacks, a sentence each.
 
-    Files that it includes by ``-r`` count; options of pip's, and markers that do not apply here, do not.
+    Files that it includes by ``-r`` count. pip's options and markers that do not apply here do not.
 
     :param seen: the files that led to this one.
     """

@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(Reply(200 if self.server.model else 503, b"", "text/plain"))
 
     def do_POST(self) -> None:
-        """An inference."""
+        """Answer an inference request."""
         body = self._body()
         if body is None:
             self.close_connection = True
@@ -85,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(model.answer(body, context))
 
     def _body(self) -> bytes | None:
-        """The body; ``None`` where it is not framed by one length, or ends before it."""
+        """Return the body, or ``None`` if it has no single length or ends before it."""
         lengths = self.headers.get_all("Content-Length", [])
         if "Transfer-Encoding" in self.headers or len(lengths) != 1 or not re.fullmatch("[0-9]{1,10}", lengths[0]):
             return None
@@ -145,7 +145,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def load_by_framework(base: Path, image: str) -> Model:
-    """The model of an image with an inference toolkit: PyTorch, Hugging Face, scikit-learn."""
+    """Load the model of an image with an inference toolkit: PyTorch, Hugging Face, scikit-learn."""
     return Model.load(base, framework(image))
 
 

@@ -83,7 +83,7 @@ def _objective(kind: str, given: str | None) -> str:
 def _parts(
     options: argparse.Namespace, folder: Path, rows: pd.DataFrame, columns: dataset.Columns
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What is trained on, and what validates: a channel of its own, or a part of the training data."""
+    """Return the rows to train on and those to validate on, which are a channel or a part of the training data."""
     if options.validation_form is None:
         chosen = dataset.split(list(rows["label"]), options.validation_fraction, SEED)
         return rows[~chosen], rows[chosen]

@@ -94,9 +94,9 @@ def _as_text(values: pd.Series) -> pd.Series:
 
 def find_columns(table: pd.DataFrame, target: str, text: str | None) -> Columns:
     """
-    The columns by name; the text column, where none is named, is the one with the longest texts.
+    Find the columns by name. Without a named text column, choose the one with the longest texts.
 
-    :raises AutopilotError: a named one is missing, or none has text.
+    :raises AutopilotError: a named column is missing, or no column has text.
     """
     names = tuple(map(str, table.columns))
     for column in (target, text):
@@ -126,7 +126,9 @@ def _longest_text(table: pd.DataFrame, target: str) -> str:
 
 
 def labelled(table: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, dict[str, int]]:
-    """The rows that have text and label, as columns ``text`` and ``label``; and how many were dropped for what."""
+    """
+    Return the rows with text and label as columns ``text`` and ``label``, and how many were dropped for which reason.
+    """
     text = table[columns.text].str.strip()
     label = table[columns.target].str.strip()
     no_label = label.str.lower().isin(_MISSING)
@@ -139,16 +141,16 @@ def labelled(table: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, dict[
 
 
 def classes_of(labels: pd.Series) -> list[str]:
-    """The classes: numbers in their order, else by the alphabet."""
+    """Return the classes, sorted as numbers if all are, else alphabetically."""
     found = sorted(labels.unique())
     return sorted(found, key=float) if _numbers(labels) else found
 
 
 def problem_type(labels: pd.Series, given: str | None, target: str) -> str:
     """
-    The problem type of these labels, checked against the one that the request names.
+    Return the problem type of these labels, checked against the one that the request names.
 
-    :raises AutopilotError: it is not a classification, or not the one that was named.
+    :raises AutopilotError: it is not a classification, or not the type that was named.
     """
     classes = classes_of(labels)
     if given is None and _is_quantity(labels):
@@ -164,7 +166,11 @@ def problem_type(labels: pd.Series, given: str | None, target: str) -> str:
 
 
 def check_rows(labels: pd.Series, target: str) -> None:
-    """:raises AutopilotError: a class has fewer than :data:`LEAST_ROWS` rows; the message names the rarest."""
+    """
+    Check that each class has :data:`LEAST_ROWS` rows or more.
+
+    :raises AutopilotError: a class has fewer; the message names the rarest.
+    """
     counts = labels.value_counts()
     if counts.min() < LEAST_ROWS:
         rare = counts[counts < LEAST_ROWS]

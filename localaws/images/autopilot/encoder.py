@@ -41,7 +41,7 @@ class Classifier(torch.nn.Module):
         self.head = torch.nn.Linear(encoder.config.hidden_size, classes)
 
     def embed(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """The mean of the token vectors [rows, hidden], in fp32."""
+        """Return the mean of the token vectors [rows, hidden], in fp32."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         mask = attention_mask.unsqueeze(-1).float()
@@ -49,17 +49,17 @@ class Classifier(torch.nn.Module):
         return mean
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """The logits, in fp32."""
+        """Return the logits, in fp32."""
         logits: torch.Tensor = self.head(self.dropout(self.embed(input_ids, attention_mask)))
         return logits
 
 
 def load_encoder(source: str | Path) -> Any:
     """
-    A BERT-like encoder, for the CPU.
+    Load a BERT-like encoder for the CPU.
 
     :param source: a name on the hub, or a folder in Hugging Face layout.
-    :raises AutopilotError: there is none.
+    :raises AutopilotError: it cannot be loaded.
     """
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -98,7 +98,7 @@ def by_length(ids: Ids, size: int) -> Iterator[list[int]]:
 
 
 def training_batches(ids: Ids, rows: np.ndarray, size: int, seed: Sequence[int]) -> list[np.ndarray]:
-    """These rows, shuffled, in batches of rows of like length, which come in random order."""
+    """Shuffle these rows into batches of similar length, in random order."""
     generator = np.random.default_rng(list(seed))
     rows = generator.permutation(rows)
     lengths = np.array([len(ids[row]) for row in rows])
@@ -122,7 +122,7 @@ def probabilities(model: Classifier, ids: Ids, padding: int, size: int = 64) -> 
 
 @torch.inference_mode()
 def embeddings(model: Classifier, ids: Ids, padding: int, size: int = 64) -> np.ndarray:
-    """The pooled vector of each text [rows, hidden]."""
+    """Return the pooled vector of each text [rows, hidden]."""
     found = np.zeros((len(ids), model.head.in_features), dtype=np.float32)
     for rows in by_length(ids, size):
         found[rows] = model.embed(*padded([ids[row] for row in rows], padding)).numpy()

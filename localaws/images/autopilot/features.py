@@ -73,9 +73,9 @@ def _write_processor(tokenizer: Any, output: Path) -> None:
 
 def load_tokenizer(base_model: str) -> Any:
     """
-    The base model's tokenizer.
+    Load the base model's tokenizer.
 
-    :raises AutopilotError: there is none.
+    :raises AutopilotError: it cannot be loaded.
     """
     try:
         return AutoTokenizer.from_pretrained(base_model)  # type: ignore[no-untyped-call]

@@ -137,7 +137,9 @@ class Trainer:
             }
 
     def _groups(self) -> list[dict[str, object]]:
-        """Encoder and head at their rates; no weight decay on biases and norms."""
+        """
+        Return the parameters of encoder and head with their learning rates, without weight decay on biases and norms.
+        """
         groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
         for name, parameter in self.model.named_parameters():
             if parameter.requires_grad:
@@ -149,7 +151,7 @@ class Trainer:
         ]
 
     def _rate(self, step: int) -> float:
-        """The share of the learning rate: up during warm-up, then down to nothing, both in a line."""
+        """Return the share of the learning rate at a step: linear warm-up, then linear decay to zero."""
         warm_up = max(1, int(self.total * _WARM_UP))
         return min((step + 1) / warm_up, max(0.0, (self.total - step) / max(1, self.total - warm_up)))
 

@@ -18,7 +18,7 @@ _MOST_POINTS = 200
 
 def statistics(labels: np.ndarray, odds: np.ndarray, classes: Sequence[str], problem_type: str) -> dict[str, Any]:
     """
-    The document.
+    Return the content of ``statistics.json``.
 
     :param labels: class numbers [rows].
     :param odds: the probability of each class [rows, classes]; the last class is the positive one of two.

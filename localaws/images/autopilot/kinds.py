@@ -55,5 +55,5 @@ KINDS = (LINEAR, TOP_LAYERS, FULL)
 
 
 def named(name: str) -> Kind | None:
-    """The kind of that name."""
+    """Return the kind of that name, or ``None`` if there is none."""
     return next((kind for kind in KINDS if kind.name == name), None)

@@ -50,7 +50,7 @@ def fit(
 
 
 def _choose(vectors: np.ndarray, labels: np.ndarray, folds: int, seed: int, deadline: float, say: Say) -> float:
-    """The strength with the best mean accuracy over the folds; the stronger regularisation where two are alike."""
+    """Return the strength with the best mean accuracy over the folds; of equal ones, the stronger regularisation."""
     best, best_accuracy = _STRENGTHS[len(_STRENGTHS) // 2], -1.0
     if folds < 2:
         say(f"a class with one row: no cross-validation, C={best:g}")

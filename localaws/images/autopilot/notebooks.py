@@ -107,7 +107,7 @@ requests = [training_job(f"again-{place}", candidate, "", seed=7) for place, can
 
 def both(analysis: dict[str, Any], output: str) -> dict[str, str]:
     """
-    The notebooks by file name.
+    Return both notebooks by file name.
 
     :param analysis: ``analysis.json``.
     :param output: the job's S3 prefix.
@@ -177,7 +177,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _code(text: str) -> str:
-    """A name or a label, as Markdown shows it in a line or a table's cell."""
+    """Format a name or a label for a line or a table's cell of Markdown."""
     shown = " ".join(text.split()).replace("`", "'").replace("|", "\\|")
     return f"`{shown}`"
 

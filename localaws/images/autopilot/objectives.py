@@ -30,5 +30,5 @@ DEFINITIONS = tuple((name, rf"{name}=(\S+)") for name in LOGGED.values())
 
 
 def default(problem_type: str) -> str:
-    """The objective of a job that names none."""
+    """Return the objective of a job that names none."""
     return OBJECTIVES[problem_type][0]

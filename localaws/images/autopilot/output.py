@@ -8,5 +8,5 @@ SUPPORTED = ("predicted_label", "probability", "probabilities", "labels")
 
 
 def environment() -> dict[str, str]:
-    """The environment of a candidate's container; :data:`OUTPUT` may be changed before CreateModel."""
+    """Return the environment of a candidate's container; :data:`OUTPUT` may be changed before CreateModel."""
     return {OUTPUT: SUPPORTED[0], SUPPORTED_VARIABLE: ",".join(SUPPORTED)}

@@ -11,7 +11,7 @@ from localaws.images.entrypoint import play, root
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """The container's arguments."""
+    """Parse the container's arguments."""
     parser = argparse.ArgumentParser(prog="sagemaker-autopilot")
     steps = parser.add_subparsers(dest="step", required=True)
     analyse = steps.add_parser("analyse", help="data -> analysis.json, the split, the notebooks")
@@ -41,7 +41,7 @@ def main() -> None:
 
 def run(options: argparse.Namespace, folder: Path) -> None:
     """
-    The step that the arguments name.
+    Run the step that the arguments name.
 
     :param folder: ``/opt/ml/processing``.
     """

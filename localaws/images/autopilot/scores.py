@@ -38,7 +38,7 @@ def score(labels: np.ndarray, odds: np.ndarray, problem_type: str) -> dict[str, 
 
 
 def lines(scores: dict[str, float]) -> list[str]:
-    """The lines of the log that the image's metric definitions read."""
+    """Return the lines of the log that the image's metric definitions read."""
     return [f"{LOGGED[name]}={value:.6f}" for name, value in scores.items()]
 
 

@@ -32,7 +32,7 @@ _LONGEST_FIELD = 2**31 - 1
 
 def load(base: Path, image: str) -> Model:
     """
-    The model in ``/opt/ml/model``.
+    Load the model in ``/opt/ml/model``.
 
     :raises InferenceError: there is none, or the output that the environment asks for is unknown.
     """
@@ -53,9 +53,9 @@ def _load(directory: Path) -> package.TextClassifier:
 
 def wanted(text: str) -> list[str]:
     """
-    The columns of the answer.
+    Return the columns of the answer.
 
-    :raises InferenceError: one is unknown.
+    :raises InferenceError: a column is unknown.
     """
     columns = [column.strip() for column in text.split(",") if column.strip()]
     if unknown := [column for column in columns if column not in SUPPORTED]:
@@ -65,7 +65,7 @@ def wanted(text: str) -> list[str]:
 
 def answer(model: package.TextClassifier, body: str | bytes, content_type: str, columns: list[str]) -> tuple[str, str]:
     """
-    The answer to a request, and its content type.
+    Return the answer to a request and its content type.
 
     :raises InferenceError: the request is malformed (400) or of another type (415).
     """
@@ -115,7 +115,7 @@ def _from_csv(text: str, dataset: dict[str, Any]) -> list[str]:
 
 
 def _field(row: list[str], number: int, dataset: dict[str, Any]) -> str:
-    """The text of a row: its only field, or the one in the text column's place."""
+    """Return the text of a row, which is its only field or the one in the text column's place."""
     columns = dataset["columns"]
     features = [column for column in columns if column != dataset["target_column"]]
     if len(row) == 1:

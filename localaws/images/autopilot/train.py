@@ -47,9 +47,9 @@ class Part:
     @classmethod
     def read(cls, folder: Path) -> Part:
         """
-        A channel.
+        Read a channel.
 
-        :raises AutopilotError: it is not one of the features job's.
+        :raises AutopilotError: it is not an output of the features job.
         """
         try:
             table = pq.read_table(folder, columns=["text", "label_id", "input_ids"])
@@ -159,7 +159,11 @@ def _fit(model: Classifier, train: Part, settings: dict[str, str], padding: int,
 def _check_and_score(
     model: Classifier, validation: Part, problem_type: str, padding: int, folder: Path
 ) -> dict[str, float]:
-    """The scores of the saved model. :raises AutopilotError: it answers otherwise than the model in memory."""
+    """
+    Score the saved model.
+
+    :raises AutopilotError: its probabilities differ from those of the model in memory.
+    """
     served = package.load(folder)
     odds = served(validation.texts)
     some = slice(0, _COMPARED)

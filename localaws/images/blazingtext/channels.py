@@ -40,7 +40,7 @@ def gather(folder: Path, channel: str, into: Path, *, supervised: bool, manifest
 
 
 def _lines(path: Path, channel: str) -> Iterator[tuple[int, str]]:
-    """The lines that are not blank, with their numbers."""
+    """Yield the lines that are not blank, with their numbers."""
     with open(path, "rb") as file:
         for number, raw in enumerate(file, start=1):
             try:

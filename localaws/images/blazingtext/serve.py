@@ -36,7 +36,7 @@ class Instance:
 
 def load(base: Path, image: str) -> Model:
     """
-    The model in ``/opt/ml/model``: of a training job, or any of fastText's own.
+    Load the model in ``/opt/ml/model``, from a training job or any other fastText model.
 
     :raises InferenceError: there is none, or it is not fastText's.
     """
@@ -59,7 +59,7 @@ def _load(directory: Path) -> Any:
 
 def answer(model: Any, body: str | bytes, content_type: str) -> tuple[str, str]:
     """
-    The answer to a request, and its content type.
+    Return the answer to a request and its content type.
 
     :raises InferenceError: the request is malformed (400) or of another type (415).
     """

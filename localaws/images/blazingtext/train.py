@@ -149,7 +149,7 @@ def _classifier(parameters: Parameters, train: Sentences, epochs: int) -> Any:
 
 
 def _report(channel: str, model: Any, sentences: Sentences) -> None:
-    """The two lines that the metrics ``train:accuracy`` and ``validation:accuracy`` are read from."""
+    """Print the two lines that the metrics ``train:accuracy`` and ``validation:accuracy`` are read from."""
     examples, precision, _ = model.test(str(sentences.path))
     _say(f"#{channel}_accuracy: {precision:.4f}\nNumber of {channel} examples: {examples}")
 
@@ -186,7 +186,7 @@ def _train_vectors(parameters: Parameters, train: Sentences, output: Path) -> No
 
 
 def _words(model: Any, parameters: Parameters) -> list[str]:
-    """The vocabulary. fastText is content where nothing but labels, or the line end, is in it."""
+    """Return the vocabulary. fastText accepts one that holds nothing but labels or the line end."""
     words: list[str] = model.words
     if not set(words) - {fasttext.FastText.EOS}:
         raise AlgorithmError(f"no word occurs min_count = {parameters['min_count']} times")

@@ -129,7 +129,7 @@ def analyse(table: pd.DataFrame, config: AnalysisConfig) -> Analysis:
 
 def pick(series: pd.Series[Any], wanted: list[Any], role: str) -> Group:
     """
-    The rows that have one of the wanted values, or lie above the one threshold.
+    Return the rows that have one of the wanted values, or are above the one threshold.
 
     :raises AnalysisError: a value never occurs, or no row lies above the threshold.
     """

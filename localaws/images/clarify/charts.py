@@ -17,7 +17,7 @@ MOST = 40
 
 
 def label(analysis: Analysis) -> bytes:
-    """A bar for each outcome, the positive ones dark; a histogram of a continuous label."""
+    """Draw a bar for each outcome, the positive ones dark, or a histogram of a continuous label."""
     figure, axes = _figure(3.4)
     counts = analysis.outcomes.value_counts()
     if pd.api.types.is_numeric_dtype(analysis.outcomes.dtype) and len(counts) > MOST:
@@ -36,7 +36,7 @@ def label(analysis: Analysis) -> bytes:
 
 
 def facet(name: str, values: Sequence[FacetValue]) -> bytes:
-    """A bar for each facet value, the largest on top, split into positive and other outcomes."""
+    """Draw a bar for each facet value, the largest on top, split into positive and other outcomes."""
     shown = sorted(values, key=lambda entry: entry.rows)[-MOST:]
     figure, axes = _figure(_height(len(shown)))
     names = [_short(entry.value) for entry in shown]
@@ -53,7 +53,7 @@ def facet(name: str, values: Sequence[FacetValue]) -> bytes:
 
 
 def metrics(name: str, values: Sequence[FacetValue]) -> bytes:
-    """A panel for each metric, a bar for each facet value; those below zero in another colour."""
+    """Draw a panel for each metric with a bar for each facet value; bars below zero have another colour."""
     shown = sorted(values, key=lambda entry: entry.rows)[-MOST:]
     columns = [metric["name"] for metric in values[0].metrics]
     figure = Figure(figsize=(9, _height(len(shown)) + 0.3), dpi=110, layout="constrained")
@@ -76,7 +76,7 @@ def metrics(name: str, values: Sequence[FacetValue]) -> bytes:
 
 
 def _plain(value: float | str | None) -> float:
-    """A bar's length; a value that is infinite or missing has none, and stands in the tables as what it is."""
+    """Return a bar's length, which is 0 for an infinite or missing value; the tables show such a value as it is."""
     return value if isinstance(value, float) else 0.0
 
 

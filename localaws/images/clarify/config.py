@@ -98,7 +98,7 @@ class AnalysisConfig:
     @classmethod
     def parse(cls, document: Mapping[str, Any]) -> AnalysisConfig:
         """
-        The configuration in a document.
+        Parse the configuration in a document.
 
         :raises AnalysisError: a member is missing, of the wrong kind, or stands for something not implemented.
         """

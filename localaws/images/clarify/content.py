@@ -52,7 +52,7 @@ Block = Heading | Paragraph | Table | Chart
 
 
 def build(analysis: Analysis, title: str) -> list[Block]:
-    """The whole report."""
+    """Return the whole report."""
     blocks: list[Block] = [Heading(title, 1), *_summary(analysis)]
     for number, (name, values) in enumerate(analysis.facets.items(), start=1):
         blocks += _facet(analysis, name, values, number)
@@ -60,7 +60,7 @@ def build(analysis: Analysis, title: str) -> list[Block]:
 
 
 def number(value: Any) -> str:
-    """A metric's value as text."""
+    """Format a metric's value."""
     if value is None:
         return "n/a"
     # Adding zero turns -0.0000 into 0.0000.

@@ -21,7 +21,7 @@ _BLANK = ["", "NaN", "nan"]
 
 def load(folder: Path, config: AnalysisConfig) -> pd.DataFrame:
     """
-    The rows of all files, in the order of their names, with a range index.
+    Return the rows of all files, in the order of their names, with a range index.
 
     :raises AnalysisError: there are no files or no rows, a file is not of the type, or the files' columns differ.
     """
@@ -41,10 +41,10 @@ def load(folder: Path, config: AnalysisConfig) -> pd.DataFrame:
 
 def column(table: pd.DataFrame, wanted: Column, role: str) -> str:
     """
-    The name of a column that is given by its name or its place.
+    Return the name of a column that is given by its name or its position.
 
-    :param role: what it is for, such as "label".
-    :raises AnalysisError: there is none.
+    :param role: what the column is for, such as "label".
+    :raises AnalysisError: there is no such column.
     """
     names = [str(name) for name in table.columns]
     if isinstance(wanted, int) and 0 <= wanted < len(names):
@@ -104,7 +104,7 @@ def _lines(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _row(document: Any, config: AnalysisConfig, place: str) -> dict[str, Any]:
-    """A line's columns: the object itself, or the features and the label that JMESPaths find in it."""
+    """Return a line's columns: the object itself, or the features and the label that JMESPaths find in it."""
     if config.features is None:
         if not isinstance(document, dict):
             raise AnalysisError(f"{place}, is not a JSON object: give features, a JMESPath")

@@ -19,7 +19,7 @@ img { max-width: 100%; }
 
 
 def render(blocks: Sequence[Block], title: str) -> str:
-    """The document."""
+    """Render the report as an HTML document."""
     body = "\n".join(_block(block) for block in blocks)
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
@@ -28,7 +28,7 @@ def render(blocks: Sequence[Block], title: str) -> str:
 
 
 def table(block: Table) -> str:
-    """A table."""
+    """Render a table."""
     head = _row(block, block.columns, "th")
     rows = "\n".join(_row(block, row, "td") for row in block.rows)
     return f"<table>\n<thead>{head}</thead>\n<tbody>\n{rows}\n</tbody>\n</table>"

@@ -32,7 +32,7 @@ metrics
 
 
 def render(blocks: Sequence[Block], title: str) -> str:
-    """The notebook's JSON, in format 4.5."""
+    """Return the notebook's JSON, in format 4.5."""
     cells = [_cell(block, f"block-{place}") for place, block in enumerate(blocks)]
     cells.append(v4.new_code_cell(_CODE, id="analysis"))  # type: ignore[no-untyped-call]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}

@@ -22,7 +22,7 @@ _CHARACTERS = 132
 
 
 def render(blocks: Sequence[Block], title: str) -> bytes:
-    """The file."""
+    """Render the report as a PDF file."""
     content = io.BytesIO()
     with PdfPages(content, metadata={"Title": title, "Creator": "localaws", "CreationDate": None}) as pages:
         writer = _Writer(pages)
@@ -138,7 +138,7 @@ def _chart_size(shape: Sequence[int]) -> tuple[float, float]:
 
 
 def _extent(block: Block | None) -> float:
-    """The inches that a block needs, of which a heading wants the beginning on its own page."""
+    """Return the inches that a block needs; a heading shares its page with the beginning of its block."""
     if isinstance(block, Chart):
         return _chart_size(matplotlib.image.imread(io.BytesIO(block.png)).shape)[1]
     if isinstance(block, Table):
