@@ -61,7 +61,7 @@ def _create(request: dict[str, Any], ctx: Context, version: int, what: dict[str,
 
 def find(name: str, ctx: Context) -> dict[str, Any]:
     """
-    The record of a job.
+    Return the record of a job.
 
     :raises ResourceNotFound: there is none.
     """
@@ -73,7 +73,7 @@ def find(name: str, ctx: Context) -> dict[str, Any]:
 
 @auto_ml_job.operation
 def describe_auto_ml_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """A job that was created by CreateAutoMLJob."""
+    """Describe a job that was created by CreateAutoMLJob."""
     record = find(request["AutoMLJobName"], ctx)
     if record["_Version"] == 2:
         raise ValidationException(
@@ -85,7 +85,7 @@ def describe_auto_ml_job(request: dict[str, Any], ctx: Context) -> dict[str, Any
 
 @auto_ml_job.operation
 def describe_auto_ml_job_v2(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """A job, whichever operation created it."""
+    """Describe a job, whichever operation created it."""
     record = find(request["AutoMLJobName"], ctx)
     if record["_Version"] == 2:
         return {**record, **_resolved(record, {}), "AutoMLProblemTypeConfigName": "TextClassification"}
@@ -93,7 +93,7 @@ def describe_auto_ml_job_v2(request: dict[str, Any], ctx: Context) -> dict[str, 
 
 
 def _as_v2(record: dict[str, Any]) -> dict[str, Any]:
-    """A tabular job in the shape of the second version."""
+    """Convert a tabular job to the shape of the second version."""
     config = record.get("AutoMLJobConfig", {})
     channels = record["InputDataConfig"]
     generation = config.get("CandidateGenerationConfig", {})

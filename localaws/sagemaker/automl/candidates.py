@@ -29,9 +29,9 @@ def of(record: Record, ctx: Context) -> list[Record]:
 
 def candidate(record: Record, job: Record, ctx: Context) -> Record:
     """
-    A candidate.
+    Describe a candidate.
 
-    :param job: its training job as Describe has it.
+    :param job: its training job as Describe returns it.
     """
     status = job["TrainingJobStatus"]
     found: Record = {
@@ -50,13 +50,13 @@ def candidate(record: Record, job: Record, ctx: Context) -> Record:
 
 
 def value(found: Record) -> float | None:
-    """A candidate's objective, if it has one."""
+    """Return a candidate's objective, or ``None`` if it has none."""
     metric = found.get("FinalAutoMLJobObjectiveMetric")
     return None if metric is None else float(metric["Value"])
 
 
 def best(found: list[Record]) -> Record | None:
-    """The best candidate: the cheaper one where two are alike."""
+    """Return the best candidate; of equal ones, the cheaper."""
     scored = [entry for entry in found if value(entry) is not None]
     return max(scored, key=lambda entry: value(entry) or 0.0) if scored else None
 
@@ -71,7 +71,7 @@ def failures(found: list[Record]) -> list[Record]:
 
 
 def _result(record: Record, job: Record, ctx: Context) -> Record:
-    """What a trained candidate has."""
+    """Return the members that only a trained candidate has."""
     metrics = {metric["MetricName"]: metric["Value"] for metric in job.get("FinalMetricDataList") or []}
     objective = record["_Analysis"]["objective"]
     if LOGGED[objective] not in metrics:

@@ -26,28 +26,27 @@ class NameTaken(Exception):
 
 
 def name(record: Record, part: str) -> str:
-    """A child's name: of the job's name, the part, and a mark by which no two AutoML jobs have the same children."""
+    """Return a child's name: the job's name, the part, and a digest that differs between AutoML jobs."""
     mark = hashlib.sha256(f"{record['AutoMLJobArn']} {record['CreationTime'].isoformat()}".encode()).hexdigest()[:8]
     return f"{record['AutoMLJobName']}-{part}-{mark}"
 
 
 def image(ctx: Context) -> str:
-    """The URI of the image that plays all of them, and that serves a candidate."""
+    """Return the URI of the image that runs all children and serves the candidates."""
     return f"{ctx.account_id}.dkr.ecr.{ctx.region}.amazonaws.com/sagemaker-autopilot:1"
 
 
 def kinds(record: Record) -> tuple[Kind, ...]:
-    """The candidates of a job, in the order in which they are trained."""
+    """Return the candidates of a job, in the order in which they are trained."""
     return KINDS[: record["_Definition"]["Criteria"]["MaxCandidates"]]
 
 
 def processing_job(record: Record, part: str, seconds: int, ctx: Context) -> Record:
     """
-    The processing job :data:`ANALYSIS`, :data:`FEATURES` or :data:`EXPLANATION` as Describe has it; it is started if it
-    was not.
+    Return the job :data:`ANALYSIS`, :data:`FEATURES` or :data:`EXPLANATION` as Describe does; start it if needed.
 
     :param seconds: that it may take.
-    :raises NameTaken: as said there.
+    :raises NameTaken: another job has its name.
     """
     known = _known(record, processing.KIND, name(record, part), ctx)
     if known is not None:
@@ -67,9 +66,9 @@ def processing_job(record: Record, part: str, seconds: int, ctx: Context) -> Rec
 
 def training_job(record: Record, kind: Kind, ctx: Context) -> Record | None:
     """
-    The training job of a candidate as Describe has it; ``None`` if it was not started.
+    Return the training job of a candidate as Describe does, or ``None`` if it was not started.
 
-    :raises NameTaken: as said there.
+    :raises NameTaken: another job has its name.
     """
     known = _known(record, training.KIND, name(record, kind.name), ctx)
     return None if known is None else training.JOBS.shown(known, ctx)

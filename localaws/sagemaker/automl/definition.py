@@ -24,12 +24,14 @@ Members = dict[str, Any]
 
 def of_v1(request: Members) -> Members:
     """
-    The definition of a CreateAutoMLJob request: ``Target``, ``Text``, ``ProblemType``, ``Objective`` (``None`` where it
-    is to be found out), ``Channels`` (``Type``, ``Uri``, ``S3DataType``, ``Form`` each), ``ValidationFraction``,
-    ``DefinitionsOnly``, ``Criteria`` (all of CompletionCriteria), ``Output`` (the job's S3 prefix), ``BaseModel``.
+    Return the definition of a CreateAutoMLJob request.
+
+    It has ``Target``, ``Text``, ``ProblemType``, ``Objective`` (``None`` if it is to be found out), ``Channels`` (each
+    with ``Type``, ``Uri``, ``S3DataType``, ``Form``), ``ValidationFraction``, ``DefinitionsOnly``, ``Criteria`` (all of
+    CompletionCriteria), ``Output`` (the job's S3 prefix) and ``BaseModel``.
 
     :raises ValidationException: the members do not fit together.
-    :raises NotImplementedByLocalAws: one of them asks for what is not done here.
+    :raises NotImplementedByLocalAws: a member asks for what is not done here.
     """
     config = request.get("AutoMLJobConfig", {})
     generation = config.get("CandidateGenerationConfig", {})
@@ -60,7 +62,7 @@ def of_v1(request: Members) -> Members:
 
 
 def of_v2(request: Members) -> Members:
-    """The same of a CreateAutoMLJobV2 request."""
+    """Return the definition of a CreateAutoMLJobV2 request, as :func:`of_v1` does."""
     kinds = [name for name, config in request["AutoMLProblemTypeConfig"].items() if config is not None]
     if len(kinds) != 1:
         raise ValidationException(f"AutoMLProblemTypeConfig must have exactly one problem type: {', '.join(kinds)}")

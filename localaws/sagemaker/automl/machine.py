@@ -134,7 +134,7 @@ def _stop(record: Record, ctx: Context) -> None:
 
 
 def _out_of_time(record: Record, ctx: Context) -> None:
-    """What was trained counts; the candidate that was being trained does not."""
+    """End a job that is out of time. Trained candidates count; the one in training does not."""
     if not children.stop(record, ctx):
         return
     record = _note_the_ended(record, ctx)

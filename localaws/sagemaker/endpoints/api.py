@@ -22,13 +22,13 @@ endpoint = Service("sagemaker", resource="endpoint")
 
 
 def arn(ctx: Context, name: str) -> str:
-    """The endpoint's ARN; names are in lower case there, as AWS has them."""
+    """Return the endpoint's ARN, with the name in lower case as on AWS."""
     return ctx.arn("sagemaker", f"endpoint/{name}")
 
 
 def find(ctx: Context, name: str) -> dict[str, Any]:
     """
-    The record of an endpoint.
+    Return the record of an endpoint.
 
     :raises ValidationException: there is none, in AWS's words.
     """

@@ -21,13 +21,13 @@ _UNSUPPORTED_OF_VARIANT = ("ServerlessConfig", "InstancePools", "CoreDumpConfig"
 
 
 def arn(ctx: Context, name: str) -> str:
-    """The endpoint config's ARN; names are in lower case there, as AWS has them."""
+    """Return the endpoint config's ARN, with the name in lower case as on AWS."""
     return ctx.arn("sagemaker", f"endpoint-config/{name}")
 
 
 def find(ctx: Context, name: str) -> dict[str, Any]:
     """
-    The record of an endpoint config.
+    Return the record of an endpoint config.
 
     :raises ValidationException: there is none, in AWS's words.
     """

@@ -16,7 +16,7 @@ _ROOT = Path(localaws.__file__).parents[1]
 
 def command(image: Image, worker: str, socket: Path, silence: float, *, base: str = sandbox.ML_ROOT) -> list[str]:
     """
-    The command line.
+    Return the command line of a model server.
 
     :param image: one that serves.
     :param worker: the name that it answers pings with.
@@ -30,10 +30,10 @@ def command(image: Image, worker: str, socket: Path, silence: float, *, base: st
 
 
 def variables(region: str, given: Mapping[str, str]) -> dict[str, str]:
-    """What SageMaker sets, and over it what the model says."""
+    """Return the variables that SageMaker sets, overridden by the model's own."""
     return {"SAGEMAKER_REGION": region, "SM_MODEL_DIR": "/opt/ml/model", **given, **importing(given)}
 
 
 def importing(given: Mapping[str, str]) -> dict[str, str]:
-    """What the process finds localaws by, before a path that the model's own variables name."""
+    """Return the PYTHONPATH by which the process finds localaws, before the model's own paths."""
     return {"PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), given.get("PYTHONPATH")]))}

@@ -77,7 +77,7 @@ class Variant:
         self.staging = threading.Lock()
 
     def best(self) -> Worker | None:
-        """The healthy instance with the fewest requests under way, if there is one."""
+        """Return the healthy instance with the fewest requests under way, or ``None`` if none is healthy."""
         healthy = [worker for worker in self.workers if worker.healthy]
         if not healthy:
             return None
@@ -205,12 +205,12 @@ class Deployment:
 
     def acquire(self, target: str | None) -> tuple[VariantPlan, Worker]:
         """
-        The instance for one request; :meth:`release` must follow.
+        Return the instance for one request; :meth:`release` must follow.
 
         :param target: the variant that the request asks for; else the weights decide.
         :raises NoVariant: there is no variant of that name.
-        :raises NoInstance: none of its instances is healthy, nor was within :data:`PATIENCE`.
-        :raises Retired: as said there.
+        :raises NoInstance: none of its instances was healthy within :data:`PATIENCE`.
+        :raises Retired: another deployment has replaced this one.
         """
         with self._changed:
             variant = self._by_weight() if target is None else self._production.get(target)
@@ -220,10 +220,10 @@ class Deployment:
 
     def acquire_shadow(self, shadow: str) -> tuple[VariantPlan, Worker]:
         """
-        The instance for the copy of a request; :meth:`release` must follow.
+        Return the instance for the copy of a request; :meth:`release` must follow.
 
-        :raises NoInstance: none of its instances is healthy, nor was within :data:`PATIENCE`.
-        :raises Retired: as said there.
+        :raises NoInstance: none of its instances was healthy within :data:`PATIENCE`.
+        :raises Retired: another deployment has replaced this one.
         """
         return self._wait_for(self._variants[shadow])
 
@@ -244,7 +244,7 @@ class Deployment:
         return variant in self._production
 
     def release(self, worker: Worker) -> None:
-        """The request is over."""
+        """Note that a request has ended."""
         with self._changed:
             worker.outstanding -= 1
             if self._retired or worker.outstanding == 0:

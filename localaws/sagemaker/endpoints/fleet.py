@@ -66,9 +66,9 @@ class Fleet:
 
     def serving(self, endpoint: str, target: str | None = None) -> Deployment | None:
         """
-        What answers under that name, if anything does; right after the start it waits for :meth:`recover`.
+        Return the deployment that serves an endpoint, or ``None``. Right after the start, wait for :meth:`recover`.
 
-        During a rollout chance decides between the two fleets.
+        During a rollout, chance decides between the two fleets.
 
         :param target: the variant that the request asks for, which one of them may not have.
         """
@@ -149,7 +149,7 @@ class Fleet:
             thread.join(max(0, deadline - time.monotonic()))
 
     def _workers(self) -> Iterator[tuple[tuple[str, str], Worker]]:
-        """The instances of what serves, by endpoint and variant."""
+        """Yield the serving instances with their endpoint and variant."""
         with self._lock:
             deployments = list(self._serving.values())
         for deployment in deployments:
@@ -331,7 +331,7 @@ _FLEETS_LOCK = threading.Lock()
 
 
 def fleet(ctx: Context) -> Fleet:
-    """The fleet of this server."""
+    """Return the fleet of this server."""
     with _FLEETS_LOCK:
         if ctx.home not in _FLEETS:
             _FLEETS[ctx.home] = Fleet(ctx)

@@ -47,7 +47,7 @@ class _Tail:
             return 0
 
     def read(self, *, last: bool) -> list[str]:
-        """The lines since the last time; an unfinished one only if it is the ``last`` time."""
+        """Return the lines since the last call; an unfinished one only if this is the ``last`` call."""
         if not self.path.exists():
             return []
         now = time.monotonic()
@@ -73,7 +73,7 @@ class _Tail:
         return lines
 
     def done(self) -> None:
-        """What was read has been sent."""
+        """Note that what was read has been sent."""
         if not self.path.parent.exists():
             return
         if self.path.stat().st_size > CUT:

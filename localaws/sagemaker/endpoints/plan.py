@@ -89,7 +89,7 @@ class Plan:
 
     @classmethod
     def load(cls, record: dict[str, Any]) -> Plan:
-        """The inverse of :meth:`record`."""
+        """Load a plan from what :meth:`record` returned."""
         # A record of a version that knew no shadows, capture or metrics has none of them.
         variants, shadows = (
             tuple(VariantPlan(**variant) for variant in record.get(member, ())) for member in ("variants", "shadows")
@@ -97,7 +97,7 @@ class Plan:
         return cls(record["config"], variants, shadows, record.get("capture"), record.get("metrics"), record["id"])
 
     def changed(self, weights: dict[str, float], counts: dict[str, int]) -> Plan:
-        """The same with other weights and instance counts, by variant name; those not named stay."""
+        """Return the plan with other weights and instance counts, by variant name; other variants keep theirs."""
         return replace(
             self,
             variants=tuple(

@@ -55,7 +55,7 @@ class Process:
 
     @classmethod
     def saved(cls, path: Path) -> tuple[Process, dict[str, str]] | None:
-        """What :meth:`save` wrote, if it did, whether the process still runs or not."""
+        """Return what :meth:`save` wrote, or ``None``, whether the process still runs or not."""
         try:
             more = json.loads(path.read_text())
         except (FileNotFoundError, ValueError):

@@ -134,7 +134,7 @@ class Worker:
         shutil.rmtree(self._socket.parent, ignore_errors=True)
 
     def last_lines(self, count: int = 6, characters: int = 700) -> str:
-        """The last lines of its log, by " | "; the marks under a traceback's lines are left out."""
+        """Return the last lines of its log, joined by " | ", without the marks under a traceback's lines."""
         if not self.log.exists():
             return ""
         with open(self.log, "rb") as file:

@@ -17,13 +17,13 @@ _PARENTS = {
 
 
 def of(component: Record) -> list[str]:
-    """The names of the trials that a component is part of."""
+    """Return the names of the trials that a component is part of."""
     found: list[str] = component.get(_TRIALS, [])
     return found
 
 
 def components(ctx: Context, trial: str) -> list[Record]:
-    """The components of a trial."""
+    """Return the components of a trial."""
     return [each for each in ctx.store.all(COMPONENT.kind) if trial in of(each)]
 
 

@@ -57,7 +57,7 @@ class FeatureStore:
             self._thread.join(15)
 
     def arrived(self) -> None:
-        """A record has been accepted."""
+        """Note that a record has been accepted."""
         self._counted += 1
         if self._counted >= MOST:
             self._full.set()
@@ -139,7 +139,7 @@ _STORES_LOCK = threading.Lock()
 
 
 def feature_store(ctx: Context) -> FeatureStore:
-    """The feature store of this server."""
+    """Return the feature store of this server."""
     with _STORES_LOCK:
         if ctx.home not in _STORES:
             _STORES[ctx.home] = FeatureStore(ctx)

@@ -90,7 +90,7 @@ def _check_features(definitions: list[dict[str, Any]]) -> None:
 
 
 def _check_roles(request: dict[str, Any]) -> None:
-    """The record identifier and the event time are features, the latter of a type that can be a time."""
+    """Check that record identifier and event time are two features, the latter of a type that can be a time."""
     kinds = {each["FeatureName"]: each["FeatureType"] for each in request["FeatureDefinitions"]}
     for member in ("RecordIdentifierFeatureName", "EventTimeFeatureName"):
         if request[member] not in kinds:
@@ -190,7 +190,7 @@ def update_feature_group(request: dict[str, Any], ctx: Context) -> dict[str, Any
 
 @feature_group.operation
 def list_feature_groups(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Groups by name, status and time."""
+    """List groups by name, status and time."""
     wanted = request.get("FeatureGroupStatusEquals"), request.get("OfflineStoreStatusEquals")
     found = [group for group in ctx.store.all(groups.KIND) if _is(group, *wanted)]
     chosen = pagination.select(

@@ -13,12 +13,12 @@ Group = dict[str, Any]
 
 
 def arn(ctx: Context, name: str) -> str:
-    """The group's ARN; names are in lower case there, as AWS has them."""
+    """Return the group's ARN, with the name in lower case as on AWS."""
     return ctx.arn("sagemaker", f"feature-group/{name}")
 
 
 def lookup(ctx: Context, name_or_arn: str) -> Group | None:
-    """The record of a group, or ``None``: also for an ARN of another account or region."""
+    """Return the record of a group, or ``None``, also for an ARN of another account or region."""
     if not name_or_arn.startswith("arn:"):
         return ctx.store.get(KIND, name_or_arn)
     return next((group for group in ctx.store.all(KIND) if group["FeatureGroupArn"] == name_or_arn.lower()), None)
@@ -26,7 +26,7 @@ def lookup(ctx: Context, name_or_arn: str) -> Group | None:
 
 def find(ctx: Context, name_or_arn: str) -> Group:
     """
-    The record of a group.
+    Return the record of a group.
 
     :raises ResourceNotFound: there is none, in AWS's words.
     """

@@ -26,7 +26,7 @@ def _feature(group: Group, name: str) -> dict[str, Any]:
 
 @feature_metadata.operation
 def describe_feature_metadata(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """What is known of one feature."""
+    """Describe one feature."""
     group = groups.find(ctx, request["FeatureGroupName"])
     feature = _feature(group, request["FeatureName"])
     known = group["_metadata"].get(feature["FeatureName"], {})

@@ -34,7 +34,7 @@ def resolved_uri(ctx: Context, uri: str, name: str, created: datetime) -> str:
 
 
 def table_name(name: str, created: datetime) -> str:
-    """The Glue table's name where the request gives none."""
+    """Return the Glue table's name for a request that gives none."""
     return f"{name.lower().replace('-', '_')}_{int(created.timestamp())}"
 
 

@@ -195,7 +195,7 @@ class RecordStore:
         self.commit(change)
 
     def get(self, store: str, identifier: str) -> Found | None:
-        """The latest record, unless deleted or expired."""
+        """Return the latest record, or ``None`` if it is deleted or expired."""
         rows = self._read(
             "SELECT body, event_time, expires_at FROM record WHERE store = ? AND identifier = ? AND deleted = 0"
             " AND (expires_at IS NULL OR expires_at > ?)",
@@ -209,12 +209,12 @@ class RecordStore:
         return int(rows[0][0])
 
     def stores(self) -> set[str]:
-        """The groups that have anything in here."""
+        """Return the groups that have records or queued writes here."""
         rows = self._read("SELECT DISTINCT store FROM record UNION SELECT DISTINCT store FROM outgoing", ())
         return {row[0] for row in rows}
 
     def queued(self) -> list[str]:
-        """The groups with records that are in no batch yet."""
+        """Return the groups with records that are in no batch yet."""
         return [row[0] for row in self._read("SELECT DISTINCT store FROM outgoing WHERE batch IS NULL", ())]
 
     def assign(self, store: str, most: int) -> None:
@@ -243,7 +243,7 @@ class RecordStore:
         return [Batch(*row) for row in rows]
 
     def records(self, batch: Batch) -> list[Outgoing]:
-        """A batch's records in the order in which they were accepted."""
+        """Return a batch's records in the order in which they were accepted."""
         rows = self._read(
             "SELECT event_time, invoked, deleted, body FROM outgoing WHERE store = ? AND batch = ? ORDER BY sequence",
             (batch.store, batch.name),

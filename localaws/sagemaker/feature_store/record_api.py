@@ -68,9 +68,9 @@ def batch_write_record(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 def _write(group: Group, entry: dict[str, Any], ttl: dict[str, Any] | None) -> Write:
     """
-    What to store of an entry of a PutRecord or BatchWriteRecord request.
+    Return what to store for an entry of a PutRecord or BatchWriteRecord request.
 
-    :raises ValidationError: the group does not take it.
+    :raises ValidationError: the group does not accept it.
     """
     online, offline = _stores(group, entry)
     body = _body(group, entry["Record"])
@@ -146,7 +146,7 @@ def _event_time(group: Group, text: str) -> int:
 
 @feature_record.operation
 def get_record(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """The latest record of an identifier; without a Record where there is none."""
+    """Return the latest record of an identifier; without one, the answer has no Record."""
     group = _group(ctx, request["FeatureGroupName"], NotFound)
     wanted = _wanted(group, request.get("FeatureNames"))
     found = feature_store(ctx).records.get(group["_store"], request["RecordIdentifierValueAsString"])
@@ -173,7 +173,7 @@ def _shown(found: Found, wanted: list[str], expiration: str | None) -> dict[str,
 
 @feature_record.operation
 def batch_get_record(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Records of several groups and identifiers; those that are not there are left out."""
+    """Return records of several groups and identifiers. Missing ones are left out."""
     records, errors = [], []
     for each in request["Identifiers"]:
         name, identifiers = each["FeatureGroupName"], each["RecordIdentifiersValueAsString"]

@@ -24,10 +24,10 @@ class BadValue(Exception):
 
 def parse(kind: str, text: str) -> int | float | str:
     """
-    The value that ``text`` stands for, by feature type.
+    Parse ``text`` as a value of a feature type.
 
     :param kind: Integral (64 bits), Fractional or String.
-    :raises BadValue: it stands for none.
+    :raises BadValue: it is not one.
     """
     if kind == "Integral":
         if not _INTEGRAL.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
@@ -61,7 +61,7 @@ def event_time(kind: str, text: str) -> int:
 
 
 def moment(microseconds: int) -> datetime:
-    """The time as a datetime in UTC."""
+    """Convert microseconds since 1970 to a datetime in UTC."""
     return _EPOCH + timedelta(microseconds=microseconds)
 
 

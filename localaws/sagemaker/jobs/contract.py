@@ -101,7 +101,7 @@ class Contract(ABC):
 
     @abstractmethod
     def sources(self) -> Sequence[Source]:
-        """The data to bring before the processes start."""
+        """Return the data to stage before the processes start."""
 
     def arrange(self, host: str) -> None:  # noqa: B027 - most kinds have nothing to do here
         """
@@ -117,7 +117,7 @@ class Contract(ABC):
     @abstractmethod
     def command(self, image: Image) -> list[str]:
         """
-        The command line.
+        Return the command line.
 
         :raises DataError: the image has no entry point for this kind of job.
         """
@@ -151,11 +151,11 @@ class Contract(ABC):
 
     @abstractmethod
     def kind_environment(self, host: str) -> dict[str, str]:
-        """The variables that are of this kind of job."""
+        """Return the variables that only this kind of job has."""
 
     @abstractmethod
     def mirrors(self, aws: Aws) -> Sequence[Mirror]:
-        """The folders that are uploaded while the job runs."""
+        """Return the folders that are uploaded while the job runs."""
 
     @abstractmethod
     def deliver(self, aws: Aws, outcome: Outcome) -> dict[str, Any]:
@@ -167,7 +167,7 @@ class Contract(ABC):
 
     def profile_mirrors(self, aws: Aws, settings: Mapping[str, Any]) -> list[Mirror]:
         """
-        The system metrics, uploaded while the job runs.
+        Return the system metrics to upload while the job runs.
 
         :param settings: ``ProfilerConfig`` and its rules, as they are now.
         """
@@ -194,7 +194,7 @@ class Contract(ABC):
         return self.folder.path.parents[2]
 
     def play(self, module: str) -> list[str]:
-        """The command line that runs a module of localaws in the image's place."""
+        """Return the command line that runs a module of localaws as the image's entry point."""
         start = f"import sys; sys.path[0] = {_ROOT!r}; from {module} import main; main()"
         return [sys.executable, "-c", start]
 
@@ -219,7 +219,7 @@ class Contract(ABC):
         return Tree(ml, str(under(ml, posixpath.join(sandbox.ML_ROOT, path)).relative_to(ml)), sandbox.ML_ROOT)
 
     def read(self, host: str, path: str) -> str | None:
-        """What a process left in a small text file under ``/opt/ml``, shortened; ``None`` if it left none."""
+        """Return what a process left in a small text file under ``/opt/ml``, shortened, or ``None`` if it left none."""
         return (self.tree(host, path).read_text(16384) or "").strip() or None
 
     def _threads(self) -> dict[str, str]:

@@ -67,7 +67,7 @@ def main() -> NoReturn:
 
 
 def _new_root() -> None:
-    """An empty root; the old one is at ``/.old``, with nothing in front of what is in its ``/tmp``."""
+    """Make an empty root. The old one is at ``/.old``, and nothing covers its ``/tmp``."""
     _mount("tmpfs", "/tmp", "tmpfs", _NOSUID | _NODEV, "mode=755")  # noqa: S108 - a place to mount at
     os.chdir("/tmp")  # noqa: S108
     Path(".old").mkdir()
@@ -154,7 +154,7 @@ def _hosts(names: str) -> None:
 
 
 def _drop_rights() -> None:
-    """What root of the machine, or of a user namespace, needs to get out of here again."""
+    """Drop what root of the machine, or of a user namespace, would need to get out of here."""
     _call("prctl", _CAP_AMBIENT, _CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
     for capability in set(range(last + 1)) - _KEPT_CAPABILITIES:

@@ -29,7 +29,7 @@ _CREDENTIALS = "/run/localaws/credentials"
 
 def child(home: Path, url: str, region: str, credentials: Path) -> dict[str, str]:
     """
-    The environment of a child process: the ordinary AWS settings point it at this server, and carry no secret.
+    Return the environment of a child process. Its ordinary AWS settings point to this server and carry no secret.
 
     :param home: ``ctx.home``, the folder of localaws.
     :param url: the server's address.

@@ -13,7 +13,7 @@ _WITHOUT_TRACEBACK = 5
 
 def excerpt(lines: Sequence[str]) -> str:
     """
-    The error among the last lines of a log: of a Python traceback the exception's own text, else the last few lines.
+    Return the error among the last lines of a log: the text of a Python exception, else the last few lines.
 
     :param lines: without line ends; the last of the log last.
     """
@@ -26,7 +26,7 @@ def excerpt(lines: Sequence[str]) -> str:
 
 
 def _exception(lines: Sequence[str]) -> str:
-    """The lines after a traceback's frames: the first one that is not indented, and up to four that belong to it."""
+    """Return the first line after a traceback's frames that is not indented, and up to four that follow it."""
     found = _TRACEBACK.match(lines[0])
     prefix = (found and found["rank"]) or ""
     for number, line in enumerate(lines[1:], start=1):

@@ -29,19 +29,19 @@ class JobFolder:
 
     @classmethod
     def of(cls, home: Path, kind: str, name: str) -> JobFolder:
-        """The folder of a job; ``home`` is ``ctx.home``. AWS's pattern leaves job names no way out of it."""
+        """Return the folder of a job; ``home`` is ``ctx.home``. By AWS's pattern, no job name leads out of it."""
         return cls(home / "jobs" / kind / name)
 
     def log(self, host: str) -> Path:
-        """What the processes of a host print."""
+        """Return the file with the output of a host's processes."""
         return self.path / "logs" / f"{host}.log"
 
     def ml(self, host: str) -> Path:
-        """What a host sees as ``/opt/ml``."""
+        """Return the folder that a host sees as ``/opt/ml``."""
         return self.path / "ml" / host
 
     def tmp(self, host: str) -> Path:
-        """What a host sees as ``/tmp``."""
+        """Return the folder that a host sees as ``/tmp``."""
         return self.path / "tmp" / host
 
     @property
@@ -55,7 +55,7 @@ class JobFolder:
         _replace(self.path / "job.json", job)
 
     def job(self) -> dict[str, Any]:
-        """What to do."""
+        """Return the job's description."""
         return _read(self.path / "job.json") or {}
 
     def write_status(self, status: dict[str, Any]) -> None:
@@ -63,7 +63,7 @@ class JobFolder:
         _replace(self.path / "status.json", status)
 
     def status(self) -> dict[str, Any] | None:
-        """The status, or ``None`` before the supervisor's first word."""
+        """Return the status, or ``None`` before the supervisor has written one."""
         return _read(self.path / "status.json")
 
     def ask_to_stop(self) -> None:
@@ -87,9 +87,9 @@ class JobFolder:
 
     def first_lock(self) -> int:
         """
-        The lock of a job that nobody supervises yet: a descriptor that holds it while any process has it open.
+        Take the lock of a job without a supervisor; the descriptor holds it while any process has it open.
 
-        The file appears with the lock taken. Who looks at it (:meth:`supervised`) can never be in the way.
+        The file appears with the lock taken, so a concurrent :meth:`supervised` never holds it first.
         """
         partial = self._lock.with_name("lock.part")
         descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

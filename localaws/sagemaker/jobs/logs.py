@@ -99,7 +99,7 @@ class HostLog:
             self._partial = b""
 
     def last_lines(self) -> Sequence[str]:
-        """The last 200 lines."""
+        """Return the last 200 lines."""
         return list(self._last)
 
     def _read(self, descriptor: int) -> None:

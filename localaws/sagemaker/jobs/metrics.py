@@ -40,7 +40,7 @@ class Metrics:
             self._fresh.append(datum)
 
     def final(self) -> list[dict[str, Any]]:
-        """The last value of each metric, as in FinalMetricDataList."""
+        """Return the last value of each metric, as in FinalMetricDataList."""
         with self._lock:
             return [self._final[name] for name, _ in self._definitions if name in self._final]
 

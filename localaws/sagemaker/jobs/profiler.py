@@ -108,7 +108,7 @@ class Profiler:
 
 
 def events(host: str, sample: Sample) -> list[dict[str, Any]]:
-    """The lines of a sample. CPU is the job's share of all cores, since its processes move between them."""
+    """Return the lines of a sample. CPU is the job's share of all cores, since its processes move between them."""
     figures = (
         ("cpu", "cpu", "CPUUtilization", sample.cpu / (os.cpu_count() or 1)),
         ("memory", "MemoryUsedPercent", "MemoryUsedPercent", sample.memory),
@@ -168,7 +168,7 @@ def enabled(request: Mapping[str, Any]) -> bool:
 
 
 def output(request: Mapping[str, Any]) -> str:
-    """The S3 prefix of a job's profile."""
+    """Return the S3 prefix of a job's profile."""
     place = request.get("ProfilerConfig", {}).get("S3OutputPath") or request["OutputDataConfig"]["S3OutputPath"]
     return f"{place.rstrip('/')}/{request['TrainingJobName']}/profiler-output/"
 

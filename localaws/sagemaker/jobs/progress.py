@@ -36,7 +36,7 @@ class Progress:
 
     @staticmethod
     def now() -> datetime:
-        """The present in UTC."""
+        """Return the current time in UTC."""
         return datetime.now(UTC)
 
     @property
@@ -61,7 +61,7 @@ class Progress:
         self._folder.write_status(self._body)
 
     def finish(self, status: str, secondary: str, message: str, **members: Any) -> None:
-        """The end: nothing is written after it."""
+        """Write the final status; nothing is written after it."""
         now = self.now()
         if self._body["Transitions"]:
             self._body["Transitions"][-1]["EndTime"] = now
@@ -85,7 +85,10 @@ def before_end(status: dict[str, Any]) -> dict[str, Any]:
 
 
 def shorten(reason: str, room: int = 0) -> str:
-    """A reason within SageMaker's limit, less ``room``: beginning and end, since the end of an error says most."""
+    """
+    Shorten a reason to SageMaker's limit, less ``room``. Beginning and end are kept, since the end of an error says
+    most.
+    """
     limit = REASON_LIMIT - room
     if len(reason) <= limit:
         return reason

@@ -50,11 +50,11 @@ class JobResource:
         ON_START.append(self.sync_all)
 
     def name(self, record: Mapping[str, Any]) -> str:
-        """The job's name."""
+        """Return the job's name."""
         return str(record[f"{self.prefix}Name"])
 
     def status(self, record: Mapping[str, Any]) -> str:
-        """The job's primary status."""
+        """Return the job's primary status."""
         return str(record[f"{self.prefix}Status"])
 
     def begin(self, record: Record, given: list[dict[str, str]], ctx: Context, taken: str) -> None:

@@ -144,7 +144,7 @@ def _links() -> dict[str, str]:
 
 @functools.cache
 def _fixed(hidden: tuple[Path, ...]) -> list[tuple[str, str, bool]]:
-    """What every process sees, and what it does not see of that, by an empty source: source, target and writable."""
+    """Return what every process sees as (source, target, writable). An empty source hides the target."""
     shown: list[Path] = []
     for path in sorted(set(_visible()), key=lambda path: len(path.parts)):
         if path.exists() and not any(path.is_relative_to(parent) for parent in shown):
@@ -161,12 +161,12 @@ def _fixed(hidden: tuple[Path, ...]) -> list[tuple[str, str, bool]]:
 
 
 def _outer_first(mounts: list[tuple[str, str, bool]]) -> list[tuple[str, str, bool]]:
-    """What is mounted later covers what is below it."""
+    """Sort mounts so that none covers an earlier one below it."""
     return sorted(mounts, key=lambda mount: len(Path(mount[1]).parts))
 
 
 def _visible() -> Iterator[Path]:
-    """The system, the Python environment and localaws's own code, both by the paths given and by the real ones."""
+    """Yield the system, the Python environment and localaws's code, by the given paths and by the real ones."""
     yield from (Path("/", name) for name in _SYSTEM if not Path("/", name).is_symlink())
     yield from (path for path in Path("/opt").glob("*") if path.name != "ml")
     yield Path(os.path.realpath("/etc/resolv.conf"))
@@ -238,7 +238,7 @@ def _leash() -> list[str]:
 
 @functools.cache
 def _isolation() -> tuple[list[str] | None, str]:
-    """The options of ``unshare`` that work here, by trying; or ``None`` and why none do."""
+    """Find out which options of ``unshare`` work here; return them, or ``None`` and why none do."""
     if os.environ.get("LOCALAWS_SANDBOX") == "rewrite":
         return None, "LOCALAWS_SANDBOX=rewrite asks for it"
     if probed := os.environ.get(PROBED):

@@ -54,7 +54,7 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 def under(ml: Path, path: str) -> Path:
     """
-    The real place of ``path``, which begins with ``/opt/ml``, for the host whose ``/opt/ml`` is ``ml``.
+    Return the real path for ``path``, which begins with ``/opt/ml``, on the host whose ``/opt/ml`` is ``ml``.
 
     :raises DataError: it leads out of ``/opt/ml``.
     """
@@ -66,7 +66,7 @@ def under(ml: Path, path: str) -> Path:
 
 def objects(aws: Aws, source: Source) -> list[tuple[str, str, str]]:
     """
-    What a source stands for: bucket, key and relative path of each object, in the order of keys or of the manifest.
+    Return bucket, key and relative path of each object of a source, in the order of keys or of the manifest.
 
     :raises DataError: there is nothing, the manifest is not one, or a key would be written outside of its folder.
     """
@@ -99,7 +99,9 @@ def _prefix(aws: Aws, uri: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _relative(key: str, prefix: str) -> str:
-    """What remains of a key under a prefix; a prefix that ends within a name (``part-``) keeps that name whole."""
+    """
+    Return what remains of a key under a prefix. If the prefix ends within a name (``part-``), keep that name whole.
+    """
     if prefix.endswith("/") or not prefix or key[len(prefix) :].startswith("/"):
         return key[len(prefix) :].lstrip("/")
     return key[prefix.rfind("/") + 1 :]

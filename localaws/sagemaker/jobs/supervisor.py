@@ -179,7 +179,7 @@ class Supervisor:
         self._progress.note(ExitCodes={instance.host: instance.exit_code for instance in self._instances}, Processes={})
 
     def _explain(self) -> Outcome:
-        """The reason of a failure: of the first host that failed by itself rather than by our signal."""
+        """Return the reason of the first host that failed by itself rather than by our signal."""
         failed = [instance for instance in self._instances if instance.exit_code]
         failed.sort(key=lambda instance: instance.exit_code in (128 + signal.SIGTERM, 128 + signal.SIGKILL))
         first = failed[0]

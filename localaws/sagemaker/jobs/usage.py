@@ -55,7 +55,7 @@ class Usage:
         self._before = self._totals()
 
     def sample(self) -> Sample | None:
-        """The use since the last call; ``None`` once the process is gone."""
+        """Return the usage since the last call, or ``None`` once the process is gone."""
         before, now = self._before, self._totals()
         self._before = now
         if before is None or now is None or now.at <= before.at:

@@ -43,7 +43,7 @@ def list_associations(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 
 def _shown(record: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """An association with types and names of its ends, and under private keys with the lineage types."""
+    """Return an association with types and names of its ends, and with the lineage types under private keys."""
     shown = dict(record)
     for end in _ENDS:
         arn = record[f"{end}Arn"]

@@ -13,14 +13,14 @@ KIND = "association"
 
 
 def entity(ctx: Context, arn: str) -> Record | None:
-    """The record of an entity that associations may connect, by its ARN."""
+    """Return the record of an entity that associations may connect, by its ARN, or ``None``."""
     noun = ASSOCIABLE.get(arn.split(":", 5)[-1].partition("/")[0])
     return noun.get(ctx, arn) if noun else None
 
 
 def find_entity(ctx: Context, arn: str) -> Record:
     """
-    The record of an entity that associations may connect.
+    Return the record of an entity that associations may connect.
 
     :raises ResourceNotFound: there is none of that ARN.
     """

@@ -69,7 +69,7 @@ def _outcome(action: Record, endpoint: Record | None) -> str:
 
 
 def _name(endpoint: Record, config: str | None = None) -> str:
-    """The action's name, or that of the context; an endpoint recreated under the same name has others."""
+    """Return the name of the action or of the context. It differs for an endpoint recreated under the same name."""
     made = f"{endpoint['EndpointName']}-{int(endpoint['CreationTime'].timestamp())}"
     return f"{made}-aws-endpoint" if config is None else f"{made}-{_short(config)}-aws-endpoint"
 

@@ -40,14 +40,14 @@ class EntityType:
         return ctx.arn("sagemaker", f"{self.kind}/{key}")
 
     def get(self, ctx: Context, name_or_arn: str) -> Record | None:
-        """The record by name or ARN, or None."""
+        """Return the record by name or ARN, or ``None``."""
         key = name_or_arn.rpartition("/")[2].lower()
         known = not name_or_arn.startswith("arn:") or name_or_arn.lower() == self.arn(ctx, key)
         return ctx.store.get(self.kind, key) if known else None
 
     def find(self, ctx: Context, name_or_arn: str) -> Record:
         """
-        The record by name or ARN.
+        Return the record by name or ARN.
 
         :raises ResourceNotFound: there is none.
         """
@@ -108,7 +108,7 @@ class EntityType:
         tags.forget(ctx, record[f"{self.prefix}Arn"])
 
     def page(self, records: Iterable[Record], request: Record) -> tuple[list[Record], dict[str, str]]:
-        """A page of a List operation: CreatedAfter, CreatedBefore, SortBy, SortOrder."""
+        """Return a page of a List operation by CreatedAfter, CreatedBefore, SortBy and SortOrder."""
         bounds = {f"CreationTime{end}": request.get(f"Created{end}") for end in ("After", "Before")}
         chosen = pagination.select(
             records, {**request, **bounds}, name=f"{self.prefix}Arn", sort_keys=self._sort_keys()
@@ -116,7 +116,7 @@ class EntityType:
         return pagination.page(chosen, request)
 
     def page_by_type(self, request: Record, ctx: Context) -> tuple[list[Record], dict[str, str]]:
-        """A page of those of a SourceUri and a type, where the request names these."""
+        """Return a page of the records of a SourceUri and a type, if the request names these."""
         kind = f"{self.prefix}Type"
         uri, wanted = request.get("SourceUri"), request.get(kind)
         found = [
@@ -155,20 +155,20 @@ def same_source(one: str, other: str) -> bool:
 
 
 def source_key(source: Record) -> str:
-    """The key of an artifact: there is one for a source, which is its URI and its ids."""
+    """Return the key of an artifact, which is one for each source (URI and ids)."""
     ids = sorted((each["SourceIdType"], each["Value"]) for each in source.get("SourceTypes", []))
     return hashlib.sha256(json.dumps([source["SourceUri"], ids]).encode()).hexdigest()[:32]
 
 
 def artifact(ctx: Context, uri: str, kind: str, name: str | None = None) -> str:
-    """The ARN of the artifact of a URI, made unless it is there."""
+    """Return the ARN of a URI's artifact, and make the artifact if it does not exist."""
     source = {"SourceUri": uri}
     members = {"Source": source, "ArtifactType": kind, **({"ArtifactName": name} if name else {})}
     return ARTIFACT.ensure(ctx, source_key(source), members)
 
 
 def entity_type(record: Record) -> str:
-    """What QueryLineage and ListAssociations call the type of an entity: DataSet, TrainingJob, Endpoint, ..."""
+    """Return what QueryLineage and ListAssociations call an entity's type, such as DataSet, TrainingJob or Endpoint."""
     for noun in (ARTIFACT, ACTION, CONTEXT):
         if f"{noun.prefix}Type" in record:
             return str(record[f"{noun.prefix}Type"])

@@ -46,7 +46,7 @@ class Walk:
         return found
 
     def on_the_way(self, to: set[str]) -> set[str]:
-        """What lies on a path from the start to one of these, these included."""
+        """Return everything on a path from the start to one of ``to``, these included."""
         before = defaultdict(list)
         for source, destination in self.steps:
             before[destination].append(source)
@@ -61,12 +61,12 @@ class Walk:
 
 def query(request: dict[str, Any], ctx: Context) -> tuple[list[Record], list[Record]]:
     """
-    The vertices and edges that a QueryLineage request asks for, the nearest to the start first.
+    Return the vertices and edges that a QueryLineage request asks for, nearest to the start first.
 
-    Edges are given with IncludeEdges only; with these come the entities on the way to those that match the filters.
+    Edges are returned with IncludeEdges only, together with the entities on the way to those that match the filters.
     Without StartArns every entity is a start.
 
-    :raises ResourceNotFound: a start is not there.
+    :raises ResourceNotFound: a start does not exist.
     """
     known = {(each["SourceArn"], each["DestinationArn"]): each for each in associations.everything(ctx)}
     walks = [
@@ -114,7 +114,7 @@ def _starts(request: dict[str, Any], ctx: Context) -> list[str]:
 
 
 def _directed(direction: str, edges: list[Edge]) -> list[list[Edge]]:
-    """The edges as the walks take them: with "Both" there is one walk up and one down, and none that turns."""
+    """Return the edges for each walk. "Both" is one walk up and one down, and neither turns."""
     up = [edge[::-1] for edge in edges]
     return {"Ascendants": [up], "Descendants": [edges], "Both": [up, edges]}[direction]
 

@@ -18,7 +18,7 @@ _PAGE = 50
 
 @lineage_query.operation
 def query_lineage(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """What an entity was made from, or what was made from it; an edge comes on the page of its source."""
+    """Return what an entity was made from, or what was made from it. An edge is on the page of its source."""
     for member in ("MaxDepth", "MaxResults"):
         if request.get(member, 1) < 1:
             raise ValidationException(f"{member} must be at least 1.")

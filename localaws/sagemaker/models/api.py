@@ -23,13 +23,13 @@ _UNSUPPORTED = ("MultiModelConfig", "AdditionalModelDataSources", "ContainerMetr
 
 
 def arn(ctx: Context, name: str) -> str:
-    """The model's ARN; names are in lower case there, as AWS has them."""
+    """Return the model's ARN, with the name in lower case as on AWS."""
     return ctx.arn("sagemaker", f"model/{name}")
 
 
 def find(ctx: Context, name: str) -> dict[str, Any]:
     """
-    The record of a model.
+    Return the record of a model.
 
     :raises ValidationException: there is none, in AWS's words.
     """
@@ -56,7 +56,7 @@ def create_model(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 
 def _unpacked(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """The request with what a package says about its container, and the request's own variables over the package's."""
+    """Fill in a request's containers from its model package. The request's own variables override the package's."""
     given = [request["PrimaryContainer"]] if "PrimaryContainer" in request else request.get("Containers") or []
     if len(given) != 1 or "ModelPackageName" not in given[0]:
         return request

@@ -24,13 +24,13 @@ Record = dict[str, Any]
 
 
 def arn(ctx: Context, name: str) -> str:
-    """The ARN of a pipeline."""
+    """Return the ARN of a pipeline."""
     return ctx.arn("sagemaker", f"pipeline/{name}")
 
 
 def find(ctx: Context, name_or_arn: str) -> Record:
     """
-    The record of a pipeline, by name or ARN.
+    Return the record of a pipeline, by name or ARN.
 
     :raises ResourceNotFound: there is none, in AWS's words.
     """
@@ -43,7 +43,7 @@ def find(ctx: Context, name_or_arn: str) -> Record:
 
 def version(record: Record, number: int | None) -> Record:
     """
-    A version of a pipeline: ``{"PipelineVersionId", "CreationTime", "Definition"}``; the latest for ``None``.
+    Return a version of a pipeline, ``{"PipelineVersionId", "CreationTime", "Definition"}``; the latest for ``None``.
 
     :raises ResourceNotFound: there is none of that number.
     """
@@ -96,7 +96,7 @@ def _version(number: int, text: str, ctx: Context) -> Record:
 
 
 def _definition(request: Record, ctx: Context) -> str | None:
-    """The text of the definition that a request has or points to; ``None`` if it does neither."""
+    """Return the text of the definition that a request contains or points to, or ``None`` if it has neither."""
     given = [source for source in _SOURCES if source in request]
     if len(given) > 1:
         raise ValidationException("Both Pipeline Definition and Pipeline Definition S3 Location shouldn't be present")
@@ -138,7 +138,7 @@ def update_pipeline(request: Record, ctx: Context) -> Record:
 
 @pipeline.operation
 def describe_pipeline(request: Record, ctx: Context) -> Record:
-    """A pipeline with the definition of its latest version, or of the one asked for."""
+    """Describe a pipeline with the definition of its latest version, or of the one asked for."""
     record = find(ctx, request["PipelineName"])
     key = version(record, request.get("PipelineVersionId"))["Definition"]
     return {**record, "PipelineDefinition": execution.definition_text(key, ctx)}
@@ -160,7 +160,7 @@ def list_pipelines(request: Record, ctx: Context) -> Record:
 
 @pipeline.operation
 def list_pipeline_versions(request: Record, ctx: Context) -> Record:
-    """The versions of a pipeline, newest first."""
+    """List the versions of a pipeline, newest first."""
     record = find(ctx, request["PipelineName"])
     latest: dict[int, str] = {}
     for each in ctx.store.all(execution.KIND):
@@ -181,7 +181,7 @@ def list_pipeline_versions(request: Record, ctx: Context) -> Record:
 
 
 def times(request: Record) -> Record:
-    """The request with its bounds by the names that other List operations have."""
+    """Rename the request's time bounds to the names that other List operations use."""
     names = {"CreatedAfter": "CreationTimeAfter", "CreatedBefore": "CreationTimeBefore"}
     return {names.get(key, key): value for key, value in request.items()}
 

@@ -36,7 +36,7 @@ def period(text: Any) -> timedelta | None:
 
 
 def key(kind: Kind, work: Work) -> str | None:
-    """What is the same for two calls of which one can stand for the other; ``None`` where none can."""
+    """Return a key that is equal for calls that can stand for each other, or ``None`` if the kind is not cached."""
     if not kind.cached:
         return None
     text = json.dumps(
@@ -46,7 +46,7 @@ def key(kind: Kind, work: Work) -> str | None:
 
 
 def _said(value: Any, name: str) -> Any:
-    """What a call says for a name such as ``TrainingJobDefinition.InputDataConfig``."""
+    """Return what a call has under a name such as ``TrainingJobDefinition.InputDataConfig``."""
     for part in name.split("."):
         value = (value or {}).get(part)
     return value
@@ -63,7 +63,7 @@ def keep(pipeline: str, step: Record, ctx: Context) -> None:
 
 
 def find(pipeline: str, work: Work, cached: str | None, ctx: Context) -> Record | None:
-    """The record of the latest step whose result this one takes over, if there is any that is new enough."""
+    """Return the record of the latest step whose result this one takes over, or ``None`` if none is new enough."""
     config = work.step.body.get("CacheConfig") or {}
     if not config.get("Enabled") or cached is None:
         return None

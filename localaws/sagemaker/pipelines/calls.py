@@ -23,7 +23,7 @@ class Model(Call):
     described = ("DescribeModel",)
 
     def check(self, step: Step) -> None:
-        """The arguments must be those of the operation."""
+        """Check that the arguments are those of the operation."""
         shapes.check("CreateModel", step, made="ModelName")
 
     def run(self, work: Work) -> Result:
@@ -47,7 +47,7 @@ class RegisterModel(Call):
     described = ("DescribeModelPackage",)
 
     def check(self, step: Step) -> None:
-        """The arguments must be those of the operation."""
+        """Check that the arguments are those of the operation."""
         shapes.check("CreateModelPackage", step)
 
     def run(self, work: Work) -> Result:
@@ -79,7 +79,7 @@ class Condition(Call):
     properties = ("Outcome",)
 
     def check(self, step: Step) -> None:
-        """The conditions must be of the schema."""
+        """Check that the conditions match the schema."""
         found = step.arguments.get("Conditions")
         if not isinstance(found, list) or not found:
             raise ValidationException(
@@ -103,7 +103,7 @@ class Fail(Call):
     type = "Fail"
 
     def check(self, step: Step) -> None:
-        """A message, if there is one, is a string or comes to one."""
+        """Check that the message, if there is one, is a string or an expression."""
         message: Any = step.arguments.get("ErrorMessage", "")
         if not isinstance(message, str | dict):
             raise ValidationException(

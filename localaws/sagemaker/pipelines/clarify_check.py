@@ -46,7 +46,7 @@ class ClarifyCheck(JobKind):
         super().check(step)
 
     def metadata(self, work: Work, job: Record) -> Record:
-        """The job and the settings of the check."""
+        """Return the job and the settings of the check."""
         found = {
             "CheckType": _CHECK,
             "CheckJobArn": job["ProcessingJobArn"],
@@ -57,7 +57,7 @@ class ClarifyCheck(JobKind):
         return {"ClarifyCheck": {key: value for key, value in found.items() if value is not None}}
 
     def result(self, work: Work, job: Record) -> Result:
-        """The baselines, after the comparison."""
+        """Return the baselines, after the comparison."""
         metadata = self.metadata(work, job)
         shown = metadata["ClarifyCheck"]
         folder = job["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"].rstrip("/")
@@ -122,7 +122,9 @@ def _baseline(work: Work, *, required: bool) -> str | None:
 
 
 def _violations(baseline: Metrics, found: Metrics) -> Iterator[dict[str, str]]:
-    """The metrics that have gone further from 0, which is no bias; what has no baseline has none to keep."""
+    """
+    Yield the metrics that are further from 0 (no bias) than in the baseline; those without a baseline are skipped.
+    """
     for (facet, value, metric), now in found.items():
         before = baseline.get((facet, value, metric))
         if before is not None and abs(now) > abs(before) + _TOLERANCE:

@@ -83,7 +83,7 @@ class Step:
 
     @cached_property
     def needs(self) -> tuple[Dependency, ...]:
-        """What must have ended before it begins: by DependsOn, and by what it refers to."""
+        """Return what must have ended before the step begins, by DependsOn and by what the step refers to."""
         explicit = {dependency.step: dependency for dependency in self.depends_on}
         implicit = {name: Dependency(name, "Completed") for each in self.references if (name := each.step)}
         # Whoever uses a step's results needs it completed, whatever DependsOn says.
@@ -101,20 +101,20 @@ class Definition:
     @cached_property
     def order(self) -> tuple[str, ...]:
         """
-        The steps, each after those that it needs.
+        Return the steps in an order in which each comes after those that it needs.
 
         :raises CycleError: they need one another.
         """
         return tuple(TopologicalSorter({name: sorted(self.upstream(name)) for name in self.steps}).static_order())
 
     def upstream(self, name: str) -> set[str]:
-        """The steps that one needs, directly: those that it waits for, and its condition step."""
+        """Return the steps that one needs directly: those that it waits for, and its condition step."""
         step = self.steps[name]
         found = {dependency.step for dependency in step.needs}
         return found | {step.branch.condition} if step.branch else found
 
     def ancestors(self, name: str) -> set[str]:
-        """The steps that one needs, directly or not."""
+        """Return the steps that one needs, directly or not."""
         found: set[str] = set()
         left = [name]
         while left:

@@ -33,7 +33,7 @@ def keep_definition(text: str, ctx: Context) -> str:
 
 
 def definition_text(key: str, ctx: Context) -> str:
-    """The text of a definition that was kept."""
+    """Return the text of a stored definition."""
     found = ctx.store.get(DEFINITIONS, key)
     if found is None:
         raise LookupError(f"the definition {key} is not in the store")
@@ -67,17 +67,17 @@ class Execution:
 
     @cached_property
     def definition(self) -> Definition:
-        """What it runs, whatever the pipeline has become."""
+        """Return the definition that it runs, even if the pipeline has changed since."""
         return parse(definition_text(self.record["_Definition"], self.ctx))
 
     @cached_property
     def steps(self) -> dict[str, Record]:
-        """The records of the steps that have begun, by name, in the definition's order."""
+        """Return the records of the steps that have begun, by name, in the definition's order."""
         found = {name: self.ctx.store.get(STEPS, self.step_id(name)) for name in self.definition.steps}
         return {name: step for name, step in found.items() if step is not None}
 
     def step_id(self, name: str) -> str:
-        """A step's name in the store."""
+        """Return a step's name in the store."""
         return f"{self.arn}/{name}"
 
     def standing(self) -> Standing:
@@ -98,12 +98,12 @@ class Execution:
                 self.ctx.store.delete(STEPS, step["_Id"])
 
     def properties(self, name: str) -> Record:
-        """What the steps after it may refer to."""
+        """Return the properties that later steps may refer to."""
         found: Record = self.steps.get(name, {}).get("_Properties", {})
         return found
 
     def begun(self, step: Step) -> Record:
-        """The record of a step that begins."""
+        """Return the record of a step that begins."""
         return {
             "StepName": step.name,
             "StepDisplayName": step.body.get("DisplayName"),
@@ -117,7 +117,7 @@ class Execution:
         }
 
     def work(self, step: Record) -> Work:
-        """A step's attempt, from its record; no two attempts, of retried executions too, have the same id."""
+        """Return a step's attempt, from its record. Each attempt has its own id, also in retried executions."""
         attempt = f"{step['_Id']} {self.record['_Retries']} {step['AttemptCount']}"
         found = self.definition.steps[step["StepName"]]
         body = step.get("_Body", {"Arguments": {}})

@@ -36,7 +36,7 @@ Record = dict[str, Any]
 
 def find(ctx: Context, arn: str) -> Record:
     """
-    The record of an execution.
+    Return the record of an execution.
 
     :raises ResourceNotFound: there is none, in AWS's words.
     """
@@ -154,13 +154,13 @@ def update_pipeline_execution(request: Record, ctx: Context) -> Record:
 
 @pipeline_execution.operation
 def describe_pipeline_execution(request: Record, ctx: Context) -> Record:
-    """An execution as it is now."""
+    """Describe an execution."""
     return find(ctx, request["PipelineExecutionArn"])
 
 
 @pipeline_execution.operation
 def describe_pipeline_definition_for_execution(request: Record, ctx: Context) -> Record:
-    """The definition that an execution runs, whatever the pipeline has become since."""
+    """Return the definition that an execution runs, even if the pipeline has changed since."""
     record = find(ctx, request["PipelineExecutionArn"])
     text = execution.definition_text(record["_Definition"], ctx)
     return {"PipelineDefinition": text, "CreationTime": record["CreationTime"]}
@@ -168,7 +168,7 @@ def describe_pipeline_definition_for_execution(request: Record, ctx: Context) ->
 
 @pipeline_execution.operation
 def list_pipeline_executions(request: Record, ctx: Context) -> Record:
-    """The executions of a pipeline."""
+    """List the executions of a pipeline."""
     owner = pipeline.find(ctx, request["PipelineName"])
     found = [
         {
@@ -191,7 +191,7 @@ def list_pipeline_executions(request: Record, ctx: Context) -> Record:
 
 @pipeline_execution.operation
 def list_pipeline_execution_steps(request: Record, ctx: Context) -> Record:
-    """The steps of an execution that have begun, the latest first unless the request says otherwise."""
+    """List the steps of an execution that have begun, latest first by default."""
     if "PipelineExecutionArn" not in request:
         raise ValidationException("You must specify PipelineExecutionArn.")
     found = Execution(find(ctx, request["PipelineExecutionArn"]), ctx)
@@ -205,7 +205,7 @@ def list_pipeline_execution_steps(request: Record, ctx: Context) -> Record:
 
 @pipeline_execution.operation
 def list_pipeline_parameters_for_execution(request: Record, ctx: Context) -> Record:
-    """The parameters of an execution, defaults too, as they take effect."""
+    """List the parameters of an execution as they take effect, defaults included."""
     found: Record = find(ctx, request["PipelineExecutionArn"])["_Parameters"]
     values = [{"Name": name, "Value": parameters.text(value)} for name, value in found.items()]
     page, more = pagination.page(values, request)

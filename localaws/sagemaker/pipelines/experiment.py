@@ -37,7 +37,7 @@ def enter(execution: Execution) -> None:
 
 
 def arguments(operation: str, work: Work) -> Record:
-    """The arguments of a call, with what the execution is part of where the operation takes that."""
+    """Return the arguments of a call, with the execution's experiment if the operation accepts one."""
     shape = operations.operation_model("sagemaker", operation).input_shape
     if work.experiment is None or shape is None or "ExperimentConfig" not in shape.members:
         return work.arguments

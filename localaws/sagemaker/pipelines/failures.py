@@ -40,13 +40,13 @@ class StepFailure(Exception):
 
 
 def of_call(operation: str, error: AwsError) -> StepFailure:
-    """The failure of a step whose call was refused."""
+    """Return the failure of a step whose call was refused."""
     reason = f"ClientError: Failed to invoke sagemaker:{operation}. Error Details: {error.message}"
     return StepFailure(reason, _kind(error))
 
 
 def of_job(reason: str) -> StepFailure:
-    """The failure of a step whose job has failed."""
+    """Return the failure of a step whose job has failed."""
     return StepFailure(reason, next((kind for start, kind in _OF_JOBS.items() if reason.startswith(start)), None))
 
 

@@ -32,10 +32,10 @@ class Jobs(Protocol):
         """Of the members for name, ARN and status."""
 
     def status(self, record: Record) -> str:
-        """The job's primary status."""
+        """Return the job's primary status."""
 
     def shown(self, record: Record, ctx: Context) -> Record:
-        """The job as it is now."""
+        """Return the job as it is now."""
 
     def stop(self, record: Record, ctx: Context) -> None:
         """Ask it to stop."""
@@ -61,7 +61,7 @@ class JobKind(Job):
     jobs: Jobs
 
     def check(self, step: Step) -> None:
-        """The arguments must be those of the operation."""
+        """Check that the arguments are those of the operation."""
         shapes.check(self.operation, step, made=f"{self.jobs.prefix}Name")
 
     def begin(self, work: Work) -> Record:
@@ -77,13 +77,13 @@ class JobKind(Job):
             raise failures.of_call(self.operation, error) from error
 
     def name(self, work: Work) -> str:
-        """The job's name; a name in the arguments is its beginning."""
+        """Return the job's name, which begins with the name in the arguments if there is one."""
         given = work.arguments.get(f"{self.jobs.prefix}Name")
         # What Execution.TrainingJobName is must be known before expressions are resolved: so one has no beginning.
         return work.name(given) if isinstance(given, str) and given else work.name()
 
     def look(self, name: str, ctx: Context) -> Record | None:
-        """The job's record with what its folder says."""
+        """Return the job's record, updated from its directory, or ``None``."""
         record = ctx.store.get(self.jobs.kind, name)
         return None if record is None else self.jobs.shown(record, ctx)
 
@@ -105,7 +105,7 @@ class JobKind(Job):
         return {self.shown: {"Arn": job[f"{self.jobs.prefix}Arn"]}}
 
     def result(self, work: Work, job: Record) -> Result:
-        """The Describe answer."""
+        """Return the Describe answer."""
         return Result(self.metadata(work, job), job)
 
 

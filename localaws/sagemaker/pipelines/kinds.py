@@ -46,7 +46,7 @@ _OTHERS = frozenset(
 
 def of(step: Step) -> Kind:
     """
-    What a step of that type does.
+    Return the kind of a step.
 
     :raises NotImplementedByLocalAws: only AWS has it.
     :raises ValidationException: there is no such type.

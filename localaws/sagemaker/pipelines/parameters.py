@@ -36,7 +36,7 @@ class Parameter:
 
     def typed(self, text: str) -> Primitive:
         """
-        The value that StartPipelineExecution gives as a string.
+        Parse a value that StartPipelineExecution gives as a string.
 
         :raises ValidationException: it is not of the type, or none of the choices.
         """
@@ -58,7 +58,7 @@ class Parameter:
 
 
 def text(value: Any) -> str:
-    """A value as text: in Std:Join, and in the answers that carry parameters."""
+    """Return a value as text, for Std:Join and for answers that contain parameters."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value)
@@ -66,9 +66,9 @@ def text(value: Any) -> str:
 
 def read(found: Any) -> dict[str, Parameter]:
     """
-    The parameters of a definition.
+    Read the parameters of a definition.
 
-    :raises ValidationException: one is not as the schema has it.
+    :raises ValidationException: a parameter does not match the schema.
     """
     if not isinstance(found, list):
         raise ValidationException("Unable to parse pipeline definition. Parameters must be an array.")
@@ -120,10 +120,10 @@ def values(
     before: Mapping[str, Primitive] | None = None,
 ) -> dict[str, Primitive]:
     """
-    The values of all parameters of an execution.
+    Return the values of all parameters of an execution.
 
     :param given: the PipelineParameters of its start.
-    :param before: the values of the execution whose results it takes over; they stand before the defaults.
+    :param before: the values of the execution whose results it takes over; they override the defaults.
     :raises ValidationException: one is unknown, given twice, of a wrong type or missing.
     """
     found: dict[str, Primitive] = {}

@@ -42,7 +42,7 @@ class Standing:
         return found
 
     def steps(self, standing: str) -> list[Step]:
-        """The steps that stand so, in the definition's order."""
+        """Return the steps of that standing, in the definition's order."""
         return [step for name, step in self.definition.steps.items() if self.all[name] == standing]
 
     def _of(self, name: str, known: Mapping[str, str]) -> str:

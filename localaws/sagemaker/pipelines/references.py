@@ -60,7 +60,7 @@ def parse(text: str) -> Reference:
 
 def path(rest: str, whole: str) -> Path:
     """
-    The parts of ``.a[0]['b'].c``.
+    Split ``.a[0]['b'].c`` into its parts.
 
     :param whole: what to name in the error.
     :raises ValidationException: it is not of that form.
@@ -79,7 +79,7 @@ def path(rest: str, whole: str) -> Path:
 
 def json_path(text: str) -> Path:
     """
-    The parts of JsonGet's Path: ``metrics.accuracy.value``, with or without ``$.`` before it.
+    Split JsonGet's Path, ``metrics.accuracy.value`` with or without a leading ``$.``, into its parts.
 
     :raises ValidationException: it is not of that form.
     """
@@ -110,7 +110,7 @@ def within(value: Any) -> Iterator[Reference]:
 
 
 def functions(value: Any) -> Iterator[tuple[str, Any]]:
-    """The name and the operand of each expression within a JSON value, outer ones first."""
+    """Yield the name and the operand of each expression within a JSON value, outer ones first."""
     if isinstance(value, list):
         for item in value:
             yield from functions(item)
@@ -123,9 +123,9 @@ def functions(value: Any) -> Iterator[tuple[str, Any]]:
 
 def descend(value: Any, parts: Path) -> Any:
     """
-    What lies at a path.
+    Return the value at a path.
 
-    :raises LookupError: nothing does.
+    :raises LookupError: there is none.
     """
     for part in parts:
         value = _member(value, part)

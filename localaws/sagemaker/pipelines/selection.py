@@ -33,10 +33,10 @@ class Selection:
 
 def choose(execution: Execution, config: Record | None) -> Selection | None:
     """
-    What the SelectiveExecutionConfig of a start means; ``None`` without one.
+    Return the selection for the SelectiveExecutionConfig of a start, or ``None`` without one.
 
-    :raises ValidationException: a step is unknown, one between two selected ones is not selected, or there is no
-        execution with the results that the steps need.
+    :raises ValidationException: a step is unknown, one between two selected ones is not selected, or no execution has
+        the results that the steps need.
     """
     if config is None:
         return None
@@ -77,7 +77,7 @@ def _list(names: list[str]) -> str:
 def _needed(
     definition: Definition, selected: frozenset[str], reused: frozenset[str], source: Execution | None
 ) -> frozenset[str]:
-    """The steps whose results are taken: what the selected ones need directly must be there."""
+    """Return the steps whose results are reused; those that selected steps need directly must exist."""
     have = {
         name
         for name in reused

@@ -15,7 +15,7 @@ KIND = "pipeline-token"
 
 def once(operation: str, request: dict[str, Any], ctx: Context, do: Callable[[], str]) -> str:
     """
-    What ``do`` returned for the request's token, then or now; all in one transaction.
+    Return what ``do`` returns for the request's token, and call it once only; all in one transaction.
 
     :raises ConflictException: the token came with another request.
     """

@@ -23,7 +23,7 @@ class Tuning(JobKind):
         return work.name("", _LONGEST_NAME)
 
     def result(self, work: Work, job: Record) -> Result:
-        """The Describe answer and that of ListTrainingJobsForHyperParameterTuningJob."""
+        """Return the answers of Describe and of ListTrainingJobsForHyperParameterTuningJob."""
         objective = job["HyperParameterTuningJobConfig"].get("HyperParameterTuningJobObjective", {})
         asked = {
             "HyperParameterTuningJobName": job["HyperParameterTuningJobName"],

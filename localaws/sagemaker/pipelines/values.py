@@ -53,9 +53,9 @@ class Scope:
 
     def resolve(self, value: Any) -> Any:
         """
-        A JSON value without its expressions.
+        Return a JSON value with its expressions resolved.
 
-        :raises StepFailure: one has no value.
+        :raises StepFailure: an expression has no value.
         """
         if isinstance(value, list):
             return [self.resolve(item) for item in value]
@@ -113,7 +113,7 @@ class Scope:
             raise StepFailure(f"ClientError: Unable to resolve JsonGet: {uri} has nothing at '{path}'.") from None
 
     def _property_file(self, operand: dict[str, str]) -> str:
-        """The address of a property file: in the output of its job, as that was in fact made."""
+        """Return the URI of a property file, in the output that its job really made."""
         reference = references.parse(operand["Get"])
         file = self.definition.steps[reference.name].property_files[str(reference.property_file)]
         path: references.Path = ("ProcessingOutputConfig", "Outputs", file["OutputName"], "S3Output", "S3Uri")
@@ -138,5 +138,5 @@ class Scope:
 
 
 def moment(time: datetime) -> str:
-    """A time as text, such as ``2026-11-24T19:00:00.000Z``."""
+    """Format a time, such as ``2026-11-24T19:00:00.000Z``."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -48,7 +48,7 @@ class Work:
         return found
 
     def name(self, prefix: str = "pipelines", longest: int = _LONGEST_NAME) -> str:
-        """The name of what it makes: a function of the attempt, so that nothing is made twice."""
+        """Return the name of what the step makes. It depends on the attempt alone, so that nothing is made twice."""
         digest = hashlib.sha256(self.id.encode()).hexdigest()[:10]
         words = [prefix[:_LONGEST_PREFIX].strip("-"), self.execution, digest]
         left = longest - sum(len(word) + 1 for word in words if word)
@@ -110,7 +110,7 @@ class Job(Kind, ABC):
 
     @abstractmethod
     def name(self, work: Work) -> str:
-        """The name of an attempt's job."""
+        """Return the name of an attempt's job."""
 
     @abstractmethod
     def begin(self, work: Work) -> Record:
@@ -122,11 +122,11 @@ class Job(Kind, ABC):
 
     @abstractmethod
     def look(self, name: str, ctx: Context) -> Record | None:
-        """The job of that name as it is now."""
+        """Return the job of that name as it is now, or ``None``."""
 
     @abstractmethod
     def status(self, job: Record) -> str:
-        """A job's primary status."""
+        """Return a job's primary status."""
 
     @abstractmethod
     def stop(self, job: Record, ctx: Context) -> None:
@@ -138,14 +138,14 @@ class Job(Kind, ABC):
 
     @abstractmethod
     def metadata(self, work: Work, job: Record) -> Record:
-        """What the step shows of its job."""
+        """Return what the step shows of its job."""
 
     @abstractmethod
     def result(self, work: Work, job: Record) -> Result:
         """
-        What came of a job that has completed.
+        Return the result of a job that has completed.
 
-        :raises StepFailure: the job has, and the step has not succeeded.
+        :raises StepFailure: the step failed although its job completed.
         """
 
 

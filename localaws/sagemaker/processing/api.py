@@ -28,7 +28,7 @@ def _members(status: dict[str, Any]) -> dict[str, Any]:
 
 
 def _why_stopped(status: dict[str, Any]) -> str | None:
-    """A processing job has no secondary status, which would tell one that took too long from one asked to stop."""
+    """Return the exit message of a job that took too long; Describe has no secondary status that would tell."""
     if status["SecondaryStatus"] != "MaxRuntimeExceeded":
         return None
     return "Processing job runtime exceeded MaxRuntimeInSeconds provided"
@@ -110,7 +110,7 @@ def _find(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 
 def _check(request: dict[str, Any]) -> None:
-    """What the operation's model cannot say."""
+    """Check what the operation's model cannot express."""
     inputs = request.get("ProcessingInputs", [])
     outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
     for entries, name in ((inputs, "InputName"), (outputs, "OutputName")):

@@ -69,7 +69,7 @@ class Processing(Contract):
             under(self.folder.ml(host), output["LocalPath"]).mkdir(parents=True, exist_ok=True)
 
     def sources(self) -> Sequence[Source]:
-        """The ProcessingInputs that the platform brings; an AppManaged one is the script's own affair."""
+        """Return the ProcessingInputs that the platform stages; an AppManaged one is left to the script."""
         return [
             Source(
                 data["S3Uri"],
@@ -82,7 +82,7 @@ class Processing(Contract):
         ]
 
     def code_folders(self) -> Sequence[str]:
-        """The SDK brings scripts as inputs named code and entrypoint."""
+        """Return the folders of the inputs named code and entrypoint, as the SDK names scripts."""
         return [
             entry["S3Input"]["LocalPath"]
             for entry in self.request.get("ProcessingInputs", [])
@@ -90,7 +90,7 @@ class Processing(Contract):
         ]
 
     def command(self, image: Image) -> list[str]:
-        """The ContainerEntrypoint, or what plays the image's own."""
+        """Return the ContainerEntrypoint, or the command that runs the image's own."""
         app = self.request["AppSpecification"]
         arguments = app.get("ContainerArguments", [])
         if entrypoint := app.get("ContainerEntrypoint"):
@@ -104,7 +104,7 @@ class Processing(Contract):
         return {"PROCESSING_JOB_NAME": self.name, "PROCESSING_JOB_ARN": self.arn}
 
     def mirrors(self, aws: Aws) -> Sequence[Mirror]:
-        """The outputs in Continuous mode."""
+        """Return the outputs in Continuous mode."""
         return [
             Mirror(aws, self.tree(host, output["LocalPath"]), output["S3Uri"])
             for output in self._outputs()

@@ -16,13 +16,13 @@ KIND = "model-package-group"
 
 
 def arn(ctx: Context, name: str) -> str:
-    """The group's ARN; names are in lower case there, as AWS has them."""
+    """Return the group's ARN, with the name in lower case as on AWS."""
     return ctx.arn("sagemaker", f"model-package-group/{name}")
 
 
 def find(ctx: Context, name_or_arn: str) -> dict[str, Any]:
     """
-    The record of a group, by name or ARN.
+    Return the record of a group, by name or ARN.
 
     :raises ValidationException: there is none, in AWS's words.
     """
@@ -68,7 +68,7 @@ def describe_model_package_group(request: dict[str, Any], ctx: Context) -> dict[
 
 @model_package_group.operation
 def list_model_package_groups(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Groups by name and time."""
+    """List groups by name and time."""
     own = request.get("CrossAccountFilterOption", "SameAccount") == "SameAccount"
     chosen = pagination.select(
         ctx.store.all(KIND) if own else [], request, name="ModelPackageGroupName", order="Ascending"

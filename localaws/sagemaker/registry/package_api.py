@@ -38,7 +38,7 @@ _BATCH = 100
 
 def find(ctx: Context, name_or_arn: str) -> dict[str, Any]:
     """
-    The record of a package, by ARN or, where it is in no group, by name.
+    Return the record of a package, by ARN or, if it is in no group, by name.
 
     :raises ValidationException: there is none, in AWS's words.
     """
@@ -54,9 +54,9 @@ def find(ctx: Context, name_or_arn: str) -> dict[str, Any]:
 
 def containers(ctx: Context, name_or_arn: str) -> list[dict[str, Any]]:
     """
-    A package's containers as CreateModel takes them.
+    Return a package's containers as CreateModel takes them.
 
-    :raises ValidationException: no such package, or it says nothing of inference.
+    :raises ValidationException: there is no such package, or it has no InferenceSpecification.
     """
     record = find(ctx, name_or_arn)
     given = record.get("InferenceSpecification", {}).get("Containers", [])
@@ -181,7 +181,7 @@ def _add_specifications(record: dict[str, Any], added: list[dict[str, Any]]) -> 
 
 
 def _key(record: dict[str, Any]) -> str:
-    """The name that the store knows a package by."""
+    """Return the name by which the store knows a package."""
     if "ModelPackageVersion" in record:
         return f"{record['ModelPackageGroupName']}/{record['ModelPackageVersion']}"
     return str(record["ModelPackageName"])
@@ -189,7 +189,7 @@ def _key(record: dict[str, Any]) -> str:
 
 @model_package.operation
 def list_model_packages(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Packages of a group, or of all, by approval status, name and time."""
+    """List packages of a group, or of all groups, by approval status, name and time."""
     group = request.get("ModelPackageGroupName")
     if group:
         group = model_package_group.find(ctx, group)["ModelPackageGroupName"]

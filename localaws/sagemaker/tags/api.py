@@ -39,7 +39,7 @@ def put(ctx: Context, arn: str, given: list[Tag]) -> list[Tag]:
 
 
 def get(ctx: Context, arn: str) -> list[Tag]:
-    """The tags of a resource, in the order in which their keys came."""
+    """Return the tags of a resource, in the order in which their keys were added."""
     found: list[Tag] = (ctx.store.find(KIND, arn) or {}).get("Tags", [])
     return found
 
@@ -50,12 +50,12 @@ def forget(ctx: Context, arn: str) -> None:
 
 
 def _spelling(ctx: Context, arn: str) -> str:
-    """The ARN as the resource was created with: those of old jobs have capitals, which AWS's have not."""
+    """Return the ARN as the resource was created with; old jobs have capitals in it, which AWS does not."""
     return ctx.store.spelling(KIND, arn) or arn
 
 
 def _check(ctx: Context, arn: str) -> None:
-    """A resource is known by tags put at its creation, an empty list too, or by its kind and name in the store."""
+    """Check that the resource exists: it was given tags when created, even an empty list, or the store has its name."""
     kind, _, name = arn.split(":", 5)[-1].partition("/")
     if ctx.store.spelling(KIND, arn) is None and ctx.store.spelling(kind, name) is None:
         raise ValidationException(f"Requested resource not found: {arn}")

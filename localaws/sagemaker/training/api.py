@@ -127,9 +127,9 @@ def _find(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 def check(request: dict[str, Any]) -> None:
     """
-    What the operation's model cannot say.
+    Check what the operation's model cannot express.
 
-    :raises ValidationException: the request cannot be done by any container.
+    :raises ValidationException: no container can do what the request asks for.
     """
     algorithm = _algorithm(request)
     resources = request.get("ResourceConfig", {})
@@ -171,7 +171,7 @@ def _algorithm(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_metrics(request: dict[str, Any]) -> dict[str, Any]:
-    """The request with the metrics of a built-in algorithm, which Describe shows though nobody gave them."""
+    """Add the metrics of a built-in algorithm to a request; Describe shows them although nobody gave them."""
     algorithm = request["AlgorithmSpecification"]
     image = images.find(algorithm["TrainingImage"])
     if image is None or not image.metrics:

@@ -86,7 +86,7 @@ class Training(Contract):
         )
 
     def sources(self) -> Sequence[Source]:
-        """The channels, and what a former job of the same checkpoints left."""
+        """Return the channels, and what an earlier job with the same checkpoints left."""
         found = []
         for channel in self.channels:
             data = channel["DataSource"]["S3DataSource"]
@@ -104,7 +104,7 @@ class Training(Contract):
         return found
 
     def command(self, image: Image) -> list[str]:
-        """The ContainerEntrypoint, or what plays ``train`` in the image's place."""
+        """Return the ContainerEntrypoint, or the command that runs ``train`` in the image's place."""
         algorithm = self.request["AlgorithmSpecification"]
         if entrypoint := algorithm.get("ContainerEntrypoint"):
             return [*entrypoint, *algorithm.get("ContainerArguments", [])]
@@ -113,7 +113,7 @@ class Training(Contract):
         return [*self.play(image.training), *algorithm.get("ContainerArguments", [])]
 
     def kind_environment(self, host: str) -> dict[str, str]:
-        """The variables that SageMaker sets itself; the image's toolkit adds the ``SM_*`` ones."""
+        """Return the variables that SageMaker sets itself; the image's toolkit adds the ``SM_*`` ones."""
         return {"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": self.arn, "SM_CURRENT_HOST": host}
 
     def mirrors(self, aws: Aws) -> Sequence[Mirror]:
@@ -144,7 +144,7 @@ class Training(Contract):
         return {"ModelArtifacts": f"{base}/model.tar.gz"}
 
     def profile_mirrors(self, aws: Aws, settings: Mapping[str, Any]) -> list[Mirror]:
-        """The profile of a job that is profiled."""
+        """Return the profile to upload, if the job is profiled."""
         if not profiler.enabled(settings):
             return []
         return [Mirror(aws, Tree(self.folder.profile), profiler.output(settings))]

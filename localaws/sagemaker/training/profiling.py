@@ -54,7 +54,7 @@ def _check_rule(rule: Mapping[str, Any]) -> None:
 
 
 def begun(request: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The members of Describe of a job that begins: ProfilingStatus, and the rules as being evaluated."""
+    """Return the members of Describe for a job that begins: ProfilingStatus, and its rules as being evaluated."""
     members: dict[str, Any] = {"ProfilingStatus": "Enabled" if enabled(request) else "Disabled"}
     if rules := request.get("ProfilerRuleConfigurations"):
         members["ProfilerRuleEvaluationStatuses"] = statuses(rules, "InProgress", now)
@@ -62,7 +62,7 @@ def begun(request: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 
 
 def settled(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record of a job, whose rules do not go on where it ended before they could be evaluated."""
+    """Return the record of a job; a rule still in progress when the job ended has the status Error."""
     found = record.get("ProfilerRuleEvaluationStatuses", [])
     if record["TrainingJobStatus"] not in TERMINAL or all(
         each["RuleEvaluationStatus"] != "InProgress" for each in found

@@ -55,7 +55,7 @@ class Target:
         self._file.write(result)
 
     def finish(self) -> None:
-        """The object is done with."""
+        """Close the output of an object that is done, and keep it unless the object failed."""
         self._file.close()
         if not self.failed:
             self._final.parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ class Agent:
                 pool.shutdown(cancel_futures=True)
 
     def _requests(self, paths: list[Path]) -> Iterator[tuple[Target, list[bytes] | None]]:
-        """The records of each request, and ``None`` after the last one of an object."""
+        """Yield the records of each request, and ``None`` after the last one of an object."""
         base = self._base / "transform"
         for path in paths:
             target = Target(path.relative_to(base / "input"), base)
@@ -163,13 +163,13 @@ class Agent:
             self._fail(target, error)
 
     def _ask(self, records: list[bytes]) -> bytes:
-        """What the output gets for the records of one request."""
+        """Return what the output gets for the records of one request."""
         payload = self._processing.payload(records)
         result = self._processing.result(records, self._invoke(payload))
         return result if result.endswith(b"\n") else result + self._end
 
     def _invoke(self, payload: bytes) -> bytes:
-        """The model's answer; an error of its own, and no answer in time, are tried again."""
+        """Return the model's answer; retry after an error of the model and after a timeout."""
         for attempt in range(self._retries + 1):
             last = attempt == self._retries
             try:

@@ -113,7 +113,7 @@ def _find(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 
 def _check(request: dict[str, Any]) -> None:
-    """What the operation's model cannot say."""
+    """Check what the operation's model cannot express."""
     data = request["TransformInput"]
     source = data["DataSource"]["S3DataSource"]
     if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):

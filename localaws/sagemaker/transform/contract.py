@@ -46,12 +46,12 @@ class Transform(Contract):
         return str(self._model["Image"])
 
     def prepare(self, host: str) -> None:
-        """The folders, and ``transform/job.json`` for the agent."""
+        """Make the folders, and ``transform/job.json`` for the agent."""
         self.make_folders(host, "model", "output", "transform/input", "transform/output")
         self.write(host, "transform/job.json", {**self.request, "Region": self._job["Region"]})
 
     def sources(self) -> Sequence[Source]:
-        """The model and its code for each host, and a share of the input's objects."""
+        """Return the model and its code for each host, and a share of the input's objects."""
         data = self.request["TransformInput"]["DataSource"]["S3DataSource"]
         manifest = data["S3DataType"] == "ManifestFile"
         found = [Source(data["S3Uri"], f"{_ROOT}/input", manifest=manifest, sharded=True)]
@@ -74,17 +74,17 @@ class Transform(Contract):
                 path.unlink()
 
     def code_folders(self) -> Sequence[str]:
-        """The code in the model, and that beside it."""
+        """Return the folders of the code in the model and of the code beside it."""
         return ("/opt/ml/model/code", "/opt/ml/code")
 
     def command(self, image: Image) -> list[str]:
-        """The agent, which runs the image's model server."""
+        """Return the command of the agent, which runs the image's model server."""
         if image.serving is None:
             raise DataError(f"The image {self.image_uri} does not serve: it has no serve program")
         return self.play("localaws.sagemaker.transform.agent")
 
     def kind_environment(self, host: str) -> dict[str, str]:
-        """What SageMaker tells a model server about the job, and what the model says."""
+        """Return what SageMaker tells a model server about the job, and the model's own variables."""
         request = self.request
         return container.variables(
             self._job["Region"],
@@ -113,7 +113,7 @@ class Transform(Contract):
         return {}
 
     def reason(self, host: str, exit_code: int, lines: Sequence[str]) -> str:
-        """The agent's finding in AWS's words, and the end of the model server's own log."""
+        """Return the agent's finding in AWS's words, and the end of the model server's own log."""
         text = self.read(host, "output/failure") or "AlgorithmError: See job logs for more information."
         said = excerpt([line for line in lines if "[sagemaker logs]" not in line])
         return f"{shorten(text, 500)} Last lines of the log: {shorten(said, 580)}"

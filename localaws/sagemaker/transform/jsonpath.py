@@ -39,9 +39,9 @@ class JsonPath:
 
     def __call__(self, value: Any) -> Any:
         """
-        What ``value`` has at the path.
+        Return what ``value`` has at the path.
 
-        :raises NoSuchElement: as said there.
+        :raises NoSuchElement: it has nothing there.
         """
         for step in self._steps:
             try:

@@ -37,7 +37,7 @@ class DataProcessing:
 
     def payload(self, records: list[bytes]) -> bytes:
         """
-        The body of a request.
+        Return the body of a request.
 
         :raises RecordError: a record is not what its ContentType says, or has nothing at InputFilter.
         """
@@ -47,7 +47,7 @@ class DataProcessing:
 
     def result(self, records: list[bytes], answer: bytes) -> bytes:
         """
-        What is kept of the answer to a request.
+        Return what is kept of the answer to a request.
 
         :raises RecordError: the answer is not what Accept says, does not fit the records, or has nothing at
             OutputFilter.

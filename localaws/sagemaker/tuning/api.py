@@ -32,16 +32,16 @@ class TuningResource:
 
     @staticmethod
     def name(record: Record) -> str:
-        """The job's name."""
+        """Return the job's name."""
         return str(record[_NAME])
 
     @staticmethod
     def status(record: Record) -> str:
-        """The job's status."""
+        """Return the job's status."""
         return str(record[_STATUS])
 
     def shown(self, record: Record, ctx: Context) -> Record:
-        """The record as it is now."""
+        """Return the record as it is now."""
         return ctx.store.get(KIND, self.name(record)) or record
 
     def stop(self, record: Record, ctx: Context) -> None:
@@ -110,7 +110,7 @@ def begin(request: Record, ctx: Context, **members: Any) -> Record:
 
 def find(name: str, ctx: Context) -> Record:
     """
-    The record of a job.
+    Return the record of a job.
 
     :raises ResourceNotFound: there is none.
     """
@@ -147,7 +147,7 @@ def list_hyper_parameter_tuning_jobs(request: Record, ctx: Context) -> Record:
 
 @tuning_job.operation
 def list_training_jobs_for_hyper_parameter_tuning_job(request: Record, ctx: Context) -> Record:
-    """The training jobs of a job, by name unless SortBy says otherwise."""
+    """List the training jobs of a tuning job, by name unless SortBy says otherwise."""
     record = find(request[_NAME], ctx)
     found = trials.look_at_all(record, ctx)
     if status := request.get("StatusEquals"):

@@ -32,11 +32,11 @@ def choose(
     found: Record, results: Sequence[tuple[dict[str, str], float | None]], seed: str, number: int
 ) -> dict[str, str]:
     """
-    The values of the training job ``number``; the same ones for the same results.
+    Choose the values of the training job ``number``; the same results give the same values.
 
     :param found: ParameterRanges.
-    :param results: values and objective of the training jobs before it, more being better; ``None`` for one that
-        runs or came to nothing, which counts as one of the worst: no other goes there.
+    :param results: values and objective of the training jobs before it, more being better; ``None`` for one that runs
+        or failed. Such a job counts as one of the worst, so that no other gets its values.
     """
     known = [objective for _, objective in results if objective is not None]
     if len(known) < _BEGINNING:

@@ -52,7 +52,7 @@ def fail(record: Record, reason: str, ctx: Context) -> None:
 
 
 def _why_over(record: Record, found: list[Record], ctx: Context) -> tuple[str, str] | None:
-    """The status to end with, and why; ``None`` where the job goes on."""
+    """Return the status to end with and the reason, or ``None`` if the job continues."""
     done = [trial for trial in found if trials.ended(trial)]
     best = trials.best(done)
     limit = record["HyperParameterTuningJobConfig"]["ResourceLimits"].get("MaxRuntimeInSeconds")

@@ -78,13 +78,13 @@ def draw(ranges: Record, seed: str, number: int, but: Sequence[dict[str, str]] =
 
 
 def chances(seed: str, number: int) -> random.Random:
-    """The chances of the training job ``number``: the same ones after a crash."""
+    """Return the random generator of the training job ``number``, which is the same after a crash."""
     # Not for secrets, and the same in each version of Python: a text seeds by its SHA-512.
     return random.Random(f"{seed} {number}")
 
 
 def grid(ranges: Record, number: int) -> dict[str, str]:
-    """The combination ``number``, from 1, of categorical values."""
+    """Return the combination ``number``, from 1, of categorical values."""
     categorical = ranges["CategoricalParameterRanges"]
     combinations = itertools.product(*(each["Values"] for each in categorical))
     values = next(itertools.islice(combinations, number - 1, None))
@@ -159,7 +159,7 @@ class _Scale:
 
 
 def _scale(scaling: str, bottom: float, top: float) -> _Scale:
-    """The scale; Auto, which leaves the choice to us, is linear."""
+    """Return the scale; Auto, which leaves the choice to us, is linear."""
     if scaling == "Logarithmic":
         return _Scale(bottom, top, math.log, math.exp)
     if scaling == "ReverseLogarithmic":

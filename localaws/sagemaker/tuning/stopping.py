@@ -59,7 +59,7 @@ def wanted(record: Record) -> bool:
 
 
 def values(metric: str, trial: Record, ctx: Context) -> list[float]:
-    """The objective after each epoch so far, as the training job's log on its first host has it."""
+    """Return the objective after each epoch so far, read from the training job's log on its first host."""
     name = trial["TrainingJobName"]
     with _lock:
         if name not in _curves:
@@ -70,7 +70,7 @@ def values(metric: str, trial: Record, ctx: Context) -> list[float]:
 
 
 def forget(trial: Record) -> None:
-    """The training job has ended."""
+    """Forget the curve of a training job that has ended."""
     with _lock:
         _curves.pop(trial["TrainingJobName"], None)
 

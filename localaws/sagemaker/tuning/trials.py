@@ -79,7 +79,7 @@ def _seed(definition: Record, search: Search) -> str:
 
 
 def request(record: Record, number: int, tuned: dict[str, str]) -> Record:
-    """The CreateTrainingJob request of a training job."""
+    """Return the CreateTrainingJob request of a training job."""
     definition, name = search_of(record, number)[0].definition, _name(record, number)
     if checkpoints := definition.get("CheckpointConfig"):
         # A folder each: none must go on from the checkpoints of another, which had other values.
@@ -102,9 +102,9 @@ def _name(record: Record, number: int) -> str:
 
 def start(record: Record, number: int, ctx: Context) -> Record:
     """
-    The trial ``number``; its training job is started if it was not: the server may have been killed in between.
+    Return the trial ``number`` and start its training job if needed; the server may have been killed in between.
 
-    :raises NameTaken: as said there.
+    :raises NameTaken: another training job has its name.
     :raises AwsError: the training job is refused.
     """
     arn = record["HyperParameterTuningJobArn"]
@@ -165,13 +165,13 @@ def ended(trial: Record) -> bool:
 
 
 def value(trial: Record) -> float | None:
-    """The objective that it came to."""
+    """Return the objective of a trial, or ``None`` if it has none."""
     metric = trial.get("FinalHyperParameterTuningJobObjectiveMetric")
     return None if metric is None else float(metric["Value"])
 
 
 def best(found: list[Record]) -> Record | None:
-    """The one with the best objective; of equal ones the first."""
+    """Return the trial with the best objective; of equal ones, the first."""
     succeeded = [trial for trial in found if value(trial) is not None]
     if not succeeded:
         return None
