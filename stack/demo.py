@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from stack import people, processes, services
+from stack import health, people, processes, services
 from stack.airflow_api import AirflowApi
 from stack.layout import ROOT, Stack, StackError
 from stack.progress import Progress
@@ -141,7 +141,7 @@ def _check_alive(stack: Stack) -> None:
 
     :raises StackError: one has ended.
     """
-    for name in services.PARTS:
+    for name in health.PARTS:
         if processes.find(stack, name) is None:
             log = stack.logs / f"{name}.log"
             raise StackError(

@@ -64,7 +64,7 @@ class LocalExecutor(local_executor.LocalExecutor):
 
     def _fill(self) -> None:
         if self.is_mp_using_fork and len(self._workers) < self.parallelism:
-            self._spawn_workers_with_gc_freeze(self.parallelism - len(self._workers))
+            self._spawn_workers_with_gc_freeze(self.parallelism - len(self._workers))  # type: ignore[no-untyped-call]
 
     def _spawn_worker(self) -> None:
         ours, theirs = multiprocessing.Pipe()
@@ -74,8 +74,9 @@ class LocalExecutor(local_executor.LocalExecutor):
         self._workers.append(Worker(process, ours))
 
     def _process_workloads(self, workload_list: Sequence[ExecutorWorkload]) -> None:
+        queues: list[dict[Any, Any]] = [self.queued_tasks, self.queued_callbacks, self.queued_connection_tests]
         for workload in workload_list:
-            for queue in (self.queued_tasks, self.queued_callbacks, self.queued_connection_tests):
+            for queue in queues:
                 queue.pop(workload.key, None)
             # LocalExecutor leaves this out. The scheduler asks it for free slots, and whether a task has been queued
             # again since the end that it is told of.
@@ -193,7 +194,7 @@ class LocalExecutor(local_executor.LocalExecutor):
 def _supervisor(ti: TaskInstance) -> psutil.Process | None:
     """Return the process that supervises the process of a running task, if both are alive and here."""
     is_running = ti.state in (TaskInstanceState.RUNNING, TaskInstanceState.RESTARTING)
-    if not is_running or not ti.pid or not ti.last_heartbeat_at or ti.hostname != get_hostname():
+    if not is_running or not ti.pid or not ti.last_heartbeat_at or ti.hostname != get_hostname():  # type: ignore[no-untyped-call]
         return None
     try:
         task = psutil.Process(ti.pid)
@@ -222,7 +223,7 @@ def _work(pipe: Connection, scheduler: int, conf: Any) -> None:
         # A fork of a process with threads may find a lock that nobody frees any more: the kernel ends it all the same.
         _signal_at_parents_death(signal.SIGKILL)
     while os.getppid() == scheduler:
-        local_executor.setproctitle(f"{_TITLE} <idle>", log)
+        local_executor.setproctitle(f"{_TITLE} <idle>", log)  # type: ignore[no-untyped-call]
         if not pipe.poll(_LOOK_S):
             continue
         try:

@@ -291,6 +291,6 @@ def _still_running(processes: list[psutil.Process], seconds: float) -> list[psut
 def runs(process: psutil.Process) -> bool:
     """Whether a process has not ended; a zombie has."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False

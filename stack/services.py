@@ -76,7 +76,7 @@ def _start_missing(stack: Stack, say: Say) -> list[str]:
         "localaws": ("localaws", "LOCALAWS_PORT", stack.localaws_port),
         health.API_SERVER: ("the Airflow UI", "AIRFLOW_PORT", stack.airflow_port),
     }
-    processes.require_free({what: wanted for name, (what, *wanted) in ports.items() if name in missing})
+    processes.require_free({what: (key, port) for name, (what, key, port) in ports.items() if name in missing})
     _write_settings(stack)
     if set(AIRFLOW) <= set(missing):
         # A component that runs has a database that is ready, and is not to have it changed under it.

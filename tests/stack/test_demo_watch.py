@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from stack import demo, people, processes, services
+from stack import demo, health, people, processes
 from stack.demo import _check_alive
 from stack.layout import Stack, StackError
 
@@ -19,7 +19,7 @@ def test_a_part_that_has_ended_is_named_with_the_end_of_its_log(tmp_path: Path) 
     stack = Stack(home=tmp_path, localaws_port=1, airflow_port=2)
     stack.logs.mkdir(parents=True)
     try:
-        for name in services.PARTS:
+        for name in health.PARTS:
             processes.start(
                 stack, name, [sys.executable, "-c", "import time; time.sleep(60)"], {"STACK_MARK": str(tmp_path)}
             )
@@ -29,7 +29,7 @@ def test_a_part_that_has_ended_is_named_with_the_end_of_its_log(tmp_path: Path) 
         with pytest.raises(StackError, match=r"airflow-scheduler has ended[^`]*the database is locked[^`]*`make up`"):
             _check_alive(stack)
     finally:
-        processes.stop(stack, services.PARTS)
+        processes.stop(stack, health.PARTS)
 
 
 @pytest.mark.parametrize(("names", "served"), [([], False), (["sentiment-ab"], False), (["sentiment"], True)])
