@@ -13,7 +13,7 @@ export REVIEWS_SOURCE LOCALAWS_PORT AIRFLOW_PORT ALL AGAIN
 # Hundreds of short processes: without it each would compile the project's modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env-all demo people up down status reset env test check lint format bench chaos clean
+.PHONY: help env-all demo people up down status reset env test check lint format bench chaos rehearse clean
 
 help:  ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -67,6 +67,10 @@ format: $(READY)  ## Put the code into shape
 
 bench: $(READY)  ## Measure; writes benchmarks/results/*.md
 	$(JOBS) -m benchmarks
+
+rehearse: $(READY)  ## The services of docker-compose.yaml without Docker: Celery, PostgreSQL, Redis, and what they survive
+	@$(AIRFLOW) $(PIP) install -r requirements-rehearse.txt -c constraints-airflow.txt
+	@$(AIRFLOW) -m stack rehearse
 
 chaos: $(READY)  ## Kill at random while the DAGs run, for an hour, and see what is lost; KILLS=20 SEED=7
 	$(AIRFLOW) -m benchmarks.chaos $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))

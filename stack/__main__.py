@@ -1,4 +1,4 @@
-"""``python -m stack up | down | status | reset | demo | people | env``: what ``make`` calls."""
+"""``python -m stack up | down | status | reset | demo | people | env | rehearse``: what ``make`` calls."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 1 where something went wrong that the person at the terminal can mend."""
     parser = argparse.ArgumentParser(prog="python -m stack", description=__doc__)
     commands = {"up": _up, "down": _down, "status": _status, "reset": _reset, "demo": _demo}
-    commands |= {"people": _people, "env": _env}
+    commands |= {"people": _people, "env": _env, "rehearse": _rehearse}
     parser.add_argument("command", choices=commands)
     parser.add_argument("--fast", action="store_true", help="demo: a few hundred reviews, one epoch")
     options = parser.parse_args(arguments)
@@ -68,6 +68,13 @@ def _status(stack: Stack, _: argparse.Namespace) -> int:
 def _env(stack: Stack, _: argparse.Namespace) -> int:
     for key, value in stack.aws_environment().items():
         print(f"export {key}={value}")
+    return 0
+
+
+def _rehearse(stack: Stack, _: argparse.Namespace) -> int:
+    from stack.rehearse import rehearse
+
+    rehearse(stack.home / "rehearsal", stack.settings, console)
     return 0
 
 

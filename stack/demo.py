@@ -43,9 +43,9 @@ def demo(stack: Stack, console: Console, *, with_people: bool, timeout: float = 
     deadline = time.monotonic() + timeout
     api.trigger(INGEST, run_id)
     with Progress(console) as progress:
-        _watch(api, progress, INGEST, run_id, deadline)
-        train_run = _run_set_off(api, INGEST, run_id, deadline)
-        _watch(api, progress, TRAIN, train_run, deadline)
+        watch(api, progress, INGEST, run_id, deadline)
+        train_run = run_set_off(api, INGEST, run_id, deadline)
+        watch(api, progress, TRAIN, train_run, deadline)
         found = _close_the_loop(stack, api, progress, run_id, deadline) if with_people else None
 
     summary = collect(stack, api, ingest_run=run_id, train_run=train_run)
@@ -79,7 +79,7 @@ def _started(stack: Stack, console: Console) -> AirflowApi:
     services.up(stack, console.print)
     api = AirflowApi(stack)
     console.print(f"Airflow UI  {stack.airflow_url}   user admin, password {api.password}\n")
-    _wait_for_dags(api, [INGEST, TRAIN, people.DAG], console)
+    wait_for_dags(api, [INGEST, TRAIN, people.DAG], console)
     return api
 
 
@@ -91,13 +91,18 @@ def _close_the_loop(stack: Stack, api: AirflowApi, progress: Progress, run_id: s
     """Have reviews labelled, and wait for the training that follows; what came of both."""
     people.start(api, run_id)
     with people.Worker(stack, run_id) as worker:
-        _watch(api, progress, people.DAG, run_id, deadline, worker.check)
-    again = _run_set_off(api, people.DAG, run_id, deadline)
-    _watch(api, progress, TRAIN, again, deadline, title=f"{TRAIN} again")
+        watch(api, progress, people.DAG, run_id, deadline, worker.check)
+    again = run_set_off(api, people.DAG, run_id, deadline)
+    watch(api, progress, TRAIN, again, deadline, title=f"{TRAIN} again")
     return people.collect(api, run_id, TRAIN, again)
 
 
-def _wait_for_dags(api: AirflowApi, dag_ids: list[str], console: Console) -> None:
+def wait_for_dags(api: AirflowApi, dag_ids: list[str], console: Console) -> None:
+    """
+    Wait until Airflow has read these DAGs.
+
+    :raises StackError: a DAG file cannot be imported, or they are not there after 90 s.
+    """
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         present = {dag["dag_id"] for dag in api.call("GET", "/dags")["dags"]}
@@ -110,7 +115,7 @@ def _wait_for_dags(api: AirflowApi, dag_ids: list[str], console: Console) -> Non
     raise StackError(f"Airflow did not show {dag_ids} within 90 s; see {_relative(api.stack.logs)}")
 
 
-def _watch(
+def watch(
     api: AirflowApi,
     progress: Progress,
     dag_id: str,
@@ -119,6 +124,13 @@ def _watch(
     check: Callable[[], None] = lambda: None,
     title: str = "",
 ) -> None:
+    """
+    Show a run's progress until it ends.
+
+    :param check: called each second; may raise.
+    :raises RunFailed: it failed; with the end of the failed task's log.
+    :raises StackError: a part of the stack has ended, or the run's time is over.
+    """
     order = api.order(dag_id)
     while True:
         state = api.run(dag_id, run_id)["state"]
@@ -169,7 +181,12 @@ def _failure(api: AirflowApi, dag_id: str, run_id: str, tasks: list[dict[str, An
     )
 
 
-def _run_set_off(api: AirflowApi, by: str, run_id: str, deadline: float) -> str:
+def run_set_off(api: AirflowApi, by: str, run_id: str, deadline: float) -> str:
+    """
+    Return the training run that a run's Asset event has set off.
+
+    :raises StackError: none was by the deadline.
+    """
     while time.monotonic() < deadline:
         for dag_id, train_run in api.triggered_by(by, run_id):
             if dag_id == TRAIN:
