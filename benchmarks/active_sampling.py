@@ -29,7 +29,7 @@ from sklearn.metrics import f1_score
 
 from benchmarks.features import MODEL, features_of
 from benchmarks.job_code import bundle
-from include.reviews import fetch
+from include.reviews.source import fetch
 from localaws.images import hub
 
 sys.path.insert(0, str(bundle("review_selection")))

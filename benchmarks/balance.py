@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.features import MODEL, features_of
 from benchmarks.job_code import bundle
-from include.reviews import fetch
+from include.reviews.source import fetch
 from localaws.images import hub
 
 #: balance -> epochs: an epoch is 7,500 reviews when oversampled, thrice the smallest class when undersampled (5,091 of

@@ -23,7 +23,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from benchmarks.job_code import bundle
-from include.reviews import fetch
+from include.reviews.source import fetch
 from localaws.images import hub
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"

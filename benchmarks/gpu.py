@@ -52,7 +52,7 @@ def main() -> None:
 def prepare(folder: Path) -> None:
     """Write the features of the real reviews, and MiniLM in half precision, so that it travels."""
     from benchmarks.features import MODEL, features_of
-    from include.reviews import fetch
+    from include.reviews.source import fetch
     from localaws.images import hub
 
     os.environ |= {"HF_HOME": str(hub.prepare(folder / "home")), "HF_HUB_OFFLINE": "1"}

@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 
 from benchmarks.job_code import bundle
-from include.reviews import fetch
+from include.reviews.source import fetch
 
 ROOT = Path(__file__).parent.parent
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"

@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.features import MODEL, features_of
 from benchmarks.job_code import bundle
-from include.reviews import fetch
+from include.reviews.source import fetch
 from localaws.images import hub
 
 LONGEST = 128

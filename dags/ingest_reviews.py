@@ -20,7 +20,7 @@ from amazon_ml.operators.athena import AthenaQueryOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from include import paths
 from include.assets import REVIEWS
-from include.raw import expected_raw
+from include.reviews.upload import expected_raw
 from include.settings import INCLUDE, settings
 from include.tasks import task_defaults
 
@@ -67,8 +67,8 @@ with DAG(
 
     @task
     def upload_raw(params: dict | None = None) -> dict:
-        """Fetch the raw reviews and put them into S3; what :func:`include.raw.upload` returns."""
-        from include.raw import upload
+        """Fetch the raw reviews and put them into S3; what :func:`include.reviews.upload.upload` returns."""
+        from include.reviews.upload import upload
 
         return upload(params["source"], to=f"{paths.RAW}reviews.csv", note=paths.ORIGIN, sample=params["max_reviews"])
 
@@ -86,7 +86,7 @@ with DAG(
     @task
     def define_crawler() -> str:
         """Create or update database, crawler and CSV classifier. Returns the crawler's name."""
-        from include.crawler import define
+        from include.reviews.crawler import define
 
         return define(settings, target=paths.REVIEWS_CSV)
 
@@ -122,7 +122,7 @@ with DAG(
     @task(outlets=[REVIEWS])
     def check_counts(transformed: dict, drawn: dict, raw: dict):
         """Fail unless all count the same: who uploaded the reviews, the job that cleaned them, and Athena."""
-        from include.raw import note_table
+        from include.reviews.upload import note_table
 
         if transformed["rows_in"] != raw["rows"]:
             raise ValueError(f"{raw['rows']} rows were uploaded, and the transform job read {transformed['rows_in']}")

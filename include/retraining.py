@@ -9,8 +9,8 @@ from typing import Any
 
 from include import paths
 from include.compiling import TWIN, find_twin
-from include.raw import version
 from include.registry import APPROVED, learnt_from_synthetic
+from include.reviews.upload import version
 from include.settings import settings
 from include.tasks import SYNTHETIC
 

@@ -10,7 +10,7 @@ from airflow.sdk import TaskGroup, task
 from amazon_ml.operators.processing import ProcessingJobOperator
 from amazon_ml.retry import FailureBudget
 from include import paths
-from include.raw import expected_table, is_empty, origin_of_table
+from include.reviews.upload import expected_table, is_empty, origin_of_table
 from include.settings import settings
 
 #: whether the reviews are made up, for the arguments of a DAG that has :func:`find_reviews`: every report and every
@@ -56,8 +56,8 @@ def find_reviews() -> Any:
     """
     The task that tells where the present reviews came from, and which table was made of them.
 
-    Returns what :func:`include.raw.origin_of_table` does, and ``labels``: the S3 prefix of what people have said of
-    reviews, "" where nobody was asked yet. Fails where S3 has other reviews than were ingested last.
+    Returns what :func:`include.reviews.upload.origin_of_table` does, and ``labels``: the S3 prefix of what people have
+    said of reviews, "" where nobody was asked yet. Fails where S3 has other reviews than were ingested last.
     """
     return task(task_id="find_reviews")(reviews_and_labels)(paths.ORIGIN, paths.TABLE, paths.HUMAN_LABELS)
 

@@ -14,7 +14,7 @@ import pytest
 from localaws_kit import JOBS_PYTHON, free_ports
 from runs_kit import BACKFILL, SAMPLES, STORED, WITHOUT_WEIGHTS, Started, ended, set_off, until, until_known
 
-from include import synthetic
+from include.reviews import synthetic
 from stack import processes, services, summary
 from stack.airflow_api import AirflowApi
 from stack.layout import Stack, StackError

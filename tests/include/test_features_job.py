@@ -14,7 +14,7 @@ import pytest
 from jobs_kit import bundle, cleaned, files, job_folder, load, plain_reviews, review, run, split, write_csv, write_table
 from transformers import AutoTokenizer
 
-from include.reviews import fetch
+from include.reviews.source import fetch
 
 SPLITS = ("train", "validation", "test")
 

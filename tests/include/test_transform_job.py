@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from jobs_kit import files, load, plain_reviews, review, run, write_csv
 
-from include.reviews import fetch
+from include.reviews.source import fetch
 
 
 def transform(source: Path, target: Path, **arguments: Any) -> dict[str, Any]:

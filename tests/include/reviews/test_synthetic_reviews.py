@@ -10,7 +10,7 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from include import synthetic
+from include.reviews import synthetic
 
 
 @pytest.fixture(scope="module")

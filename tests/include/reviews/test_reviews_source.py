@@ -13,8 +13,8 @@ from pathlib import Path
 import boto3
 import pytest
 
-from include import reviews, synthetic
-from include.reviews import Origin, SourceError, fetch
+from include.reviews import synthetic
+from include.reviews.source import PUBLIC, PUBLIC_URL, Origin, SourceError, download_public, fetch
 
 CSV = b"Review Text,Rating,Class Name\nfine,5,Dresses\n"
 
@@ -131,7 +131,7 @@ def public() -> Iterator[str]:
 
 
 def test_the_public_data_set_is_read(public: str, tmp_path: Path) -> None:
-    reviews.download_public(tmp_path / "r.csv", f"{public}/csv")
+    download_public(tmp_path / "r.csv", f"{public}/csv")
     assert (tmp_path / "r.csv").read_bytes() == CSV * 1000
 
 
@@ -142,17 +142,17 @@ def test_the_public_data_set_is_read(public: str, tmp_path: Path) -> None:
 def test_public_trouble_ends_in_a_sentence_and_no_file(public: str, tmp_path: Path, path: str, said: str) -> None:
     patience = 0.2 if path == "silent" else 5.0
     with pytest.raises(SourceError, match=said):
-        reviews.download_public(tmp_path / "r.csv", f"{public}/{path}", patience)
+        download_public(tmp_path / "r.csv", f"{public}/{path}", patience)
     assert not (tmp_path / "r.csv").exists()
 
 
 def test_the_public_address_is_amazons_own_whatever_the_endpoint_setting() -> None:
-    assert reviews.PUBLIC_URL.startswith("https://s3.amazonaws.com/dlai-practical-data-science/data/raw/")
+    assert PUBLIC_URL.startswith("https://s3.amazonaws.com/dlai-practical-data-science/data/raw/")
 
 
 def test_without_a_source_the_public_data_set_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(reviews, "download_public", lambda target: target.write_bytes(CSV))
-    assert fetch(None, tmp_path / "reviews.csv") == Origin(reviews.PUBLIC)
+    monkeypatch.setattr("include.reviews.source.download_public", lambda target: target.write_bytes(CSV))
+    assert fetch(None, tmp_path / "reviews.csv") == Origin(PUBLIC)
     assert (tmp_path / "reviews.csv").read_bytes() == CSV
 
 
@@ -162,7 +162,7 @@ def test_without_source_and_network_made_up_reviews_say_so(
     def unreachable(target: Path) -> None:
         raise SourceError("the public data set cannot be had")
 
-    monkeypatch.setattr(reviews, "download_public", unreachable)
+    monkeypatch.setattr("include.reviews.source.download_public", unreachable)
     origin = fetch("", tmp_path / "reviews.csv")
     assert origin.synthetic and "SYNTHETIC" in origin.source
     assert "SYNTHETIC" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from include.raw import expected_raw, expected_table, note_table, origin, origin_of_table, upload
+from include.reviews.upload import expected_raw, expected_table, note_table, origin, origin_of_table, upload
 
 CSV = 'id,text\n1,good\n\n2,"two\nlines"\n3,bad\n'
 

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from include import synthetic
+from include.reviews import synthetic
 
 #: the public copy of the data set; read without credentials, and never through AWS_ENDPOINT_URL.
 PUBLIC = "s3://dlai-practical-data-science/data/raw/womens_clothing_ecommerce_reviews.csv"
@@ -90,7 +90,7 @@ def _fetch_any(target: Path) -> Origin:
         print(f"{error}; making SYNTHETIC reviews instead")
     target.unlink(missing_ok=True)
     synthetic.write(target)
-    return Origin(f"SYNTHETIC reviews (include/synthetic.py, seed {synthetic.SEED})", synthetic=True)
+    return Origin(f"SYNTHETIC reviews (include/reviews/synthetic.py, seed {synthetic.SEED})", synthetic=True)
 
 
 def _download(uri: str, target: Path) -> None:

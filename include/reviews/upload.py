@@ -53,7 +53,7 @@ def upload(source: str, *, to: str, note: str, sample: int = 0, seed: int = 42) 
     """
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
-    from include.reviews import fetch
+    from include.reviews.source import fetch
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "reviews.csv"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from include.raw import keep_sample
+from include.reviews.upload import keep_sample
 
 ROWS = [b"id,text\n", *(b"%d,good\n" % number for number in range(200))]
 
