@@ -21,7 +21,8 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, chain
 
-from include import human_labels, human_review
+from include.human_review import rounds
+from include.human_review.labels import merge_answers, publish
 from include.tasks import features, find_reviews, task_defaults
 
 with DAG(
@@ -32,19 +33,19 @@ with DAG(
     max_active_runs=1,
     dagrun_timeout=timedelta(days=21),
     default_args=task_defaults(execution_timeout=timedelta(hours=2)),
-    params=human_review.params(),
+    params=rounds.params(),
     tags=["part-3", "human-in-the-loop", "a2i"],
 ) as dag:
     found = find_reviews()
     splits = features()
-    candidates, anything = human_review.choose(splits)
+    candidates, anything = rounds.choose(splits)
 
-    asked, answered = human_review.ask(1, human_review.ITEMS, people="{{ params.workers_per_review }}")
-    even = human_review.ties(answered)
-    asked_again, decided = human_review.ask(2, human_review.TIES, people="1")
+    asked, answered = rounds.ask(1, rounds.ITEMS, people="{{ params.workers_per_review }}")
+    even = rounds.ties(answered)
+    asked_again, decided = rounds.ask(2, rounds.TIES, people="1")
 
-    labels = human_labels.merge_answers()
-    human_labels.publish(labels)
+    labels = merge_answers()
+    publish(labels)
 
     chain(found, splits, candidates)
     chain(anything, asked)

@@ -21,7 +21,7 @@ import requests
 from stack.layout import StackError
 
 LABELS = ("Negative", "Neutral", "Positive")
-#: the classifier of include/worker_task.liquid.html.
+#: the classifier of include/human_review/backends/worker_task.liquid.html.
 QUESTION = "sentiment"
 _TIMEOUT = 30
 

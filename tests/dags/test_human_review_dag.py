@@ -19,7 +19,7 @@ def test_people_are_asked_by_the_back_end_of_the_form_with_a2i_as_the_default(da
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_round_goes_on_with_the_tasks_of_its_back_end_alone(dagbag: Any, backend: str) -> None:
-    from include.human_review import which_backend
+    from include.human_review.rounds import which_backend
 
     chosen = dagbag.dags["human_review"].get_task("round_1.backend")
     begin = chosen.op_args[0]
@@ -102,7 +102,7 @@ REPORT = {"asked": 5, "labelled": 3, "synthetic": False}
 
 def test_a_batch_is_announced_with_its_name_and_size() -> None:
     from include.assets import HUMAN_LABELS
-    from include.human_labels import announce
+    from include.human_review.labels import announce
 
     (event,) = announce("two", REPORT, {HUMAN_LABELS: Events(["one"])})
     assert event.asset == HUMAN_LABELS
@@ -113,7 +113,7 @@ def test_a_batch_that_was_announced_is_not_announced_again() -> None:
     from airflow.sdk.exceptions import AirflowSkipException
 
     from include.assets import HUMAN_LABELS
-    from include.human_labels import announce
+    from include.human_review.labels import announce
 
     with pytest.raises(AirflowSkipException, match="batch two was announced before"):
         list(announce("two", REPORT, {HUMAN_LABELS: Events(["one", "two"])}))
@@ -121,21 +121,21 @@ def test_a_batch_that_was_announced_is_not_announced_again() -> None:
 
 @pytest.mark.parametrize(("labelled", "expected"), [(0, False), (1, True)])
 def test_without_a_new_label_nothing_is_announced(labelled: int, expected: bool) -> None:
-    from include.human_labels import is_new
+    from include.human_review.labels import is_new
 
     assert is_new({**REPORT, "labelled": labelled}) is expected
 
 
 def test_the_table_has_the_columns_of_the_feature_group() -> None:
-    from include.human_labels import SCHEMA, TABLE
+    from include.human_review.labels import SCHEMA, TABLE
 
     names = [part.split()[0] for part in TABLE.partition("(")[2].partition(")")[0].replace("\n", " ").split(",")]
     assert names == list(SCHEMA)
 
 
 def test_the_template_asks_for_one_of_the_labels_that_are_read() -> None:
-    from include.review_backends.a2i import QUESTION, TEMPLATE
-    from include.review_backends.base import NAMES
+    from include.human_review.backends.a2i import QUESTION, TEMPLATE
+    from include.human_review.backends.base import NAMES
 
     text = TEMPLATE.read_text()
     assert f'name="{QUESTION}"' in text

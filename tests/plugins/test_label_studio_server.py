@@ -21,9 +21,9 @@ import pytest
 import requests
 from operator_kit import BUCKET
 
-from include.review_backends import label_studio
-from include.review_backends.base import read_lines, write_lines
-from include.review_backends.label_studio_client import LabelStudio, LabelStudioRefused
+from include.human_review.backends import label_studio
+from include.human_review.backends.base import read_lines, write_lines
+from include.human_review.backends.label_studio_client import LabelStudio, LabelStudioRefused
 
 #: seconds until the server has made its database and answers.
 PATIENCE = 300

@@ -11,10 +11,10 @@ import pytest
 from label_studio_stand_in import ACCESS, JWT, TOKEN, StandIn, serve
 from operator_kit import BUCKET
 
-from include.human_review import BACKENDS, next_round
-from include.review_backends import a2i, airflow_forms, label_studio
-from include.review_backends.base import NAMES, Answer, Answered, as_label, as_utc, read_lines, tied, write_lines
-from include.review_backends.label_studio_client import LabelStudio, LabelStudioRefused
+from include.human_review.backends import a2i, airflow_forms, label_studio
+from include.human_review.backends.base import NAMES, Answer, Answered, as_label, as_utc, read_lines, tied, write_lines
+from include.human_review.backends.label_studio_client import LabelStudio, LabelStudioRefused
+from include.human_review.rounds import BACKENDS, next_round
 
 AT = "2026-05-01T10:00:0{}.123Z"
 
@@ -219,7 +219,7 @@ def test_a_person_who_annotates_twice_counts_by_the_last_one(items: str, server:
 
 
 def test_more_tasks_than_a_page_are_all_read(server: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("include.review_backends.label_studio_client.PAGE", 2)
+    monkeypatch.setattr("include.human_review.backends.label_studio_client.PAGE", 2)
     client = LabelStudio(server.url, TOKEN)
     project = client.project("many", "<View/>", 1, "")
     tasks = [{"data": {"review_id": str(number)}} for number in range(5)]

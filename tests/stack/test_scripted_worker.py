@@ -54,7 +54,7 @@ def portal(own_localaws: LocalAws) -> str:
         Description="People",
         MemberDefinitions=[{"CognitoMemberDefinition": {**config, "UserGroup": "reviewers"}}],
     )["WorkteamArn"]
-    template = (ROOT / "include" / "worker_task.liquid.html").read_text()
+    template = (ROOT / "include" / "human_review" / "backends" / "worker_task.liquid.html").read_text()
     page = sagemaker.create_human_task_ui(HumanTaskUiName="review", UiTemplate={"Content": template})
     flow = sagemaker.create_flow_definition(
         FlowDefinitionName="review",

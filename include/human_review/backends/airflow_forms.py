@@ -9,7 +9,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import HITLEntryOperator
 from airflow.sdk import Param, task
 
-from include.review_backends.base import NAMES, Answer, Answered, Round, as_utc, read_lines, write_answers
+from include.human_review.backends.base import NAMES, Answer, Answered, Round, as_utc, read_lines, write_answers
 
 #: characters of a review in a form; Airflow keeps the form in its database.
 LONGEST = 4000

@@ -10,11 +10,11 @@ from airflow.sdk import Param, TaskGroup, TriggerRule, chain, task
 from amazon_ml.operators.endpoint_batch import InvokeEndpointBatchOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from include import paths
+from include.human_review.backends.a2i import AugmentedAi
+from include.human_review.backends.airflow_forms import AirflowForms
+from include.human_review.backends.base import Backend, Round, read_lines, tied, write_lines
+from include.human_review.backends.label_studio import LabelStudioProjects
 from include.params import LOW_CONFIDENCE
-from include.review_backends.a2i import AugmentedAi
-from include.review_backends.airflow_forms import AirflowForms
-from include.review_backends.base import Backend, Round, read_lines, tied, write_lines
-from include.review_backends.label_studio import LabelStudioProjects
 from include.settings import settings
 from include.tasks import LABELS, SYNTHETIC
 

@@ -9,7 +9,16 @@ from typing import Any
 
 from airflow.sdk import chain, task, timezone
 
-from include.review_backends.base import NAMES, Answer, Answered, Round, as_label, as_utc, read_lines, write_answers
+from include.human_review.backends.base import (
+    NAMES,
+    Answer,
+    Answered,
+    Round,
+    as_label,
+    as_utc,
+    read_lines,
+    write_answers,
+)
 
 #: the Airflow connection: the server's address, and an access token as password.
 CONNECTION = "label_studio"
@@ -55,7 +64,7 @@ def push(items: str, batch: str, number: int, people: str, minutes: str) -> dict
 
     One project a batch and round, one task an item, however often this is repeated. The time counts from here.
     """
-    from include.review_backends.label_studio_client import LabelStudio
+    from include.human_review.backends.label_studio_client import LabelStudio
 
     server = LabelStudio.of(CONNECTION)
     # Label Studio takes fifty characters, and a run's name may have more.
@@ -77,7 +86,7 @@ def as_task(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_over(pushed: Mapping[str, Any]) -> bool:
     """Whether all tasks have as many answers as are wanted, or the time is over."""
-    from include.review_backends.label_studio_client import LabelStudio
+    from include.human_review.backends.label_studio_client import LabelStudio
 
     tasks = list(LabelStudio.of(CONNECTION).tasks(pushed["project"]))
     done = sum(len(read_task(each).answers) >= pushed["people"] for each in tasks)
@@ -87,7 +96,7 @@ def is_over(pushed: Mapping[str, Any]) -> bool:
 
 def collect(items: str, pushed: Mapping[str, Any], answers: str) -> dict[str, Any]:
     """Pull the annotations, in the order of the items, and write them for the human_labels job."""
-    from include.review_backends.label_studio_client import LabelStudio
+    from include.human_review.backends.label_studio_client import LabelStudio
 
     found = {each["data"].get(KEY): each for each in LabelStudio.of(CONNECTION).tasks(pushed["project"])}
     names = [str(item["id"]) for item in read_lines(items)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import TriggerRule, chain, task
@@ -16,12 +17,12 @@ from amazon_ml.operators.worker import WorkerOperator
 from amazon_ml.operators.workforce import WorkforceOperator
 from amazon_ml.operators.workteam import WorkteamOperator
 from include import paths
-from include.review_backends.base import Answer, Answered, Round, as_label, as_utc, read_lines, write_answers
-from include.settings import INCLUDE, settings
+from include.human_review.backends.base import Answer, Answered, Round, as_label, as_utc, read_lines, write_answers
+from include.settings import settings
 
 #: the Cognito group and the work team of each round: who decides is nobody who answered before.
 TEAMS = {1: "reviewers", 2: "referees"}
-TEMPLATE = INCLUDE / "worker_task.liquid.html"
+TEMPLATE = Path(__file__).with_name("worker_task.liquid.html")
 #: the name of the template's classifier: the key of its answer.
 QUESTION = "sentiment"
 TITLE = "Is the review negative, neutral or positive?"

@@ -1,0 +1,1 @@
+"""People label what the model is not sure of; `dags/human_review.py` puts the parts together."""
