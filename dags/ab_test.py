@@ -30,13 +30,15 @@ from amazon_ml.operators.endpoint_metrics import EndpointMetricsOperator
 from amazon_ml.operators.endpoint_scaling import DeleteEndpointScalingOperator, EndpointScalingOperator
 from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
-from include import registry
 from include.ab_test import looks, plan, rivals, shift
 from include.ab_test.plan import CHALLENGER, CHAMPION, ENDPOINT, PLACE, REPORTS
 from include.ab_test.watching import sample_once, watch
 from include.params import keep_endpoint
 from include.settings import settings
-from include.tasks import SYNTHETIC, features, find_reviews, task_defaults
+from include.tasks import registry
+from include.tasks.defaults import task_defaults
+from include.tasks.features import features
+from include.tasks.find_reviews import SYNTHETIC, find_reviews
 
 with DAG(
     dag_id="ab_test",

@@ -22,14 +22,16 @@ from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperato
 from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from include import paths
-from include.algorithms import autopilot_job
 from include.assets import EVALUATIONS
-from include.autopilot import COLUMNS, to_judge
-from include.evaluation import evaluate_endpoint
 from include.params import keep_endpoint
-from include.reports import show
 from include.settings import settings
-from include.tasks import SYNTHETIC, features, find_reviews, stage, task_defaults
+from include.tasks.algorithms import autopilot_job
+from include.tasks.autopilot import COLUMNS, to_judge
+from include.tasks.defaults import stage, task_defaults
+from include.tasks.evaluation import evaluate_endpoint
+from include.tasks.features import features
+from include.tasks.find_reviews import SYNTHETIC, find_reviews
+from include.tasks.reports import show
 
 ENDPOINT = f"{settings.endpoint_name}-autopilot"
 JOB_NAME = "{{ ti.xcom_pull(task_ids='autopilot')['name'] }}"

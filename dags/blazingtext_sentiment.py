@@ -21,11 +21,13 @@ from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from amazon_ml.operators.training import TrainingJobOperator
 from include import paths
-from include.algorithms import BLAZINGTEXT_IMAGE, blazingtext_job
 from include.assets import EVALUATIONS
-from include.evaluation import evaluate_endpoint
 from include.settings import settings
-from include.tasks import SYNTHETIC, features, find_reviews, task_defaults
+from include.tasks.algorithms import BLAZINGTEXT_IMAGE, blazingtext_job
+from include.tasks.defaults import task_defaults
+from include.tasks.evaluation import evaluate_endpoint
+from include.tasks.features import features
+from include.tasks.find_reviews import SYNTHETIC, find_reviews
 
 ENDPOINT = f"{settings.endpoint_name}-blazingtext"
 # In the tokens that the model is taught.

@@ -21,10 +21,11 @@ from amazon_ml.operators.clarify import ClarifyBiasOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from amazon_ml.specs.clarify import BiasConfig, Facet
 from include import paths
-from include.algorithms import clarify_job
 from include.assets import BALANCED_REVIEWS, REVIEWS
 from include.settings import settings
-from include.tasks import SYNTHETIC, find_reviews, task_defaults
+from include.tasks.algorithms import clarify_job
+from include.tasks.defaults import task_defaults
+from include.tasks.find_reviews import SYNTHETIC, find_reviews
 
 MARK = "{{ 'SYNTHETIC: ' if ti.xcom_pull(task_ids='find_reviews')['synthetic'] else '' }}"
 

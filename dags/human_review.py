@@ -23,7 +23,9 @@ from airflow.sdk import DAG, chain
 
 from include.human_review import rounds
 from include.human_review.labels import merge_answers, publish
-from include.tasks import features, find_reviews, task_defaults
+from include.tasks.defaults import task_defaults
+from include.tasks.features import features
+from include.tasks.find_reviews import find_reviews
 
 with DAG(
     dag_id="human_review",

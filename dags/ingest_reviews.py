@@ -22,7 +22,7 @@ from include import paths
 from include.assets import REVIEWS
 from include.reviews.upload import expected_raw
 from include.settings import INCLUDE, settings
-from include.tasks import task_defaults
+from include.tasks.defaults import task_defaults
 
 QUERIES = ["sentiments", "categories", "average_sentiment", "split", "words"]
 

@@ -18,9 +18,9 @@ from airflow.sdk import DAG, chain, task
 from amazon_ml.operators.processing import ProcessingJobOperator
 from include import paths
 from include.assets import EVALUATIONS
-from include.reports import show
 from include.settings import settings
-from include.tasks import task_defaults
+from include.tasks.defaults import task_defaults
+from include.tasks.reports import show
 
 with DAG(
     dag_id="leader_board",

@@ -23,12 +23,14 @@ from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperato
 from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.pipeline import PipelineOperator
 from amazon_ml.operators.pipeline_execution import PipelineExecutionOperator
-from include import registry
-from include.lineage import trace_and_draw
 from include.params import keep_endpoint, training_params
 from include.pipelines.parameters import CODE, DEFINITION, deployment_parameters
 from include.settings import settings
-from include.tasks import SMOKE_REVIEWS, SYNTHETIC, find_reviews, task_defaults
+from include.tasks import registry
+from include.tasks.defaults import task_defaults
+from include.tasks.evaluation import SMOKE_REVIEWS
+from include.tasks.find_reviews import SYNTHETIC, find_reviews
+from include.tasks.lineage import trace_and_draw
 
 #: of the pipeline, of its package group and of its endpoint: nothing of `train_sentiment` is touched.
 NAME = f"{settings.endpoint_name}-pipeline"

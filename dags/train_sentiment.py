@@ -28,15 +28,17 @@ from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, TriggerR
 from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator
 from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.training import TrainingJobOperator
-from include import compiling, feature_store, registry
 from include.assets import EVALUATIONS, HUMAN_LABELS, REVIEWS, SENTIMENT_MODEL
 from include.challenge import approve_challenger, challenge
-from include.evaluation import evaluate_endpoint
-from include.lineage import trace_and_draw
 from include.params import METRICS, hyperparameters, keep_endpoint, retraining_params, training_params
 from include.retraining import look, next_step, properties
 from include.settings import settings
-from include.tasks import SMOKE_REVIEWS, SYNTHETIC, features, find_reviews, stage, task_defaults
+from include.tasks import compiling, feature_store, registry
+from include.tasks.defaults import stage, task_defaults
+from include.tasks.evaluation import SMOKE_REVIEWS, evaluate_endpoint
+from include.tasks.features import features
+from include.tasks.find_reviews import SYNTHETIC, find_reviews
+from include.tasks.lineage import trace_and_draw
 
 #: what a text has only where the twin in eight bits is served; a template.
 IF_TWIN = "{{{{ '{}' if params.serve == 'onnx-int8' else '' }}}}"

@@ -23,13 +23,16 @@ from airflow.sdk import DAG, chain, task
 
 from amazon_ml.operators.processing import ProcessingJobOperator
 from amazon_ml.operators.tuning import TuningJobOperator
-from include import paths, registry
+from include import paths
 from include.challenge import approve_challenger, challenge
 from include.params import METRICS
-from include.reports import show
 from include.retraining import look
 from include.settings import settings
-from include.tasks import SYNTHETIC, features, find_reviews, task_defaults
+from include.tasks import registry
+from include.tasks.defaults import task_defaults
+from include.tasks.features import features
+from include.tasks.find_reviews import SYNTHETIC, find_reviews
+from include.tasks.reports import show
 from include.tuning import (
     FEATURES_TAG,
     RANGES,

@@ -9,18 +9,18 @@ from airflow.sdk import TriggerRule, chain, task
 
 from amazon_ml.operators.model_package import ApproveModelOperator, RegisterModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
-from include import compiling, registry
 from include.champion import has_champion, judge, replace_champion
-from include.evaluation import evaluate
 from include.settings import settings
+from include.tasks import compiling, registry
+from include.tasks.evaluation import evaluate
 
 
 def challenge(trained: Any, splits: ProcessingJobOperator, known: Any, properties: Mapping[str, str]) -> Any:
     """
     Judge a model, compare it with the champion and register it: the last of these tasks, ``replace_champion``.
 
-    For a DAG that has :func:`include.tasks.find_reviews` and the params that ``judge`` reads. Where the challenger is
-    rejected, all that follows is skipped.
+    For a DAG that has the task ``find_reviews`` and the params that ``judge`` reads. Where the challenger is rejected,
+    all that follows is skipped.
 
     :param trained: the task with the model, by its ``model_data``.
     :param splits: the features job, whose test split both are judged on.

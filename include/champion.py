@@ -11,8 +11,8 @@ from typing import Any
 
 from include import low_confidence
 from include.params import LOW_CONFIDENCE
-from include.registry import APPROVED, learnt_from_synthetic
 from include.settings import settings
+from include.tasks.registry import APPROVED, learnt_from_synthetic
 
 #: review_id -> whether the model was right.
 Answers = dict[str, bool]

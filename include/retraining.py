@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from include import paths
-from include.compiling import TWIN, find_twin
-from include.registry import APPROVED, learnt_from_synthetic
 from include.reviews.upload import version
 from include.settings import settings
-from include.tasks import SYNTHETIC
+from include.tasks.compiling import TWIN, find_twin
+from include.tasks.find_reviews import SYNTHETIC
+from include.tasks.registry import APPROVED, learnt_from_synthetic
 
 #: what a training follows from, a digest each.
 INPUTS = ("inputs-data", "inputs-labels", "inputs-code", "inputs-settings")

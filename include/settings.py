@@ -92,7 +92,7 @@ class Settings:
 
     @property
     def twin_group(self) -> str:
-        """The package group of the models that were compiled to eight bits: see :mod:`include.compiling`."""
+        """The package group of the models that were compiled to eight bits: see :mod:`include.tasks.compiling`."""
         return f"{self.model_group}-int8"
 
     def uri(self, *parts: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from benchmarks.chaos import checks
-from include.tasks import FAILURES
+from include.tasks.defaults import FAILURES
 from stack import processes, services
 from stack.layout import Stack
 

@@ -10,7 +10,7 @@ from airflow.sdk import TaskGroup, TriggerRule, chain, task
 from amazon_ml.operators.processing import ProcessingJobOperator
 from include.ab_test.plan import CONTINUE, LOOKS, PLACE, REPORTS, STEPS, ask, shares
 from include.settings import settings
-from include.tasks import SYNTHETIC
+from include.tasks.find_reviews import SYNTHETIC
 
 
 def make_requests(test: Any) -> ProcessingJobOperator:

@@ -7,10 +7,10 @@ from typing import Any
 
 from airflow.sdk import TriggerRule, chain, task
 
-from include import compiling
 from include.ab_test.plan import CHALLENGER, CHAMPION, LAST, TWIN
-from include.registry import APPROVED
 from include.settings import settings
+from include.tasks import compiling
+from include.tasks.registry import APPROVED
 
 
 def choose() -> tuple[Any, Any]:

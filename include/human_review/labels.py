@@ -10,11 +10,12 @@ from airflow.sdk import Metadata, TriggerRule, chain, task
 from amazon_ml.operators.athena import AthenaQueryOperator
 from amazon_ml.operators.feature_group import FeatureGroupOperator, FeatureIngestOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
-from include import paths, reports
+from include import paths
 from include.assets import HUMAN_LABELS
 from include.human_review.rounds import BATCH, PLACE, REPORTS
 from include.settings import settings
-from include.tasks import SYNTHETIC
+from include.tasks import reports
+from include.tasks.find_reviews import SYNTHETIC
 
 #: a batch's file of the data set.
 FILE = f"{paths.HUMAN_LABELS}{BATCH}.parquet"

@@ -16,7 +16,7 @@ from include.human_review.backends.base import Backend, Round, read_lines, tied,
 from include.human_review.backends.label_studio import LabelStudioProjects
 from include.params import LOW_CONFIDENCE
 from include.settings import settings
-from include.tasks import LABELS, SYNTHETIC
+from include.tasks.find_reviews import LABELS, SYNTHETIC
 
 BACKENDS: dict[str, Backend] = {each.name: each for each in (AugmentedAi(), AirflowForms(), LabelStudioProjects())}
 #: a run's batch, and its folders: whatever is asked and answered, and the reports.

@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include import compiling
 from include.settings import settings
+from include.tasks import compiling
 
 #: text in a review on which a model of :func:`archive` with ``breaks`` fails.
 POISON = "poison"

@@ -88,7 +88,7 @@ def candidate(name: str, status: str = "Completed", supported: str = "predicted_
 
 
 def test_each_candidate_that_completed_gets_an_endpoint_and_a_place_by_its_rank() -> None:
-    from include.autopilot import to_judge
+    from include.tasks.autopilot import to_judge
 
     names = ["job-full-0a1b2c3d", "job-linear-0a1b2c3d", "other"]
     job = {"name": "job", "candidates": [*map(candidate, names), candidate("job-x-0a1b2c3d", "Failed")]}
@@ -105,7 +105,7 @@ def test_each_candidate_that_completed_gets_an_endpoint_and_a_place_by_its_rank(
 
 
 def test_a_candidate_that_cannot_say_how_sure_it_is_is_no_candidate_for_the_board() -> None:
-    from include.autopilot import to_judge
+    from include.tasks.autopilot import to_judge
 
     job = {"name": "job", "candidates": [candidate("a", supported="predicted_label")]}
     with pytest.raises(ValueError, match="does not answer with probability"):

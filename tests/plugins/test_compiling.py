@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from operator_kit import SERVING_IMAGE, Airflow, FakeTask
 
-from include import compiling
 from include.ab_test import rivals
 from include.settings import Settings
+from include.tasks import compiling
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from operator_kit import BUCKET
 
 from amazon_ml.naming import RunKey
 from amazon_ml.operators.processing import ProcessingJobOperator
-from include import tasks
 from include.settings import settings
+from include.tasks import features, find_reviews
 
 KEY = RunKey("train", "features", -1, "run")
 
@@ -25,7 +25,7 @@ def inputs(operator: ProcessingJobOperator, labels: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(("labels", "expected"), [("", {"reviews"}), (f"s3://{BUCKET}/labels/", {"reviews", "labels"})])
 def test_the_features_job_has_the_labels_only_where_there_are_some(labels: str, expected: set[str]) -> None:
-    assert inputs(tasks.features(), labels).keys() == expected
+    assert inputs(features.features(), labels).keys() == expected
 
 
 def test_an_input_that_is_not_optional_stays_in_the_request() -> None:
@@ -36,8 +36,8 @@ def test_an_input_that_is_not_optional_stays_in_the_request() -> None:
 
 
 def test_find_reviews_tells_where_labels_are_once_there_are_some(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "origin_of_table", lambda *_: {"synthetic": False})
+    monkeypatch.setattr(find_reviews, "origin_of_table", lambda *_: {"synthetic": False})
     place = f"s3://{BUCKET}/found_labels/"
-    assert tasks.reviews_and_labels("note", "table", place) == {"synthetic": False, "labels": ""}
+    assert find_reviews.reviews_and_labels("note", "table", place) == {"synthetic": False, "labels": ""}
     aws("s3").put_object(Bucket=BUCKET, Key="found_labels/one.parquet", Body=b"x")
-    assert tasks.reviews_and_labels("note", "table", place)["labels"] == place
+    assert find_reviews.reviews_and_labels("note", "table", place)["labels"] == place

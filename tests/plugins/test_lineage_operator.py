@@ -296,7 +296,7 @@ class Pulled(FakeTask):
 
 
 def test_the_dags_tasks_are_joined_by_the_graph() -> None:
-    from include.lineage import trace_and_draw
+    from include.tasks.lineage import trace_and_draw
 
     with DAG(dag_id="deployed", schedule=None):
         model = ModelOperator(task_id="model", role_arn=ROLE, containers=[])

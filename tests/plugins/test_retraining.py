@@ -11,8 +11,9 @@ import pytest
 from operator_kit import ROLE
 from serving_kit import packed_model
 
-from include import compiling, job_code, paths, retraining
+from include import job_code, paths, retraining
 from include.params import retraining_params, training_params
+from include.tasks import compiling
 
 PARAMS = {
     "keep_endpoint": True,

@@ -7,7 +7,10 @@ from typing import Any
 from amazon_ml.operators.processing import ProcessingJobOperator
 from include import paths
 from include.settings import settings
-from include.tasks import SYNTHETIC
+from include.tasks.find_reviews import SYNTHETIC
+
+#: what a deployed model is asked first: one of each sentiment.
+SMOKE_REVIEWS = ["I love this product!", "OK, but not great.", "This is not the right product."]
 
 
 def evaluate(task_id: str, model_data: Any, test: Any) -> ProcessingJobOperator:

@@ -15,7 +15,7 @@ from amazon_ml.operators.processing import ProcessingJobOperator
 from include import paths
 from include.assets import FEATURES
 from include.settings import settings
-from include.tasks import EVENT_TIME
+from include.tasks.features import EVENT_TIME
 
 #: of the records: https://docs.aws.amazon.com/sagemaker/latest/dg/feature-store-quotas.html has the limits.
 SCHEMA = {

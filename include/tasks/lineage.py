@@ -10,7 +10,7 @@ from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from include import paths
 from include.settings import settings
-from include.tasks import SYNTHETIC
+from include.tasks.find_reviews import SYNTHETIC
 
 
 def trace_and_draw(

@@ -16,9 +16,9 @@ from airflow.sdk import Param, TriggerRule, chain, task
 
 from amazon_ml.operators.model_package import RegisterModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
-from include.registry import APPROVED, learnt_from_synthetic
 from include.settings import settings
-from include.tasks import SYNTHETIC
+from include.tasks.find_reviews import SYNTHETIC
+from include.tasks.registry import APPROVED, learnt_from_synthetic
 
 PYTORCH, TWIN = "pytorch", "onnx-int8"
 #: for the trigger forms of the DAGs that use :func:`choose_serving`.

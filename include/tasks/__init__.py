@@ -1,0 +1,1 @@
+"""The tasks that several DAGs have, made by functions: one file for each kind."""

@@ -1,0 +1,42 @@
+"""The features job, the same in every DAG."""
+
+from __future__ import annotations
+
+from amazon_ml.operators.processing import ProcessingJobOperator
+from include import paths
+from include.reviews.upload import expected_table
+from include.settings import settings
+from include.tasks.find_reviews import LABELS
+
+#: event time of a run's features, the same in all tries.
+EVENT_TIME = "{{ (dag_run.logical_date or dag_run.run_after).strftime('%Y-%m-%dT%H:%M:%SZ') }}"
+
+
+def features(
+    base_model: str = settings.base_model, text: str = settings.text, *, store: bool = False
+) -> ProcessingJobOperator:
+    """
+    The task that makes the three splits.
+
+    For a DAG that has the task ``find_reviews``. In every DAG the same reviews and the same shares, and so the same
+    test split: models can be compared by it. What people have labelled is trained on as they say.
+
+    :param base_model: whose tokenizer makes the ids.
+    :param text: what a model reads of a review.
+    :param store: whether the output ``feature_store`` is wanted too.
+    """
+    return ProcessingJobOperator(
+        task_id="features",
+        job=settings.processing_job("features"),
+        inputs={"reviews": paths.REVIEWS, "labels": LABELS},
+        optional_inputs=["labels"],
+        outputs=["train", "validation", "test", "report", *(["feature_store"] if store else [])],
+        arguments={
+            "base-model": base_model,
+            "text": text,
+            "max-seq-length": settings.max_seq_length,
+            "date": EVENT_TIME,
+            **expected_table("find_reviews"),
+        },
+        result="report/report.json",
+    )

@@ -1,0 +1,31 @@
+"""The task that nearly all DAGs begin with, and what the others learn from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import task
+
+from include import paths
+from include.reviews.upload import is_empty, origin_of_table
+
+#: whether the reviews are made up, for the arguments of a DAG that has :func:`find_reviews`: every report and every
+#: chart then says so.
+SYNTHETIC = "{{ ti.xcom_pull(task_ids='find_reviews')['synthetic'] }}"
+#: S3 prefix of the labels that people gave, "" where there are none.
+LABELS = "{{ ti.xcom_pull(task_ids='find_reviews')['labels'] }}"
+
+
+def find_reviews() -> Any:
+    """
+    The task that tells where the present reviews came from, and which table was made of them.
+
+    Returns what :func:`include.reviews.upload.origin_of_table` does, and ``labels``: the S3 prefix of what people have
+    said of reviews, "" where nobody was asked yet. Fails where S3 has other reviews than were ingested last.
+    """
+    return task(task_id="find_reviews")(reviews_and_labels)(paths.ORIGIN, paths.TABLE, paths.HUMAN_LABELS)
+
+
+def reviews_and_labels(note: str, table_note: str, labels: str) -> dict[str, Any]:
+    """Return what :func:`find_reviews` does, from these places in S3."""
+    return {**origin_of_table(note, table_note), "labels": "" if is_empty(labels) else labels}
