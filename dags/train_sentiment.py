@@ -29,9 +29,9 @@ from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperato
 from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.training import TrainingJobOperator
 from include.assets import EVALUATIONS, HUMAN_LABELS, REVIEWS, SENTIMENT_MODEL
-from include.challenge import approve_challenger, challenge
 from include.params import METRICS, hyperparameters, keep_endpoint, retraining_params, training_params
-from include.retraining import look, next_step, properties
+from include.retraining.challenge import approve_challenger, challenge
+from include.retraining.decision import look, next_step, properties
 from include.settings import settings
 from include.tasks import compiling, feature_store, registry
 from include.tasks.defaults import stage, task_defaults

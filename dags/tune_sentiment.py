@@ -24,16 +24,10 @@ from airflow.sdk import DAG, chain, task
 from amazon_ml.operators.processing import ProcessingJobOperator
 from amazon_ml.operators.tuning import TuningJobOperator
 from include import paths
-from include.challenge import approve_challenger, challenge
 from include.params import METRICS
-from include.retraining import look
-from include.settings import settings
-from include.tasks import registry
-from include.tasks.defaults import task_defaults
-from include.tasks.features import features
-from include.tasks.find_reviews import SYNTHETIC, find_reviews
-from include.tasks.reports import show
-from include.tuning import (
+from include.retraining.challenge import approve_challenger, challenge
+from include.retraining.decision import look
+from include.retraining.tuning import (
     FEATURES_TAG,
     RANGES,
     SETTINGS,
@@ -43,6 +37,12 @@ from include.tuning import (
     tuning_job,
     tuning_params,
 )
+from include.settings import settings
+from include.tasks import registry
+from include.tasks.defaults import task_defaults
+from include.tasks.features import features
+from include.tasks.find_reviews import SYNTHETIC, find_reviews
+from include.tasks.reports import show
 
 TUNING_JOB = "{{ ti.xcom_pull(task_ids='tune')['name'] }}"
 REPORT = f"{paths.TUNING}/{TUNING_JOB}"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from operator_kit import BUCKET, SERVING_IMAGE
 
-from include import champion
 from include.params import retraining_params
+from include.retraining import champion
 from include.tasks import registry
 
 PARAMS = {"min_accuracy": 0.65, **{name: param.value for name, param in retraining_params().items()}}

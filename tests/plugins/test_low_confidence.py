@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from operator_kit import BUCKET
 
-from include import low_confidence
+from include.retraining import low_confidence
 
 
 def rows(right: list[bool], probabilities: list[float]) -> list[dict[str, str]]:

@@ -11,8 +11,9 @@ import pytest
 from operator_kit import ROLE
 from serving_kit import packed_model
 
-from include import job_code, paths, retraining
+from include import job_code, paths
 from include.params import retraining_params, training_params
+from include.retraining import decision
 from include.tasks import compiling
 
 PARAMS = {
@@ -25,10 +26,10 @@ PARAMS = {
 def house(aws: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable[..., Any]:
     """A bucket and a group of this test's own; registers a version with properties and approval status."""
     bucket = request.node.name.replace("_", "-")[:60].strip("-")
-    settings = retraining.settings.__class__.read(
+    settings = decision.settings.__class__.read(
         {"REVIEWS_BUCKET": bucket, "REVIEWS_MODEL_GROUP": bucket, "REVIEWS_ENDPOINT": bucket}
     )
-    monkeypatch.setattr(retraining, "settings", settings)
+    monkeypatch.setattr(decision, "settings", settings)
     monkeypatch.setattr(paths, "REVIEWS", settings.uri("data", "reviews/"))
     monkeypatch.setattr(paths, "HUMAN_LABELS", settings.uri("data", "human_labels/"))
     aws("s3").create_bucket(Bucket=bucket)
@@ -55,7 +56,7 @@ def house(aws: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequ
 @pytest.fixture
 def deployed(aws: Any, house: Any) -> Iterator[Callable[[str], None]]:
     """Puts a version behind the endpoint, in place of what is there."""
-    settings, sagemaker = retraining.settings, aws("sagemaker")
+    settings, sagemaker = decision.settings, aws("sagemaker")
     name = settings.bucket
 
     def put(arn: str) -> None:
@@ -73,99 +74,99 @@ def deployed(aws: Any, house: Any) -> Iterator[Callable[[str], None]]:
 
 
 def test_without_a_version_there_is_something_to_learn_and_no_champion(house: Any, capsys: Any) -> None:
-    known = retraining.look(PARAMS)
+    known = decision.look(PARAMS)
     assert (known["changed"], known["last"], known["champion"]) == (None, None, None)
-    assert retraining.next_step(known, PARAMS) == "features"
+    assert decision.next_step(known, PARAMS) == "features"
     assert "there is no model yet" in capsys.readouterr().out
 
 
 def test_what_was_trained_from_the_same_is_not_trained_again_unless_forced(house: Any, capsys: Any) -> None:
-    house(retraining.look(PARAMS)["inputs"], "Rejected")
-    known = retraining.look(PARAMS)
+    house(decision.look(PARAMS)["inputs"], "Rejected")
+    known = decision.look(PARAMS)
     assert known["changed"] == [] and known["last"] == {"version": 1, "status": "Rejected"}
     assert known["champion"] is None
-    assert retraining.next_step(known, PARAMS) is None
+    assert decision.next_step(known, PARAMS) is None
     assert "NOTHING CHANGED: data, labels, code and settings are those of version 1" in capsys.readouterr().out
-    assert retraining.next_step(known, {**PARAMS, "force": True}) == "features"
+    assert decision.next_step(known, {**PARAMS, "force": True}) == "features"
 
 
 def test_shared_modules_of_the_jobs_are_part_of_their_code(
     house: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house(retraining.look(PARAMS)["inputs"])
+    house(decision.look(PARAMS)["inputs"])
     jobs = shutil.copytree(job_code.JOBS, tmp_path / "jobs")
     monkeypatch.setattr(job_code, "JOBS", jobs)
     # Neither features nor training ship the first of these.
     for module, changed in [("wording.py", []), ("ngrams.py", ["code"])]:
         with open(jobs / "shared" / module, "a") as file:
             file.write("# Changed.\n")
-        assert retraining.look(PARAMS)["changed"] == changed
+        assert decision.look(PARAMS)["changed"] == changed
 
 
 def test_new_data_and_other_settings_are_named_and_the_champion_is_the_latest_approved(
     house: Any, aws: Any, capsys: Any
 ) -> None:
-    inputs = retraining.look(PARAMS)["inputs"]
+    inputs = decision.look(PARAMS)["inputs"]
     champion = house({**inputs, "synthetic": "True"})
     house(inputs, "Rejected")
-    aws("s3").put_object(Bucket=retraining.settings.bucket, Key="data/reviews/reviews.parquet", Body=b"a,b\nc,d\n")
-    known = retraining.look({**PARAMS, "epochs": PARAMS["epochs"] + 1})
+    aws("s3").put_object(Bucket=decision.settings.bucket, Key="data/reviews/reviews.parquet", Body=b"a,b\nc,d\n")
+    known = decision.look({**PARAMS, "epochs": PARAMS["epochs"] + 1})
     assert known["changed"] == ["data", "settings"] and known["last"]["version"] == 2
     assert known["champion"]["arn"] == champion and known["champion"]["model_data"].endswith("/Approved/model.tar.gz")
     assert known["champion"]["synthetic"] is True
-    assert retraining.next_step(known, PARAMS) == "features"
+    assert decision.next_step(known, PARAMS) == "features"
     assert "data, settings changed since version 2" in capsys.readouterr().out
 
 
 def test_new_labels_are_something_to_learn(house: Any, aws: Any) -> None:
-    house(retraining.look(PARAMS)["inputs"], "Rejected")
-    aws("s3").put_object(Bucket=retraining.settings.bucket, Key="data/human_labels/1.jsonl", Body=b"{}")
-    known = retraining.look(PARAMS)
-    assert known["changed"] == ["labels"] and retraining.next_step(known, PARAMS) == "features"
+    house(decision.look(PARAMS)["inputs"], "Rejected")
+    aws("s3").put_object(Bucket=decision.settings.bucket, Key="data/human_labels/1.jsonl", Body=b"{}")
+    known = decision.look(PARAMS)
+    assert known["changed"] == ["labels"] and decision.next_step(known, PARAMS) == "features"
 
 
 def test_a_version_that_was_left_without_a_verdict_is_not_done(house: Any, capsys: Any) -> None:
-    house(retraining.look(PARAMS)["inputs"], "PendingManualApproval")
-    known = retraining.look(PARAMS)
-    assert known["changed"] == [] and retraining.next_step(known, PARAMS) == "features"
+    house(decision.look(PARAMS)["inputs"], "PendingManualApproval")
+    known = decision.look(PARAMS)
+    assert known["changed"] == [] and decision.next_step(known, PARAMS) == "features"
     assert "version 1, but that was neither approved nor rejected" in capsys.readouterr().out
 
 
 def test_an_approved_version_that_the_endpoint_lacks_is_deployed_without_training(
     house: Any, deployed: Callable[[str], None], capsys: Any
 ) -> None:
-    inputs = retraining.look(PARAMS)["inputs"]
+    inputs = decision.look(PARAMS)["inputs"]
     old, _ = house(inputs), house(inputs)
-    known = retraining.look(PARAMS)
-    assert not known["champion"]["served"] and retraining.next_step(known, PARAMS) == "redeploy"
+    known = decision.look(PARAMS)
+    assert not known["champion"]["served"] and decision.next_step(known, PARAMS) == "redeploy"
     assert "DEPLOYING: version 2 is approved, and not behind endpoint" in capsys.readouterr().out
-    assert retraining.next_step(known, {**PARAMS, "keep_endpoint": False}) is None
+    assert decision.next_step(known, {**PARAMS, "keep_endpoint": False}) is None
     deployed(old)
-    assert retraining.next_step(retraining.look(PARAMS), PARAMS) == "redeploy"
+    assert decision.next_step(decision.look(PARAMS), PARAMS) == "redeploy"
 
 
 def test_an_approved_version_behind_the_endpoint_is_left_there(house: Any, deployed: Callable[[str], None]) -> None:
-    deployed(house(retraining.look(PARAMS)["inputs"]))
-    known = retraining.look(PARAMS)
-    assert known["champion"]["served"] and retraining.next_step(known, PARAMS) is None
+    deployed(house(decision.look(PARAMS)["inputs"]))
+    known = decision.look(PARAMS)
+    assert known["champion"]["served"] and decision.next_step(known, PARAMS) is None
 
 
 def test_a_tuned_version_is_no_training_and_is_deployed_like_any_other(house: Any, capsys: Any) -> None:
-    inputs = retraining.look(PARAMS)["inputs"]
+    inputs = decision.look(PARAMS)["inputs"]
     house(inputs, "Rejected")
-    house({**inputs, "inputs-settings": "others", retraining.TUNING_JOB: "tune"})
-    known = retraining.look(PARAMS)
+    house({**inputs, "inputs-settings": "others", decision.TUNING_JOB: "tune"})
+    known = decision.look(PARAMS)
     assert (known["changed"], known["last"]["version"], known["champion"]["version"]) == ([], 1, 2)
-    assert retraining.next_step(known, PARAMS) == "redeploy"
+    assert decision.next_step(known, PARAMS) == "redeploy"
     assert "DEPLOYING: version 2 is approved" in capsys.readouterr().out
 
 
 def test_a_champion_served_as_its_twin_is_served(
     house: Any, aws: Any, deployed: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = retraining.settings
+    settings = decision.settings
     monkeypatch.setattr(compiling, "settings", settings)
-    champion = house(retraining.look(PARAMS)["inputs"])
+    champion = house(decision.look(PARAMS)["inputs"])
     aws("sagemaker").create_model_package_group(ModelPackageGroupName=settings.twin_group)
     container = {"Image": settings.inference_image, "ModelDataUrl": f"s3://{settings.bucket}/Approved/model.tar.gz"}
     twin = aws("sagemaker").create_model_package(
@@ -181,21 +182,21 @@ def test_a_champion_served_as_its_twin_is_served(
     asked_for_twin = {**PARAMS, "serve": compiling.TWIN}
     deployed(twin)
     for params in (PARAMS, asked_for_twin):
-        known = retraining.look(params)
-        assert known["champion"]["served"] and retraining.next_step(known, params) is None
+        known = decision.look(params)
+        assert known["champion"]["served"] and decision.next_step(known, params) is None
         assert known["last"]["version"] == 1, "a twin is no training"
 
 
 def test_the_original_behind_the_endpoint_is_not_the_twin_that_is_asked_for(
     house: Any, deployed: Callable[[str], None], capsys: Any
 ) -> None:
-    deployed(house(retraining.look(PARAMS)["inputs"]))
+    deployed(house(decision.look(PARAMS)["inputs"]))
     params = {**PARAMS, "serve": compiling.TWIN}
-    assert retraining.next_step(retraining.look(params), params) == "redeploy"
+    assert decision.next_step(decision.look(params), params) == "redeploy"
     assert "as onnx-int8; nothing changed" in capsys.readouterr().out
 
 
 def test_without_reviews_the_error_names_the_place(house: Any, aws: Any) -> None:
-    aws("s3").delete_object(Bucket=retraining.settings.bucket, Key="data/reviews/reviews.parquet")
+    aws("s3").delete_object(Bucket=decision.settings.bucket, Key="data/reviews/reviews.parquet")
     with pytest.raises(ValueError, match=r"there is nothing in s3://.*/data/reviews/"):
-        retraining.look(PARAMS)
+        decision.look(PARAMS)

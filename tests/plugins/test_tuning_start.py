@@ -11,7 +11,7 @@ from operator_kit import BUCKET, IMAGE, ROLE, Airflow, FakeTask
 
 from amazon_ml.operators.tuning import TuningJobOperator
 from amazon_ml.specs.tuning import TuningJobSpec, categorical
-from include import tuning
+from include.retraining import tuning
 
 SCRIPT = "import os, pathlib\nprint('val_acc: 0.5')\npathlib.Path(os.environ['SM_MODEL_DIR'], 'm').write_text('m')\n"
 KNOWN = {"inputs": {"inputs-data": "of today"}}

@@ -12,7 +12,7 @@ from airflow.sdk import Param
 
 from amazon_ml.specs.tuning import TuningJobSpec, categorical_of, continuous
 from include.params import hyperparameters, retraining_params, training_params
-from include.retraining import TUNING_JOB, properties
+from include.retraining.decision import TUNING_JOB, properties
 from include.settings import settings
 
 #: the task that tunes; the one that decides what it starts from asks for its jobs.

@@ -9,7 +9,7 @@ from airflow.sdk import TriggerRule, chain, task
 
 from amazon_ml.operators.model_package import ApproveModelOperator, RegisterModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
-from include.champion import has_champion, judge, replace_champion
+from include.retraining.champion import has_champion, judge, replace_champion
 from include.settings import settings
 from include.tasks import compiling, registry
 from include.tasks.evaluation import evaluate
@@ -24,7 +24,7 @@ def challenge(trained: Any, splits: ProcessingJobOperator, known: Any, propertie
 
     :param trained: the task with the model, by its ``model_data``.
     :param splits: the features job, whose test split both are judged on.
-    :param known: what the DAG's task ``look``, :func:`include.retraining.look`, has found.
+    :param known: what the DAG's task ``look``, :func:`include.retraining.decision.look`, has found.
     :param properties: what the version tells about its training; templates.
     """
     challenger = evaluate("evaluate", trained.model_data, splits.outputs["test"])

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from math import comb
 from typing import Any
 
-from include import low_confidence
 from include.params import LOW_CONFIDENCE
+from include.retraining import low_confidence
 from include.settings import settings
 from include.tasks.registry import APPROVED, learnt_from_synthetic
 
@@ -36,7 +36,7 @@ def judge(
 
     Returns ``{"replace", "reason", "accuracy", "champion_accuracy", "only_challenger", "only_champion", "p_value",
     "synthetic", "champion_synthetic", "low_confidence"}``: ``only_`` are reviews that only one of them got right, and
-    ``low_confidence`` is what :func:`include.low_confidence.compare` finds; None where there is no champion.
+    ``low_confidence`` is what :func:`include.retraining.low_confidence.compare` finds; None where there is no champion.
 
     :param challenger: S3 prefix of its evaluation's report.
     :param champion: that of the champion's, on the same reviews; "" where there is none.
@@ -77,7 +77,7 @@ def replace_champion(
     is judged again, against that one, by the evaluation which that one came with; and rejected if it is not better.
 
     :param verdict: what :func:`judge` has decided.
-    :param known: what :func:`include.retraining.look` found: the champion that was judged with.
+    :param known: what :func:`include.retraining.decision.look` found: the champion that was judged with.
     :param challenger: S3 prefix of its evaluation's report.
     :param version: the challenger in the model registry: ``{"arn"}``.
     :param params: of the run, which Airflow gives.
