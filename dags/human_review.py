@@ -21,8 +21,9 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, chain
 
-from include.human_review import rounds
+from include.human_review import plan, rounds
 from include.human_review.labels import merge_answers, publish
+from include.human_review.selection import choose
 from include.tasks.defaults import task_defaults
 from include.tasks.features import features
 from include.tasks.find_reviews import find_reviews
@@ -35,16 +36,16 @@ with DAG(
     max_active_runs=1,
     dagrun_timeout=timedelta(days=21),
     default_args=task_defaults(execution_timeout=timedelta(hours=2)),
-    params=rounds.params(),
+    params=plan.params(),
     tags=["part-3", "human-in-the-loop", "a2i"],
 ) as dag:
     found = find_reviews()
     splits = features()
-    candidates, anything = rounds.choose(splits)
+    candidates, anything = choose(splits)
 
-    asked, answered = rounds.ask(1, rounds.ITEMS, people="{{ params.workers_per_review }}")
+    asked, answered = rounds.ask(1, plan.ITEMS, people="{{ params.workers_per_review }}")
     even = rounds.ties(answered)
-    asked_again, decided = rounds.ask(2, rounds.TIES, people="1")
+    asked_again, decided = rounds.ask(2, plan.TIES, people="1")
 
     labels = merge_answers()
     publish(labels)

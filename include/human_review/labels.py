@@ -12,7 +12,7 @@ from amazon_ml.operators.feature_group import FeatureGroupOperator, FeatureInges
 from amazon_ml.operators.processing import ProcessingJobOperator
 from include import paths
 from include.assets import HUMAN_LABELS
-from include.human_review.rounds import BATCH, PLACE, REPORTS
+from include.human_review.plan import BATCH, PLACE, REPORTS
 from include.settings import settings
 from include.tasks import reports
 from include.tasks.find_reviews import SYNTHETIC

@@ -11,10 +11,10 @@ import pytest
 from label_studio_stand_in import ACCESS, JWT, TOKEN, StandIn, serve
 from operator_kit import BUCKET
 
-from include.human_review.backends import a2i, airflow_forms, label_studio
+from include.human_review.backends import BACKENDS, a2i, airflow_forms, label_studio
 from include.human_review.backends.base import NAMES, Answer, Answered, as_label, as_utc, read_lines, tied, write_lines
 from include.human_review.backends.label_studio_client import LabelStudio, LabelStudioRefused
-from include.human_review.rounds import BACKENDS, next_round
+from include.human_review.rounds import next_round
 
 AT = "2026-05-01T10:00:0{}.123Z"
 
