@@ -20,7 +20,7 @@ from amazon_ml.operators.athena import AthenaQueryOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from include import paths
 from include.assets import REVIEWS
-from include.reviews.upload import expected_raw
+from include.reviews.origin import expected_raw
 from include.settings import INCLUDE, settings
 from include.tasks.defaults import task_defaults
 
@@ -122,7 +122,7 @@ with DAG(
     @task(outlets=[REVIEWS])
     def check_counts(transformed: dict, drawn: dict, raw: dict):
         """Fail unless all count the same: who uploaded the reviews, the job that cleaned them, and Athena."""
-        from include.reviews.upload import note_table
+        from include.reviews.origin import note_table
 
         if transformed["rows_in"] != raw["rows"]:
             raise ValueError(f"{raw['rows']} rows were uploaded, and the transform job read {transformed['rows_in']}")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from include import paths
-from include.reviews.upload import version
+from include.reviews.origin import version
 from include.settings import settings
 from include.tasks.compiling import TWIN, find_twin
 from include.tasks.find_reviews import SYNTHETIC

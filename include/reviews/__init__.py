@@ -1,1 +1,1 @@
-"""The raw reviews: where they come from, how they get into S3, and the crawler of the table that is made of them."""
+"""The raw reviews: where they come from, how they get into S3, and what is checked when they are read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amazon_ml.operators.processing import ProcessingJobOperator
 from include import paths
-from include.reviews.upload import expected_table
+from include.reviews.origin import expected_table
 from include.settings import settings
 from include.tasks.find_reviews import LABELS
 

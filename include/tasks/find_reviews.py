@@ -7,7 +7,7 @@ from typing import Any
 from airflow.sdk import task
 
 from include import paths
-from include.reviews.upload import is_empty, origin_of_table
+from include.reviews.origin import is_empty, origin_of_table
 
 #: whether the reviews are made up, for the arguments of a DAG that has :func:`find_reviews`: every report and every
 #: chart then says so.
@@ -20,7 +20,7 @@ def find_reviews() -> Any:
     """
     The task that tells where the present reviews came from, and which table was made of them.
 
-    Returns what :func:`include.reviews.upload.origin_of_table` does, and ``labels``: the S3 prefix of what people have
+    Returns what :func:`include.reviews.origin.origin_of_table` does, and ``labels``: the S3 prefix of what people have
     said of reviews, "" where nobody was asked yet. Fails where S3 has other reviews than were ingested last.
     """
     return task(task_id="find_reviews")(reviews_and_labels)(paths.ORIGIN, paths.TABLE, paths.HUMAN_LABELS)

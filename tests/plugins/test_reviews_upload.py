@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from include.reviews.upload import expected_raw, expected_table, note_table, origin, origin_of_table, upload
+from include.reviews.origin import expected_raw, expected_table, note_table, origin, origin_of_table
+from include.reviews.upload import upload
 
 CSV = 'id,text\n1,good\n\n2,"two\nlines"\n3,bad\n'
 
