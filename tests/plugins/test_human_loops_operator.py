@@ -367,5 +367,5 @@ def test_the_portal_is_one_click_away_from_the_task(
 
 
 def test_the_loops_hook_is_of_the_operators_connection() -> None:
-    hook = SageMakerJobHook("aws_other", "eu-west-1", False).of("sagemaker-a2i-runtime")
+    hook = SageMakerJobHook("aws_other", region_name="eu-west-1", verify=False).of("sagemaker-a2i-runtime")
     assert (hook.aws_conn_id, hook._region_name, hook._verify) == ("aws_other", "eu-west-1", False)

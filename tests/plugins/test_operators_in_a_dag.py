@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, task
+from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
+from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
+from airflow.sdk import DAG, BaseOperator, task
 from airflow.serialization.serialized_objects import DagSerialization
 from operator_kit import BUCKET, IMAGE, ROLE
 
+from amazon_ml.hooks.sagemaker import SageMakerJobHook
 from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator
 from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
@@ -86,6 +92,39 @@ def test_every_template_field_is_an_attribute(dag: DAG) -> None:
     for made in dag.tasks:
         for name in made.template_fields:
             assert hasattr(made, name), f"{made.task_type}.{name}"
+
+
+def test_every_operator_is_one_of_the_amazon_providers() -> None:
+    package = importlib.import_module("amazon_ml.operators")
+    modules = [
+        importlib.import_module(f"amazon_ml.operators.{each.name}") for each in pkgutil.iter_modules(package.__path__)
+    ]
+    found = {
+        made
+        for module in modules
+        for name, made in vars(module).items()
+        if name.endswith("Operator") and issubclass(made, BaseOperator) and made.__module__ == module.__name__
+    }
+    assert len(found) > 25
+    for made in found:
+        assert issubclass(made, AwsBaseOperator), made
+        assert issubclass(made.aws_hook_class, AwsGenericHook), made
+        assert set(aws_template_fields()) <= set(made.template_fields), made
+
+
+def test_the_hook_has_the_operators_connection() -> None:
+    made = DeleteEndpointOperator(
+        task_id="delete",
+        endpoint_name="e",
+        aws_conn_id="aws_other",
+        region_name="eu-west-1",
+        verify="/ca.pem",
+        botocore_config={"read_timeout": 7},
+    )
+    hook = made.hook
+    assert isinstance(hook, SageMakerJobHook)
+    assert (hook.aws_conn_id, hook._region_name, hook._verify) == ("aws_other", "eu-west-1", "/ca.pem")
+    assert hook._config.read_timeout == 7
 
 
 def test_a_job_can_be_mapped() -> None:

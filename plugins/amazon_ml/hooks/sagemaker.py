@@ -44,8 +44,8 @@ class SageMakerJobHook(AwsBaseHook):
     """
     Jobs, models and endpoints, by the name of their kind as AWS spells it: "TrainingJob", "EndpointConfig".
 
-    Throttling and 5xx are tried again with backoff, by botocore; the connection's own ``config_kwargs`` and
-    ``botocore_config`` go before our settings. A request that AWS refuses raises :class:`RequestRefused` with AWS's
+    Throttling and 5xx are tried again with backoff, by botocore; the connection's own ``config_kwargs`` and ``config``
+    go before our settings. A request that AWS refuses raises :class:`RequestRefused` with AWS's
     message. Every client, of whatever service, is made by Airflow's hook: so it goes where the connection or
     ``AWS_ENDPOINT_URL`` says.
     """
@@ -55,7 +55,7 @@ class SageMakerJobHook(AwsBaseHook):
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
         verify: bool | str | None = None,
-        botocore_config: Mapping[str, Any] | None = None,
+        config: Mapping[str, Any] | None = None,
         service: str = "sagemaker",
         attempts: int = ATTEMPTS,
     ) -> None:
@@ -63,10 +63,10 @@ class SageMakerJobHook(AwsBaseHook):
             aws_conn_id=aws_conn_id,
             region_name=region_name,
             verify=verify,
-            config=dict(botocore_config) if botocore_config else None,
+            config=dict(config) if config else None,
             client_type=service,
         )
-        self._botocore_config = botocore_config
+        self._given_config = config
         self._attempts = attempts
 
     @property
@@ -80,7 +80,7 @@ class SageMakerJobHook(AwsBaseHook):
     def of(self, service: str) -> SageMakerJobHook:
         """Return a hook with the same connection for another service."""
         return SageMakerJobHook(
-            self.aws_conn_id, self._region_name, self._verify, self._botocore_config, service, self._attempts
+            self.aws_conn_id, self._region_name, self._verify, self._given_config, service, self._attempts
         )
 
     def call(self, method: str, **request: Any) -> dict[str, Any]:

@@ -6,20 +6,19 @@ import ast
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
+from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
+from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 
 from amazon_ml.exceptions import DeadlineExceeded, JobFailed, TaskKilled
+from amazon_ml.hooks.sagemaker import SageMakerJobHook
 from amazon_ml.links.sagemaker import SageMakerConsoleLink, console_url
 from amazon_ml.waiting import Watch, rules
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import BaseOperatorLink, Context
-
-    from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
 #: how much longer than the deadline Airflow's own time-out waits: it is for a triggerer that is away.
 TRIGGER_GRACE = timedelta(minutes=5)
@@ -62,7 +61,7 @@ def with_numbers(document: Any, readers: Mapping[str, Callable[[Any], Any]]) -> 
     return [with_numbers(each, readers) for each in document] if isinstance(document, list) else document
 
 
-class SageMakerOperator(BaseOperator):
+class SageMakerOperator(AwsBaseOperator[SageMakerJobHook]):
     """
     Base of all: waits deferred, or polling where ``deferrable`` is off, by the same rules.
 
@@ -77,7 +76,8 @@ class SageMakerOperator(BaseOperator):
     :param botocore_config: settings of botocore's Config; retries default to ten with backoff.
     """
 
-    template_fields: Sequence[str] = ("aws_conn_id", "region_name", "tags")
+    aws_hook_class = SageMakerJobHook
+    template_fields: Sequence[str] = aws_template_fields("tags")
     template_fields_renderers = {"tags": "json"}
     operator_extra_links: Sequence[BaseOperatorLink] = (SageMakerConsoleLink(),)
     ui_color = "#e8f3ec"
@@ -88,30 +88,15 @@ class SageMakerOperator(BaseOperator):
         timeout: timedelta = timedelta(hours=1),
         tags: Mapping[str, str] | None = None,
         deferrable: bool = True,
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-        verify: bool | str | None = None,
-        botocore_config: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.timeout = timeout
         self.tags = dict(tags or {})
         self.deferrable = deferrable
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
         self.console_url = ""
         self._killed = False
         self._data: tuple[list[str], list[str]] = ([], [])
-
-    @cached_property
-    def hook(self) -> SageMakerJobHook:
-        """The hook for SageMaker, made once."""
-        from amazon_ml.hooks.sagemaker import SageMakerJobHook
-
-        return SageMakerJobHook(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
 
     def deadline(self, context: Context) -> float:
         """Seconds since the epoch. Airflow keeps the try's start over a deferral, and so the deadline."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from amazon_ml.exceptions import JobFailed, RequestRefused
+from amazon_ml.hooks.sagemaker import AlreadyExists
 from amazon_ml.naming import RunKey, endpoint_config_name, is_endpoint_config_name, tags
 from amazon_ml.operators.base import SageMakerOperator, is_true, with_numbers
 from amazon_ml.operators.invoke_endpoint import InvokeEndpointOperator
@@ -97,8 +98,6 @@ class EndpointOperator(SageMakerOperator):
 
     def execute(self, context: Context) -> Any:
         """Make the configuration, then bring the endpoint to it."""
-        from amazon_ml.hooks.sagemaker import AlreadyExists
-
         config = self._config_name(context)
         request: dict[str, Any] = {
             "EndpointConfigName": config,
@@ -150,8 +149,6 @@ class EndpointOperator(SageMakerOperator):
 
     def _act(self, context: Context, description: Mapping[str, Any] | None, config: str) -> bool:
         """Create, update, or delete a dead one; True where the outcome will be this try's."""
-        from amazon_ml.hooks.sagemaker import AlreadyExists
-
         status = description["EndpointStatus"] if description else None
         names = {"EndpointName": self.endpoint_name, "EndpointConfigName": config}
         if status in _DEAD:

@@ -181,7 +181,7 @@ class InvokeEndpointBatchOperator(SageMakerOperator):
         pace = _Pace(float(self.rate) if self.rate not in {None, "", "None"} else None, self.check_alive)
         config = {**(self.botocore_config or {}), "max_pool_connections": self.clients}
         runtime = SageMakerJobHook(
-            self.aws_conn_id, self.region_name, self.verify, config, "sagemaker-runtime", attempts=1
+            **{**self._hook_parameters, "config": config}, service="sagemaker-runtime", attempts=1
         ).conn
 
         def send(one: Asked) -> dict[str, Any]:

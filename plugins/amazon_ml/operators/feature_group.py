@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from amazon_ml.exceptions import JobFailed, RequestRefused
+from amazon_ml.hooks import feature_store
+from amazon_ml.hooks.sagemaker import AlreadyExists, SageMakerJobHook
 from amazon_ml.naming import RunKey, tags
 from amazon_ml.operators.base import SageMakerOperator
 
@@ -77,8 +79,6 @@ class FeatureGroupOperator(SageMakerOperator):
 
     def execute(self, context: Context) -> Any:
         """Look, make it if need be, and wait until it is there."""
-        from amazon_ml.hooks.sagemaker import AlreadyExists
-
         found = self.hook.describe("FeatureGroup", self.name)
         if found and found["FeatureGroupStatus"] == "CreateFailed":
             self.log.info("Feature group %s is CreateFailed: deleting it to recreate it", self.name)
@@ -204,9 +204,6 @@ class FeatureIngestOperator(SageMakerOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read and put."""
-        from amazon_ml.hooks import feature_store
-        from amazon_ml.hooks.sagemaker import SageMakerJobHook
-
         name, source = str(self.feature_group), str(self.source)
         began = time.monotonic()
         group = self.hook.call("describe_feature_group", FeatureGroupName=name)
@@ -215,7 +212,7 @@ class FeatureIngestOperator(SageMakerOperator):
         )
         pooled = {"max_pool_connections": self.threads, **(self.botocore_config or {})}
         runtime = SageMakerJobHook(
-            self.aws_conn_id, self.region_name, self.verify, pooled, "sagemaker-featurestore-runtime"
+            **{**self._hook_parameters, "config": pooled}, service="sagemaker-featurestore-runtime"
         )
         said = began
 
@@ -235,13 +232,11 @@ class FeatureIngestOperator(SageMakerOperator):
 
     def _event_time(self, context: Context, group: Mapping[str, Any]) -> str:
         """Return the event time of rows without one, as the group's feature has it."""
-        from amazon_ml.hooks.feature_store import iso
-
         moment = datetime.fromisoformat(self.event_time) if self.event_time else _run_time(context)
         kinds = {each["FeatureName"]: each["FeatureType"] for each in group["FeatureDefinitions"]}
         if kinds[group["EventTimeFeatureName"]] == "Fractional":
             return f"{moment.timestamp():.3f}"
-        return iso(moment)
+        return feature_store.iso(moment)
 
 
 def _run_time(context: Context) -> datetime:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from amazon_ml.exceptions import JobFailed
+from amazon_ml.hooks.sagemaker import AlreadyExists
 from amazon_ml.naming import RunKey, tags
 from amazon_ml.operators.base import SageMakerOperator
 from amazon_ml.versions import find_version
@@ -124,8 +125,6 @@ class FlowDefinitionOperator(SageMakerOperator):
         return self.wait(context, waiter=waiter, name=name, then="execute_complete", acted=acted and not gone)
 
     def _create(self, name: str, wanted: Mapping[str, Any], context: Context) -> None:
-        from amazon_ml.hooks.sagemaker import AlreadyExists
-
         self.check_alive()
         try:
             self.hook.create(

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import TaskDeferralTimeout
 
 from amazon_ml.exceptions import JobFailed, RequestRefused, TaskKilled
+from amazon_ml.hooks.human_loops import HumanLoops
+from amazon_ml.hooks.sagemaker import SageMakerJobHook
 from amazon_ml.human_answers import write_answers
 from amazon_ml.human_loops import (
     WAITER,
@@ -32,9 +34,6 @@ from amazon_ml.operators.run import SageMakerRunOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
-
-    from amazon_ml.hooks.human_loops import HumanLoops
-    from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
 STOP, LEAVE = "stop", "leave"
 #: of execution_timeout, what is kept for collecting the answers: a tenth, and this at most.
@@ -202,10 +201,7 @@ class HumanLoopsOperator(SageMakerRunOperator):
     @cached_property
     def _calls(self) -> HumanLoops:
         pooled = {"max_pool_connections": self.clients, **(self.botocore_config or {})}
-        from amazon_ml.hooks.human_loops import HumanLoops
-        from amazon_ml.hooks.sagemaker import SageMakerJobHook
-
-        return HumanLoops(SageMakerJobHook(self.aws_conn_id, self.region_name, self.verify, pooled), self.clients)
+        return HumanLoops(SageMakerJobHook(**{**self._hook_parameters, "config": pooled}), self.clients)
 
     @cached_property
     def _s3(self) -> SageMakerJobHook:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amazon_ml.exceptions import RequestRefused
+from amazon_ml.hooks.sagemaker import AlreadyExists
 from amazon_ml.naming import RunKey, tags
 from amazon_ml.operators.base import SageMakerOperator
 from amazon_ml.versions import find_version
@@ -93,8 +94,6 @@ class HumanTaskUiOperator(SageMakerOperator):
             raise RequestRefused(f"the template of human task UI {self.human_task_ui_name}, with the sample: {faults}")
 
     def _create(self, name: str, content: str, context: Context) -> str:
-        from amazon_ml.hooks.sagemaker import AlreadyExists
-
         request = {
             "HumanTaskUiName": name,
             "UiTemplate": {"Content": content},

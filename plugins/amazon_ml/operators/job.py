@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from amazon_ml.exceptions import BadInput, BadResult, DeadlineExceeded, JobFailed, JobLost, RequestRefused
+from amazon_ml.hooks.sagemaker import AlreadyExists, is_busy
 from amazon_ml.naming import MAX_ATTEMPTS, MAX_LENGTH, RunKey, job_name, tags, unversioned
 from amazon_ml.openlineage import of_job
 from amazon_ml.operators.base import TRIGGER_GRACE, SageMakerOperator, is_true
@@ -89,8 +90,6 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
 
     def _run(self, context: Context) -> Any:
         from botocore.exceptions import ClientError
-
-        from amazon_ml.hooks.sagemaker import is_busy
 
         spec = self._prepare(context)
         source = read_source(spec)
@@ -191,8 +190,6 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
         return name, description
 
     def _create(self, spec: Spec, name: str, code_uri: str) -> dict[str, Any]:
-        from amazon_ml.hooks.sagemaker import AlreadyExists
-
         request = self._request(spec, name, code_uri)
         # Noted before the call: a kill that comes while it is under way has to find the job that it makes.
         self._job_name = name

@@ -5,17 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import XComArg
 
+from amazon_ml.hooks.lineage import LineageHook
 from amazon_ml.operators.base import SageMakerOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-    from amazon_ml.hooks.lineage import LineageHook
 
 
 class TraceEndpointOperator(SageMakerOperator):
@@ -42,6 +40,7 @@ class TraceEndpointOperator(SageMakerOperator):
     .. seealso:: QueryLineage in the SageMaker API reference.
     """
 
+    aws_hook_class = LineageHook
     template_fields: Sequence[str] = (
         *SageMakerOperator.template_fields,
         "endpoint_name",
@@ -68,19 +67,12 @@ class TraceEndpointOperator(SageMakerOperator):
         """S3 prefix of the graph, for later tasks: another graph has another one."""
         return XComArg(self, key="graph")
 
-    @cached_property
-    def lineage(self) -> LineageHook:
-        """The hook for lineage, made once."""
-        from amazon_ml.hooks.lineage import LineageHook
-
-        return LineageHook(self.aws_conn_id, self.region_name, self.verify, self.botocore_config)
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Trace, say so in the log, and write the graph."""
         from amazon_ml.lineage import Tracer
 
         derived = {each["uri"]: [uri for uri in each["sources"] if uri] for each in self.derived_from if each["uri"]}
-        tracer = Tracer(self.lineage, derived)
+        tracer = Tracer(cast("LineageHook", self.hook), derived)
         answer = tracer.endpoint(str(self.endpoint_name))
         self.note_console("Endpoint", str(self.endpoint_name))
         self.log.info("%s", json.dumps(answer, indent=2))
@@ -93,5 +85,5 @@ class TraceEndpointOperator(SageMakerOperator):
         body = json.dumps(graph, indent=2).encode()
         folder = f"{self.graph_folder.rstrip('/')}/{hashlib.sha256(body).hexdigest()[:16]}/"
         bucket, _, key = folder.removeprefix("s3://").partition("/")
-        self.lineage.put_missing(bucket, {f"{key}graph.json": body})
+        self.hook.put_missing(bucket, {f"{key}graph.json": body})
         return folder

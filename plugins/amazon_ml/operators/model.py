@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import XComArg
 
+from amazon_ml.hooks.sagemaker import AlreadyExists
 from amazon_ml.naming import RunKey, derived_name, tags
 from amazon_ml.operators.base import SageMakerOperator
 
@@ -68,8 +69,6 @@ class ModelOperator(SageMakerOperator):
 
     def execute(self, context: Context) -> dict[str, str]:
         """Make it, unless it is there."""
-        from amazon_ml.hooks.sagemaker import AlreadyExists
-
         key = RunKey.of(context)
         given: Any = self.containers
         if given is None:

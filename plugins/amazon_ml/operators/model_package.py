@@ -9,6 +9,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 from amazon_ml.exceptions import Overtaken
+from amazon_ml.hooks.sagemaker import AlreadyExists
 from amazon_ml.naming import RunKey, tags
 from amazon_ml.operators.base import SageMakerOperator
 
@@ -101,8 +102,6 @@ class RegisterModelOperator(SageMakerOperator):
         return summary(self.hook.call("describe_model_package", ModelPackageName=arn))
 
     def _ensure_group(self, key: RunKey) -> None:
-        from amazon_ml.hooks.sagemaker import AlreadyExists
-
         if self.hook.describe("ModelPackageGroup", self.group_name):
             return
         try:

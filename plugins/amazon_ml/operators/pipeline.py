@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amazon_ml.exceptions import RequestRefused
+from amazon_ml.hooks.sagemaker import AlreadyExists
 from amazon_ml.naming import RunKey, client_token, tags
 from amazon_ml.operators.base import SageMakerOperator
 
@@ -60,8 +61,6 @@ class PipelineOperator(SageMakerOperator):
 
     def execute(self, context: Context) -> dict[str, str]:
         """Look, and create or update if need be."""
-        from amazon_ml.hooks.sagemaker import AlreadyExists
-
         wanted = self._wanted()
         self.note_console("Pipeline", self.pipeline_name)
         found = self.hook.describe("Pipeline", self.pipeline_name)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from amazon_ml.exceptions import RequestRefused
+from amazon_ml.hooks.sagemaker import AlreadyExists
 from amazon_ml.links.portal import WorkerPortalLink, portal_url
 from amazon_ml.links.sagemaker import SageMakerConsoleLink
 from amazon_ml.naming import RunKey, tags
@@ -97,8 +98,6 @@ class WorkteamOperator(SageMakerOperator):
         return {"name": self.workteam_name, "arn": team["WorkteamArn"], "sub_domain": sub_domain}
 
     def _create(self, context: Context) -> None:
-        from amazon_ml.hooks.sagemaker import AlreadyExists
-
         request = {
             "WorkteamName": self.workteam_name,
             "WorkforceName": str(self.workforce_name),
