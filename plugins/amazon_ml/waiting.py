@@ -99,8 +99,8 @@ class Watch:
     """
     The state of one wait: what has been said, and whether it is over.
 
-    An *event* is ``{"outcome", "name", "status", "message"}``, all strings: outcome is "success", "failure", "deadline"
-    or "error" (AWS refused to answer; message says why).
+    An *event* is ``{"status", "name", "resource_status", "message"}``, all strings: status is "success", "failure",
+    "deadline" or "error" (AWS refused to answer; message says why), resource_status is AWS's.
 
     :param deadline: seconds since the epoch: absolute, so that whoever takes the wait over does not extend it.
     :param say: takes a line of progress.
@@ -159,7 +159,7 @@ class Watch:
         return f"{self.rules.kind} {self.name.rpartition('/')[2]}"
 
     def _event(self, outcome: str, message: str = "") -> dict[str, str]:
-        return {"outcome": outcome, "name": self.name, "status": self._status, "message": message}
+        return {"status": outcome, "name": self.name, "resource_status": self._status, "message": message}
 
     def _say_once(self, line: str) -> None:
         if line not in self._said:

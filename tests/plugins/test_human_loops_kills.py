@@ -211,7 +211,7 @@ def test_a_trigger_taken_over_by_another_triggerer_ends_the_same(
         answers = asyncio.to_thread(answer, localaws, arn, "1", 3)
         return [event for event in await asyncio.gather(*twice, answers) if isinstance(event, dict)]
 
-    assert [event["outcome"] for event in asyncio.run(both())] == ["success", "success"]
+    assert [event["status"] for event in asyncio.run(both())] == ["success", "success"]
 
 
 def test_a_restart_of_aws_in_mid_wait_is_waited_out(

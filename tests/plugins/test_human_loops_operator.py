@@ -160,7 +160,7 @@ def test_at_the_deadline_partial_answers_are_used_and_the_rest_is_stopped(
     deferred = airflow.start(make, ti)
     assert answer(localaws, arn, count=1) == 1
     event = airflow.fire(deferred)
-    assert event["outcome"] == "deadline" and event["status"] == "2 of 3 open"
+    assert event["status"] == "deadline" and event["resource_status"] == "2 of 3 open"
     result = airflow.resume(make, ti, deferred, event)
     assert result == {"items": 3, "started": 3, **NONE, "completed": 1, "stopped": 2, "answers": answers_uri(ti)}
     assert sorted(statuses(aws, arn).values()) == ["Completed", "Stopped", "Stopped"]
@@ -362,7 +362,7 @@ def test_the_portal_is_one_click_away_from_the_task(
     link: Any = WorkerPortalLink().get_link(operator, ti_key=None)  # type: ignore[arg-type]
     assert link == f"http://{host}"
     later = loops(ti, arn, items(1))()
-    later.execute_complete({"ti": ti}, {"outcome": "deadline", "name": "", "status": "", "message": ""})
+    later.execute_complete({"ti": ti}, {"status": "deadline", "name": "", "resource_status": "", "message": ""})
     assert later.portal_url == link
 
 

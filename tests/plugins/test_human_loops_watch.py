@@ -53,7 +53,7 @@ def test_the_wait_is_over_when_all_loops_have_ended_however() -> None:
     assert waiting.round() is None
     waiting.page(page(("loop-1", "Failed", 1), ("loop-2", "Stopped", 2)))
     event = waiting.round()
-    assert event and (event["outcome"], event["status"]) == ("success", "0 of 3 open")
+    assert event and (event["status"], event["resource_status"]) == ("success", "0 of 3 open")
     assert lines == ["Human loops of reviews: 2 of 3 open", "Human loops of reviews: 0 of 3 open"]
 
 
@@ -85,7 +85,7 @@ def test_the_deadline_ends_the_wait() -> None:
     waiting, _ = watch(seconds=-1)
     waiting.page(page(("loop-0", "InProgress", 0)))
     event = waiting.round()
-    assert event and event["outcome"] == "deadline"
+    assert event and event["status"] == "deadline"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_the_deadline_ends_the_wait() -> None:
 def test_a_flow_definition_that_is_gone_or_closed_to_us_ends_the_wait(code: str, outcome: str) -> None:
     waiting, _ = watch()
     event = waiting.refused(ClientError({"Error": {"Code": code, "Message": "words"}}, "ListHumanLoops"))
-    assert event and event["outcome"] == outcome
+    assert event and event["status"] == outcome
 
 
 def test_pauses_grow_with_the_wait_to_a_minute() -> None:

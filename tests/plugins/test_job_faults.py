@@ -49,7 +49,7 @@ def test_a_poll_goes_on_through_more_errors_than_one_call_is_tried(
     (source / "main.py").write_text(TRAIN)
     deferred = airflow.start(training(source, ti, hyperparameters={"epochs": 1}), ti)
     faults.plan = {"DescribeTrainingJob": [(503, "ServiceUnavailable")] * 5}
-    assert airflow.fire(deferred)["outcome"] == "success"
+    assert airflow.fire(deferred)["status"] == "success"
     assert faults.plan["DescribeTrainingJob"] == []
 
 
@@ -189,5 +189,5 @@ def test_a_trigger_taken_over_by_another_triggerer_ends_the_same(
         twice = [first_event(rebuild(deferred.trigger)) for _ in range(2)]
         return list(await asyncio.gather(*twice))
 
-    assert [event["outcome"] for event in asyncio.run(both())] == ["success", "success"]
+    assert [event["status"] for event in asyncio.run(both())] == ["success", "success"]
     assert training_jobs(aws, ti) == {name(ti): "Completed"}

@@ -215,7 +215,7 @@ def test_a_race_for_the_name_ends_with_both_on_one_job(
     monkeypatch.setattr(TrainingJobOperator, "_last_attempt", lambda self: (name(ti), None))
     second = airflow.start(training(source, ti), ti)
     assert first.trigger.name == second.trigger.name == name(ti)
-    assert [airflow.fire(deferred)["outcome"] for deferred in (first, second)] == ["success", "success"]
+    assert [airflow.fire(deferred)["status"] for deferred in (first, second)] == ["success", "success"]
     assert training_jobs(aws, ti) == {name(ti): "Completed"}
 
 

@@ -152,7 +152,7 @@ def test_an_answer_that_hangs_does_not_outlast_the_deadline(client: Hanging) -> 
     async def first() -> Any:
         return await anext(trigger.run())
 
-    assert asyncio.run(asyncio.wait_for(first(), 30)).payload["outcome"] == "deadline"
+    assert asyncio.run(asyncio.wait_for(first(), 30)).payload["status"] == "deadline"
     assert client.stopped == ["job-1"]
 
 

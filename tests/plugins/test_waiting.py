@@ -91,7 +91,7 @@ def test_progress_is_said_once() -> None:
     answer["FinalMetricDataList"] = [{"MetricName": "val_acc", "Value": 0.75}]
     answer["TrainingJobStatus"] = "Completed"
     event = waiting.answered(answer)
-    assert event == {"outcome": "success", "name": "job-1", "status": "Completed", "message": ""}
+    assert event == {"status": "success", "name": "job-1", "resource_status": "Completed", "message": ""}
     assert lines == [
         "TrainingJob job-1: Starting: Preparing",
         "TrainingJob job-1: Training",
@@ -104,7 +104,7 @@ def test_processing_and_endpoint_progress_carries_the_reason() -> None:
     waiting, lines = watch("processing_job_finished")
     waiting.answered({"ProcessingJobStatus": "InProgress"})
     event = waiting.answered({"ProcessingJobStatus": "Failed", "FailureReason": "AlgorithmError: exit code 1"})
-    assert event and event["outcome"] == "failure"
+    assert event and event["status"] == "failure"
     assert lines == [
         "ProcessingJob job-1: InProgress",
         "ProcessingJob job-1: Failed: AlgorithmError: exit code 1",
@@ -126,33 +126,33 @@ def test_an_outage_is_said_once_and_waited_out() -> None:
 def test_an_outage_does_not_outlast_the_deadline() -> None:
     waiting, _ = watch(seconds=-1)
     event = waiting.refused(EndpointConnectionError(endpoint_url="http://127.0.0.1:1"))
-    assert event and event["outcome"] == "deadline"
+    assert event and event["status"] == "deadline"
 
 
 def test_a_job_that_is_done_in_time_is_done_even_when_seen_late() -> None:
     waiting, _ = watch(seconds=-1)
     event = waiting.answered({"TrainingJobStatus": "Completed"})
-    assert event and event["outcome"] == "success"
+    assert event and event["status"] == "success"
 
 
 def test_a_refusal_ends_the_wait_with_its_reason() -> None:
     waiting, _ = watch()
     event = waiting.refused(error("AccessDeniedException", message="not for you"))
-    assert event and event["outcome"] == "error"
+    assert event and event["status"] == "error"
     assert "not for you" in event["message"]
 
 
 def test_a_job_that_vanished_ends_the_wait() -> None:
     waiting, _ = watch()
     event = waiting.refused(error("ValidationException", message="Requested resource not found."))
-    assert event and event["outcome"] == "failure"
+    assert event and event["status"] == "failure"
 
 
 def test_an_endpoint_that_vanished_is_deleted() -> None:
     waiting, _ = watch("endpoint_deleted")
     assert waiting.answered({"EndpointStatus": "Deleting"}) is None
     event = waiting.refused(error("ValidationException", message="Could not find endpoint"))
-    assert event and event["outcome"] == "success"
+    assert event and event["status"] == "success"
 
 
 def test_a_short_job_is_looked_at_often_and_a_long_one_seldom() -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
+from airflow.providers.amazon.aws.utils import validate_execute_complete_event
 from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 
 from amazon_ml.exceptions import DeadlineExceeded, JobFailed, TaskKilled
@@ -59,6 +60,24 @@ def with_numbers(document: Any, readers: Mapping[str, Callable[[Any], Any]]) -> 
             for key, value in document.items()
         }
     return [with_numbers(each, readers) for each in document] if isinstance(document, list) else document
+
+
+def read_event(event: Mapping[str, str] | None) -> Mapping[str, str]:
+    """
+    Return a trigger's event, see :class:`amazon_ml.waiting.Watch`.
+
+    :raises AirflowException: there is none.
+    """
+    found = validate_execute_complete_event(None if event is None else dict(event))
+    if "outcome" not in found:
+        return found
+    # Fired by the version before, whose "status" was AWS's. Remove when no task that it has deferred is left.
+    return {
+        "status": found["outcome"],
+        "name": found["name"],
+        "resource_status": found["status"],
+        "message": found["message"],
+    }
 
 
 class SageMakerOperator(AwsBaseOperator[SageMakerJobHook]):
@@ -154,19 +173,20 @@ class SageMakerOperator(AwsBaseOperator[SageMakerJobHook]):
         """
         Return the event if it says that the wait is over.
 
+        :raises AirflowException: there is no event.
         :raises DeadlineExceeded: too late.
-        :raises JobFailed: AWS refused to say how it is.
+        :raises JobFailed: AWS does not answer Describe.
         """
-        if not event:
-            raise JobFailed(f"{self.task_id} was resumed without an event")
-        if event["outcome"] == "deadline":
+        found = read_event(event)
+        if found["status"] == "deadline":
+            limit = min(self.timeout, self.execution_timeout or self.timeout)
             raise DeadlineExceeded(
-                f"{kind} {event['name']} was still {event['status'] or 'without an answer'} when the task's time "
-                f"was over ({min(self.timeout, self.execution_timeout or self.timeout)} from the start of this try)"
+                f"{kind} {found['name']} was still {found['resource_status'] or 'without an answer'} when the task's "
+                f"time was over ({limit} from the start of this try)"
             )
-        if event["outcome"] == "error":
-            raise JobFailed(f"{kind} {event['name']}: AWS refused to say how it is: {event['message']}")
-        return event
+        if found["status"] == "error":
+            raise JobFailed(f"Describe{kind} of {found['name']} failed: {found['message']}")
+        return found
 
     def on_kill(self) -> None:
         """Airflow's SIGTERM: what is polling here gives up; AWS goes on."""

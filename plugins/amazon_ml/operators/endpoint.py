@@ -313,10 +313,9 @@ class DeleteEndpointOperator(SageMakerOperator):
         self, context: Context, event: Mapping[str, str] | None = None, *, config: str | None = None
     ) -> Any:
         """Delete the rest once the endpoint is gone."""
-        if self.check_event(event, "Endpoint")["outcome"] != "success":
-            raise JobFailed(
-                f"Endpoint {self.endpoint_name} could not be deleted and is {event['status'] if event else ''}"
-            )
+        event = self.check_event(event, "Endpoint")
+        if event["status"] != "success":
+            raise JobFailed(f"Endpoint {self.endpoint_name} could not be deleted and is {event['resource_status']}")
         return self._delete_rest(config, existed=True)
 
     def _delete_rest(self, config: str | None, *, existed: bool) -> dict[str, Any]:

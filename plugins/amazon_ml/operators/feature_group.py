@@ -99,7 +99,7 @@ class FeatureGroupOperator(SageMakerOperator):
 
     def execute_again(self, context: Context, event: Mapping[str, str] | None = None) -> Any:
         """Execute again once the group that was in the way is gone."""
-        if self.check_event(event, "FeatureGroup")["outcome"] != "success":
+        if self.check_event(event, "FeatureGroup")["status"] != "success":
             raise JobFailed(f"Feature group {self.name} could not be deleted")
         return self.execute(context)
 
@@ -107,9 +107,9 @@ class FeatureGroupOperator(SageMakerOperator):
         """Return the result once the group is created; fail where it is not going to be."""
         event = self.check_event(event, "FeatureGroup")
         found = self.hook.describe("FeatureGroup", self.name)
-        if event["outcome"] != "success" or found is None:
+        if event["status"] != "success" or found is None:
             reason = (found or {}).get("FailureReason", "AWS gives no reason")
-            raise JobFailed(f"Feature group {self.name} is {event['status']}: {reason}")
+            raise JobFailed(f"Feature group {self.name} is {event['resource_status']}: {reason}")
         return self._checked(found)
 
     def _request(self, context: Context) -> dict[str, Any]:

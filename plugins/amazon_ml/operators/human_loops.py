@@ -29,7 +29,7 @@ from amazon_ml.invocations import Records, opened
 from amazon_ml.links.portal import WorkerPortalLink, portal_url
 from amazon_ml.links.sagemaker import SageMakerConsoleLink
 from amazon_ml.naming import RunKey, client_token
-from amazon_ml.operators.base import TRIGGER_GRACE
+from amazon_ml.operators.base import TRIGGER_GRACE, read_event
 from amazon_ml.operators.run import SageMakerRunOperator
 
 if TYPE_CHECKING:
@@ -127,9 +127,9 @@ class HumanLoopsOperator(SageMakerRunOperator):
     def execute_complete(self, context: Context, event: Mapping[str, str] | None = None) -> Any:
         """All loops have ended, or the time is over: collect what there is."""
         self._resume(context)
-        late = bool(event and event["outcome"] == "deadline")
-        if not late and self.check_event(event, self.kind)["outcome"] == "failure":
-            raise JobFailed(f"{self.flow_definition_arn} is there no more: {event and event['message']}")
+        late = read_event(event)["status"] == "deadline"
+        if not late and (found := self.check_event(event, self.kind))["status"] == "failure":
+            raise JobFailed(f"{self.flow_definition_arn} is there no more: {found['message']}")
         return self._collect(late=late)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:

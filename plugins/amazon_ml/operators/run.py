@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferralError, TaskDe
 
 from amazon_ml.exceptions import DeadlineExceeded
 from amazon_ml.naming import RunKey
-from amazon_ml.operators.base import SageMakerOperator
+from amazon_ml.operators.base import SageMakerOperator, read_event
 from amazon_ml.task_state import GOES_ON, task_state
 
 if TYPE_CHECKING:
@@ -68,10 +68,11 @@ class SageMakerRunOperator(SageMakerOperator):
     def execute_complete(self, context: Context, event: Mapping[str, str] | None = None) -> Any:
         """Return the result of the job that has ended, or put the reason into the log and the error."""
         self._prepare(context)
+        found = read_event(event)
         try:
-            self._attend(self.check_event(event, self.kind)["name"])
+            self._attend(self.check_event(found, self.kind)["name"])
         except DeadlineExceeded:
-            self._job_name = event["name"] if event else None
+            self._job_name = found["name"]
             self._stop("the task's time is over")
             raise
         return self._finish(self._job_name or "", context)

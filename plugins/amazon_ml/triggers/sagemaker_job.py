@@ -87,7 +87,7 @@ class SageMakerJobTrigger(BaseTrigger):
         async with await self.hook().async_client() as client:
             while (event := await self._look(client, watch)) is None:
                 await asyncio.sleep(watch.delay())
-            if event["outcome"] == "deadline":
+            if event["status"] == "deadline":
                 await self._stop(client)
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
