@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from amazon_ml.endpoint_series import read_series
-from amazon_ml.operators.endpoint_scaling import scalable_target
+from amazon_ml.hooks.cloudwatch import CloudWatchHook
+from amazon_ml.hooks.scaling import ScalingHook, scalable_target
 
 #: seconds between two samples.
 PAUSE = 2.0
@@ -93,8 +94,7 @@ def _short(alarm: str) -> str:
 
 def _alarms(hook: Any, endpoint: str, variant: str) -> list[dict[str, Any]]:
     prefix = f"TargetTracking-endpoint/{endpoint}/variant/{variant}-"
-    answer: dict[str, Any] = hook.of("cloudwatch").call("describe_alarms", AlarmNamePrefix=prefix)
-    return list(answer["MetricAlarms"])
+    return hook.sibling(CloudWatchHook).alarms(prefix)
 
 
 def _threshold(hook: Any, endpoint: str, variant: str) -> float | None:
@@ -104,10 +104,6 @@ def _threshold(hook: Any, endpoint: str, variant: str) -> float | None:
 
 
 def _activities(hook: Any, endpoint: str, variant: str, began: float) -> list[dict[str, Any]]:
-    answer = hook.of("application-autoscaling").call(
-        "describe_scaling_activities",
-        **scalable_target(endpoint, variant),
-    )
     return [
         {
             "started": each["StartTime"].timestamp(),
@@ -116,14 +112,14 @@ def _activities(hook: Any, endpoint: str, variant: str, began: float) -> list[di
             "cause": each["Cause"],
             "status": each["StatusCode"],
         }
-        for each in answer["ScalingActivities"]
+        for each in hook.sibling(ScalingHook).activities(scalable_target(endpoint, variant))
         if each["StartTime"].timestamp() >= began
     ]
 
 
 def _metric(hook: Any, endpoint: str, variant: str, began: float, period: int) -> list[dict[str, float]]:
     asked = {"since": datetime.fromtimestamp(began, UTC), "until": datetime.now(UTC), "period": period}
-    found = read_series(hook.of("cloudwatch"), endpoint, [variant], {METRIC: "Sum"}, **asked)
+    found = read_series(hook.sibling(CloudWatchHook), endpoint, [variant], {METRIC: "Sum"}, **asked)
     return found[variant][METRIC]
 
 

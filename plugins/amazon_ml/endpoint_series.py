@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from amazon_ml.hooks.sagemaker import SageMakerJobHook
+    from amazon_ml.hooks.cloudwatch import CloudWatchHook
 
 #: by variant and metric, the points ``{"at", "value"}``: when in seconds since the epoch, and the value.
 Series = dict[str, dict[str, list[dict[str, float]]]]
@@ -18,7 +18,7 @@ _MOST_QUERIES = 500
 
 
 def read_series(
-    cloudwatch: SageMakerJobHook,
+    cloudwatch: CloudWatchHook,
     endpoint: str,
     variants: Sequence[str],
     metrics: Mapping[str, str],
@@ -30,7 +30,6 @@ def read_series(
     """
     Return the metrics of an endpoint's variants, in the order of time.
 
-    :param cloudwatch: the hook, of CloudWatch.
     :param metrics: metric of the namespace AWS/SageMaker -> statistic, such as "Sum" or "p99".
     :param period: seconds a point.
     """
@@ -39,23 +38,15 @@ def read_series(
         {"Id": query, "MetricStat": _stat(endpoint, variant, name, metrics[name], period), "ReturnData": True}
         for query, (variant, name) in wanted.items()
     ]
-    asked = {
-        # CloudWatch aligns its points likewise.
-        "StartTime": datetime.fromtimestamp(since.timestamp() // period * period, UTC),
-        "EndTime": until + timedelta(seconds=period),
-    }
+    # CloudWatch aligns its points likewise.
+    begin = datetime.fromtimestamp(since.timestamp() // period * period, UTC)
+    end = until + timedelta(seconds=period)
     found: Series = {variant: {name: [] for name in metrics} for variant in variants}
     for start in range(0, len(queries), _MOST_QUERIES):
-        batch, token = queries[start : start + _MOST_QUERIES], dict[str, str]()
-        while True:
-            answer = cloudwatch.call("get_metric_data", MetricDataQueries=batch, **asked, **token)
-            for result in answer["MetricDataResults"]:
-                variant, name = wanted[result["Id"]]
-                points = zip(result["Timestamps"], result["Values"], strict=True)
-                found[variant][name] += [{"at": at.timestamp(), "value": value} for at, value in points]
-            if not answer.get("NextToken"):
-                break
-            token = {"NextToken": answer["NextToken"]}
+        for result in cloudwatch.metric_data(queries[start : start + _MOST_QUERIES], since=begin, until=end):
+            variant, name = wanted[result["Id"]]
+            points = zip(result["Timestamps"], result["Values"], strict=True)
+            found[variant][name] += [{"at": at.timestamp(), "value": value} for at, value in points]
     for series in (series for of in found.values() for series in of.values()):
         series.sort(key=lambda point: point["at"])
     return found

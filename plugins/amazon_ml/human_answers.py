@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from amazon_ml.exceptions import BadResult
-from amazon_ml.invocations import read_object, split
+from amazon_ml.hooks.s3 import split
 from amazon_ml.parallel import mapped
 
 if TYPE_CHECKING:
     from amazon_ml.hooks.human_loops import HumanLoops
-    from amazon_ml.hooks.sagemaker import SageMakerJobHook
+    from amazon_ml.hooks.s3 import ObjectsHook
     from amazon_ml.human_loops import Loop
 
 #: how a loop has ended, as it is counted: by its status, but for those that failed by their time limit.
@@ -24,7 +24,7 @@ _EXPIRED = "Expired"
 _DELETED = "Deleted"
 
 
-def write_answers(calls: HumanLoops, s3: SageMakerJobHook, loops: Sequence[Loop], uri: str) -> dict[str, int]:
+def write_answers(calls: HumanLoops, s3: ObjectsHook, loops: Sequence[Loop], uri: str) -> dict[str, int]:
     """
     Write a line for each loop to S3, with the document that A2I has written for it, and count how the loops have ended.
 
@@ -40,7 +40,7 @@ def write_answers(calls: HumanLoops, s3: SageMakerJobHook, loops: Sequence[Loop]
             counts[_counted(answer)] += 1
             file.write(json.dumps(answer).encode() + b"\n")
         file.seek(0)
-        s3.call("put_object", Bucket=bucket, Key=key, Body=file)
+        s3.put_object(bucket, key, file)
     return dict(counts)
 
 
@@ -52,7 +52,7 @@ def _counted(answer: Mapping[str, Any]) -> str:
     return _COUNTED.get(answer["status"], "open")
 
 
-def _answer(calls: HumanLoops, s3: SageMakerJobHook, loop: Loop) -> dict[str, Any]:
+def _answer(calls: HumanLoops, s3: ObjectsHook, loop: Loop) -> dict[str, Any]:
     found = calls.describe(loop.name) or {}
     status = found.get("HumanLoopStatus", _DELETED)
     uri = found.get("HumanLoopOutput", {}).get("OutputS3Uri")
@@ -70,9 +70,9 @@ def _answer(calls: HumanLoops, s3: SageMakerJobHook, loop: Loop) -> dict[str, An
     }
 
 
-def _read(s3: SageMakerJobHook, uri: str) -> Any:
+def _read(s3: ObjectsHook, uri: str) -> Any:
     """Read the document; None where there is none yet: A2I says where it will be before it has written it."""
-    content = read_object(s3, uri)
+    content = s3.read(uri)
     if content is None:
         return None
     try:

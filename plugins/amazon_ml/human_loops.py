@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from amazon_ml.invocations import read_object, split
+from amazon_ml.hooks.s3 import split
 from amazon_ml.naming import loop_name
 from amazon_ml.waiting import Watch, rules
 
 if TYPE_CHECKING:
-    from amazon_ml.hooks.sagemaker import SageMakerJobHook
+    from amazon_ml.hooks.s3 import ObjectsHook
 
 WAITER = "human_loop_ended"
 #: the service of the loops; what they are made of is SageMaker's.
@@ -131,19 +131,18 @@ class Manifest:
         except TypeError as error:
             raise ValueError(f"no manifest of human loops: {error}") from error
 
-    def save(self, s3: SageMakerJobHook, uri: str) -> None:
+    def save(self, s3: ObjectsHook, uri: str) -> None:
         """Write it to S3."""
-        bucket, key = split(uri)
-        s3.call("put_object", Bucket=bucket, Key=key, Body=self.dump())
+        s3.put_object(*split(uri), self.dump())
 
 
-def load_manifest(s3: SageMakerJobHook, uri: str) -> Manifest | None:
+def load_manifest(s3: ObjectsHook, uri: str) -> Manifest | None:
     """
     Return the manifest at a place in S3; None where there is none.
 
     :raises ValueError: the object there is not a manifest.
     """
-    content = read_object(s3, uri)
+    content = s3.read(uri)
     return None if content is None else Manifest.load(content)
 
 

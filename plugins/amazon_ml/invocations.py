@@ -12,8 +12,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
+from amazon_ml.hooks.s3 import split
+
 if TYPE_CHECKING:
-    from amazon_ml.hooks.sagemaker import SageMakerJobHook
+    from amazon_ml.hooks.s3 import ObjectsHook
 
 _CHUNK = 1024 * 1024
 _PART = re.compile(r"part-(\d{6})\.jsonl")
@@ -71,7 +73,7 @@ def _check(line: bytes, where: str) -> None:
 
 @contextmanager
 def opened(
-    source: Any, s3: SageMakerJobHook, *, name: str = "records", check: Callable[[bytes, str], None] = _check
+    source: Any, s3: ObjectsHook, *, name: str = "records", check: Callable[[bytes, str], None] = _check
 ) -> Iterator[Records]:
     """
     Copy the records to a temporary file and check each of them.
@@ -96,14 +98,14 @@ def opened(
         yield Records(file, count, digest.hexdigest())
 
 
-def _chunks(source: Any, s3: SageMakerJobHook, name: str) -> Iterator[bytes]:
+def _chunks(source: Any, s3: ObjectsHook, name: str) -> Iterator[bytes]:
     if not isinstance(source, str):
         yield from (json.dumps(record).encode() + b"\n" for record in source)
         return
     if not source.startswith("s3://"):
         raise ValueError(f"{name} must be an S3 URI or a list, and are {source[:200]!r}")
     bucket, key = split(source)
-    with closing(s3.call("get_object", Bucket=bucket, Key=key)["Body"]) as body:
+    with closing(s3.get_object(bucket, key)["Body"]) as body:
         yield from body.iter_chunks(_CHUNK)
 
 
@@ -118,7 +120,7 @@ class Parts:
     :param fingerprint: of the requests; parts of others are not taken for these.
     """
 
-    def __init__(self, s3: SageMakerJobHook, prefix: str, fingerprint: str) -> None:
+    def __init__(self, s3: ObjectsHook, prefix: str, fingerprint: str) -> None:
         self._s3 = s3
         self._bucket, key = split(prefix)
         self._folder = f"{key.rstrip('/')}/" if key else ""
@@ -140,7 +142,7 @@ class Parts:
         # In their order: without the first one nothing is left to go on from, should this be killed.
         for number in sorted(found):
             if number >= done:
-                self._s3.call("delete_object", Bucket=self._bucket, Key=found[number])
+                self._s3.delete_object(self._bucket, found[number])
         return done, tally
 
     def put(self, number: int, answers: Sequence[Mapping[str, Any]]) -> Tally:
@@ -148,12 +150,11 @@ class Parts:
         tally = Tally()
         for answer in answers:
             tally.add(answer)
-        self._s3.call(
-            "put_object",
-            Bucket=self._bucket,
-            Key=f"{self._folder}part-{number:06d}.jsonl",
-            Body="".join(json.dumps(answer) + "\n" for answer in answers).encode(),
-            Metadata={
+        self._s3.put_object(
+            self._bucket,
+            f"{self._folder}part-{number:06d}.jsonl",
+            "".join(json.dumps(answer) + "\n" for answer in answers).encode(),
+            metadata={
                 "fingerprint": self._fingerprint,
                 "requests": str(tally.requests),
                 "errors": str(tally.errors),
@@ -165,34 +166,13 @@ class Parts:
     def _list(self) -> dict[int, str]:
         """List the keys of the parts by their number."""
         found: dict[int, str] = {}
-        token: dict[str, str] = {}
-        while True:
-            page = self._s3.call("list_objects_v2", Bucket=self._bucket, Prefix=f"{self._folder}part-", **token)
-            for item in page.get("Contents", []):
-                if part := _PART.fullmatch(item["Key"].removeprefix(self._folder)):
-                    found[int(part[1])] = item["Key"]
-            if not page.get("IsTruncated"):
-                return found
-            token = {"ContinuationToken": page["NextContinuationToken"]}
+        for item in self._s3.list_objects(self._bucket, f"{self._folder}part-"):
+            if part := _PART.fullmatch(item["Key"].removeprefix(self._folder)):
+                found[int(part[1])] = item["Key"]
+        return found
 
     def _read(self, key: str) -> Tally | None:
-        said = self._s3.call("head_object", Bucket=self._bucket, Key=key)["Metadata"]
+        said = self._s3.metadata(self._bucket, key)
         if said.get("fingerprint") != self._fingerprint:
             return None
         return Tally(int(said["requests"]), int(said["errors"]), Counter(json.loads(said["variants"])))
-
-
-def read_object(s3: SageMakerJobHook, uri: str) -> bytes | None:
-    """Return a small object's content; None where there is no object."""
-    bucket, key = split(uri)
-    if not s3.has_object(bucket, key):
-        return None
-    with closing(s3.call("get_object", Bucket=bucket, Key=key)["Body"]) as body:
-        content: bytes = body.read()
-    return content
-
-
-def split(uri: str) -> tuple[str, str]:
-    """Bucket and key of an S3 URI."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key

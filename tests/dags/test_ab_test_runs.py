@@ -86,12 +86,12 @@ def kill(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[Exception], set[str]
     """Ends tries with an exception behind the first request of their task that changes anything; notes the tasks."""
     from airflow.sdk import get_current_context
 
-    from amazon_ml.hooks.sagemaker import SageMakerJobHook
+    from amazon_ml.hooks.base import ServiceHook
 
-    call, killed = SageMakerJobHook.call, list[str]()
+    call, killed = ServiceHook.call, list[str]()
 
     def set_up(error: type[Exception], tasks: set[str]) -> list[str]:
-        def until_killed(self: SageMakerJobHook, method: str, **request: Any) -> Any:
+        def until_killed(self: ServiceHook, method: str, **request: Any) -> Any:
             answer = call(self, method, **request)
             task_id = get_current_context()["ti"].task_id
             reads = method.startswith(("describe_", "list_", "get_", "head_"))
@@ -100,7 +100,7 @@ def kill(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[Exception], set[str]
                 raise error(f"{task_id} was killed behind {method}")
             return answer
 
-        monkeypatch.setattr(SageMakerJobHook, "call", until_killed)
+        monkeypatch.setattr(ServiceHook, "call", until_killed)
         return killed
 
     return set_up

@@ -12,7 +12,7 @@ from operator_kit import BUCKET, ROLE, SERVING_IMAGE, Airflow, FakeTask
 from serving_kit import packed_model
 
 from amazon_ml.exceptions import JobFailed, RequestRefused
-from amazon_ml.hooks.sagemaker import SageMakerJobHook
+from amazon_ml.hooks.base import ServiceHook
 from amazon_ml.operators.endpoint import EndpointOperator, InvokeEndpointOperator
 from amazon_ml.operators.model import ModelOperator
 
@@ -80,14 +80,14 @@ def answered(airflow: Airflow, ti: FakeTask) -> str:
 def updates(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The configurations that UpdateEndpoint was asked for."""
     asked: list[str] = []
-    call = SageMakerJobHook.call
+    call = ServiceHook.call
 
-    def noted(self: SageMakerJobHook, method: str, **request: Any) -> dict[str, Any]:
+    def noted(self: ServiceHook, method: str, **request: Any) -> dict[str, Any]:
         if method == "update_endpoint":
             asked.append(request["EndpointConfigName"])
         return call(self, method, **request)
 
-    monkeypatch.setattr(SageMakerJobHook, "call", noted)
+    monkeypatch.setattr(ServiceHook, "call", noted)
     return asked
 
 

@@ -9,7 +9,7 @@ from operator_kit import Airflow, FakeTask
 from variants_kit import NAME, Killed
 
 from amazon_ml.exceptions import RequestRefused
-from amazon_ml.hooks.sagemaker import SageMakerJobHook
+from amazon_ml.hooks.base import ServiceHook
 from amazon_ml.operators.endpoint_scaling import DeleteEndpointScalingOperator, EndpointScalingOperator
 
 
@@ -78,9 +78,9 @@ def test_scaling_that_cannot_be_fails_at_once_in_the_words_of_aws(
 def test_a_killed_try_of_scaling_is_completed_by_its_next(
     aws: Any, airflow: Airflow, ti: FakeTask, both: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call = SageMakerJobHook.call
+    call = ServiceHook.call
 
-    def killed(self: SageMakerJobHook, method: str, **request: Any) -> dict[str, Any]:
+    def killed(self: ServiceHook, method: str, **request: Any) -> dict[str, Any]:
         answer = call(self, method, **request)
         if method == "put_scaling_policy":
             raise Killed
@@ -89,7 +89,7 @@ def test_a_killed_try_of_scaling_is_completed_by_its_next(
     given = {"endpoint_name": NAME, "variant": "champion", "min_capacity": 1, "max_capacity": 2}
     given["policies"] = {"p": TRACKING, "q": {**TRACKING, "TargetValue": 90}}
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(SageMakerJobHook, "call", killed)
+        patch.setattr(ServiceHook, "call", killed)
         airflow.run(lambda: EndpointScalingOperator(task_id="scale", **given), ti)
     found = airflow.run(lambda: EndpointScalingOperator(task_id="scale", **given), ti.next_try())
     assert (list(found["policies"]), len(found["alarms"])) == (["p", "q"], 4)

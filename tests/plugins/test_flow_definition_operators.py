@@ -12,7 +12,7 @@ from human_review_kit import TEMPLATE, flow, make_team, ui
 from operator_kit import BUCKET, ROLE, Airflow, FakeTask
 
 from amazon_ml.exceptions import JobFailed, RequestRefused
-from amazon_ml.hooks.sagemaker import SageMakerJobHook
+from amazon_ml.hooks.base import ServiceHook
 from amazon_ml.naming import loop_name, version_name
 
 OTHER = TEMPLATE.replace("Choose one.", "Choose the one that fits.")
@@ -84,14 +84,14 @@ def test_a_template_that_the_sample_does_not_fit_makes_no_ui(aws: Any, airflow: 
 def test_a_ui_whose_create_had_no_answer_is_found(
     aws: Any, airflow: Airflow, ti: FakeTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call = SageMakerJobHook.call
+    call = ServiceHook.call
 
-    def lose(self: SageMakerJobHook, method: str, **request: Any) -> dict[str, Any]:
+    def lose(self: ServiceHook, method: str, **request: Any) -> dict[str, Any]:
         answer = call(self, method, **request)
         # What botocore does when no answer comes: the same again.
         return call(self, method, **request) if method.startswith("create_human_task") else answer
 
-    monkeypatch.setattr(SageMakerJobHook, "call", lose)
+    monkeypatch.setattr(ServiceHook, "call", lose)
     assert airflow.run(ui("lost"), ti)["name"] == "lost"
     assert uis(aws, "lost") == ["lost"]
 
@@ -151,16 +151,16 @@ def test_a_try_that_died_after_create_leaves_its_flow_definition_to_the_next(
     class Killed(BaseException):
         pass
 
-    call = SageMakerJobHook.call
+    call = ServiceHook.call
 
-    def die(self: SageMakerJobHook, method: str, **request: Any) -> dict[str, Any]:
+    def die(self: ServiceHook, method: str, **request: Any) -> dict[str, Any]:
         answer = call(self, method, **request)
         if method == "create_flow_definition":
             raise Killed
         return answer
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(SageMakerJobHook, "call", die)
+        patch.setattr(ServiceHook, "call", die)
         airflow.run(flow("left", *arns), ti)
     assert airflow.run(flow("left", *arns), ti.next_try())["name"] == "left"
     assert flows(aws, "left") == ["left"]

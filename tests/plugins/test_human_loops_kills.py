@@ -14,7 +14,7 @@ from human_review_kit import answer, items, loops, make_flow, statuses
 from operator_kit import BUCKET, Airflow, FakeTask, first_event, rebuild
 
 from amazon_ml.exceptions import TaskKilled
-from amazon_ml.hooks.sagemaker import SageMakerJobHook
+from amazon_ml.hooks.base import ServiceHook
 from amazon_ml.human_loops import Manifest
 
 ITEMS = items(3)
@@ -36,9 +36,9 @@ def manifest(aws: Any, ti: FakeTask) -> Manifest:
 
 def die_after(monkeypatch: pytest.MonkeyPatch, calls: int, *, answered: bool) -> None:
     """From that call on no call comes back; the first of them still reaches AWS where ``answered``."""
-    call, lock, made = SageMakerJobHook.call, threading.Lock(), [0]
+    call, lock, made = ServiceHook.call, threading.Lock(), [0]
 
-    def counted(self: SageMakerJobHook, method: str, **request: Any) -> dict[str, Any]:
+    def counted(self: ServiceHook, method: str, **request: Any) -> dict[str, Any]:
         with lock:
             made[0] += 1
             number = made[0]
@@ -48,7 +48,7 @@ def die_after(monkeypatch: pytest.MonkeyPatch, calls: int, *, answered: bool) ->
             call(self, method, **request)
         raise Killed
 
-    monkeypatch.setattr(SageMakerJobHook, "call", counted)
+    monkeypatch.setattr(ServiceHook, "call", counted)
 
 
 @pytest.mark.parametrize("answered", [False, True])
@@ -159,14 +159,14 @@ def test_a_kill_that_comes_while_loops_are_started_stops_those_that_are(
 ) -> None:
     task_states["state"] = "failed"
     operator = loops(ti, arn, items(20), clients=2)()
-    call = SageMakerJobHook.call
+    call = ServiceHook.call
 
-    def kill_with_the_first(self: SageMakerJobHook, method: str, **request: Any) -> dict[str, Any]:
+    def kill_with_the_first(self: ServiceHook, method: str, **request: Any) -> dict[str, Any]:
         if method == "start_human_loop" and not operator._killed:
             operator.on_kill()
         return call(self, method, **request)
 
-    monkeypatch.setattr(SageMakerJobHook, "call", kill_with_the_first)
+    monkeypatch.setattr(ServiceHook, "call", kill_with_the_first)
     with pytest.raises(TaskKilled):
         airflow.run(lambda: operator, ti)
     found = statuses(aws, arn)

@@ -16,6 +16,7 @@ from localaws_kit import LocalAws
 from operator_kit import BUCKET, Airflow, FakeTask
 
 from amazon_ml.exceptions import JobFailed, RequestRefused
+from amazon_ml.hooks.human_loops import HumanLoopsHook
 from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
 NONE = {"completed": 0, "failed": 0, "stopped": 0, "expired": 0, "open": 0}
@@ -367,5 +368,5 @@ def test_the_portal_is_one_click_away_from_the_task(
 
 
 def test_the_loops_hook_is_of_the_operators_connection() -> None:
-    hook = SageMakerJobHook("aws_other", region_name="eu-west-1", verify=False).of("sagemaker-a2i-runtime")
+    hook = SageMakerJobHook("aws_other", region_name="eu-west-1", verify=False).sibling(HumanLoopsHook)
     assert (hook.aws_conn_id, hook._region_name, hook._verify) == ("aws_other", "eu-west-1", False)

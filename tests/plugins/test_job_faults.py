@@ -16,7 +16,8 @@ from operator_kit import BUCKET, Airflow, FakeTask, first_event, rebuild
 from test_job_operators import TRAIN, name, training, training_jobs
 
 from amazon_ml.exceptions import DeadlineExceeded, JobFailed, RequestRefused
-from amazon_ml.hooks.sagemaker import SageMakerJobHook, is_busy
+from amazon_ml.hooks.base import ServiceHook, is_busy
+from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
 
 @pytest.fixture
@@ -126,14 +127,14 @@ def test_a_create_whose_answer_got_lost_is_not_made_twice(
     aws: Any, faults: Faults, airflow: Airflow, ti: FakeTask, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (source / "main.py").write_text(TRAIN)
-    call = SageMakerJobHook.call
+    call = ServiceHook.call
 
-    def lose(self: SageMakerJobHook, method: str, **request: Any) -> dict[str, Any]:
+    def lose(self: ServiceHook, method: str, **request: Any) -> dict[str, Any]:
         answer = call(self, method, **request)
         # What botocore does when no answer comes: the same again.
         return call(self, method, **request) if method == "create_training_job" else answer
 
-    monkeypatch.setattr(SageMakerJobHook, "call", lose)
+    monkeypatch.setattr(ServiceHook, "call", lose)
     assert airflow.run(training(source, ti, hyperparameters={"epochs": 1}), ti)["status"] == "Completed"
     assert training_jobs(aws, ti) == {name(ti): "Completed"}
 

@@ -21,7 +21,7 @@ SLEEP = "import time\nprint('sleeping', flush=True)\ntime.sleep(300)\n"
 def until_it_sleeps(job: str) -> None:
     """Wait until SLEEP has said so in the job's log."""
     for _ in range(100):
-        if any("sleeping" in line for line in SageMakerJobHook().log_tail("/aws/sagemaker/TrainingJobs", f"{job}/")):
+        if any("sleeping" in line for line in SageMakerJobHook().logs.tail("/aws/sagemaker/TrainingJobs", f"{job}/")):
             return
     raise AssertionError(f"{job} does not sleep")
 

@@ -13,7 +13,7 @@ from localaws_kit import LocalAws
 from operator_kit import Airflow, FakeTask
 
 from amazon_ml.exceptions import RequestRefused
-from amazon_ml.hooks.sagemaker import SageMakerJobHook
+from amazon_ml.hooks.base import ServiceHook
 from amazon_ml.operators.workforce import WorkforceOperator
 from amazon_ml.operators.workteam import WorkteamOperator
 
@@ -65,14 +65,14 @@ def test_workforce_is_made_once_and_its_secret_reaches_aws_alone(
     caplog.set_level(logging.DEBUG, "airflow")
     sent: list[dict[str, Any]] = []
     masked: set[str] = set()
-    call = SageMakerJobHook.call
+    call = ServiceHook.call
 
-    def note(self: SageMakerJobHook, method: str, **request: Any) -> dict[str, Any]:
+    def note(self: ServiceHook, method: str, **request: Any) -> dict[str, Any]:
         if SECRET in str(request):
             sent.append({"method": method, **request})
         return call(self, method, **request)
 
-    monkeypatch.setattr(SageMakerJobHook, "call", note)
+    monkeypatch.setattr(ServiceHook, "call", note)
     monkeypatch.setattr("amazon_ml.operators.workforce.mask_secret", masked.add)
     operator = workforce()()
     made = airflow.run(lambda: operator, ti)

@@ -9,7 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from amazon_ml.exceptions import BadResult, RequestRefused
-from amazon_ml.hooks.sagemaker import ATTEMPTS, AlreadyExists, SageMakerJobHook
+from amazon_ml.hooks.base import ATTEMPTS, Hook
+from amazon_ml.hooks.logs import LogsHook
+from amazon_ml.hooks.s3 import ObjectsHook
+from amazon_ml.hooks.sagemaker import AlreadyExists, SageMakerJobHook
 
 
 class Answers:
@@ -35,10 +38,14 @@ def error(code: str, message: str = "words", status: int = 400) -> ClientError:
     return ClientError(answer, "Operation")  # type: ignore[arg-type]
 
 
-def hook(**answers: Any) -> SageMakerJobHook:
-    made = SageMakerJobHook()
+def answering(hook_class: type[Hook], **answers: Any) -> Hook:
+    made = hook_class()
     made.__dict__["conn"] = Answers(**answers)
     return made
+
+
+def hook(**answers: Any) -> SageMakerJobHook:
+    return answering(SageMakerJobHook, **answers)
 
 
 @pytest.mark.parametrize(
@@ -138,11 +145,9 @@ def test_the_connections_retries_go_before_ours(monkeypatch: pytest.MonkeyPatch)
     assert SageMakerJobHook("aws_slow").config.retries["mode"] == "adaptive"
 
 
-def test_a_result_is_read_from_s3(monkeypatch: pytest.MonkeyPatch) -> None:
-    def s3(answer: Any) -> SageMakerJobHook:
-        made = hook()
-        monkeypatch.setattr(made, "of", lambda service: hook(get_object=answer))
-        return made
+def test_a_result_is_read_from_s3() -> None:
+    def s3(answer: Any) -> ObjectsHook:
+        return answering(ObjectsHook, get_object=answer)
 
     good = {"ContentLength": 8, "Body": io.BytesIO(b'{"a": 1}')}
     assert s3(good).read_json("s3://b/k.json") == {"a": 1}
@@ -153,10 +158,7 @@ def test_a_result_is_read_from_s3(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_log_that_cannot_be_read_is_said_and_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = hook()
-    monkeypatch.setattr("amazon_ml.hooks.sagemaker._LOG_PAUSE", 0)
-    monkeypatch.setattr(
-        made, "of", lambda service: hook(describe_log_streams=error("AccessDeniedException", "not for you"))
-    )
-    (line,) = made.log_tail("/aws/sagemaker/TrainingJobs", "x/")
+    monkeypatch.setattr("amazon_ml.hooks.logs._PAUSE", 0)
+    made = answering(LogsHook, describe_log_streams=error("AccessDeniedException", "not for you"))
+    (line,) = made.tail("/aws/sagemaker/TrainingJobs", "x/")
     assert "not for you" in line

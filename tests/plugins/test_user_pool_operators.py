@@ -12,6 +12,7 @@ from human_review_kit import make_team, pool, team, worker, workforce
 from operator_kit import Airflow, FakeTask
 
 from amazon_ml.exceptions import RequestRefused
+from amazon_ml.hooks.base import ServiceHook
 from amazon_ml.hooks.sagemaker import SageMakerJobHook
 from amazon_ml.links.portal import portal_url
 from amazon_ml.operators.worker import temporary_password
@@ -44,16 +45,16 @@ def client_of(aws: Any, pool_id: str, client_id: str) -> dict[str, Any]:
 
 def dies_at(patch: pytest.MonkeyPatch, method: str, *, answered: bool) -> None:
     """The process ends with this call, before or after AWS has done it."""
-    call = SageMakerJobHook.call
+    call = ServiceHook.call
 
-    def killed(self: SageMakerJobHook, called: str, **request: Any) -> dict[str, Any]:
+    def killed(self: ServiceHook, called: str, **request: Any) -> dict[str, Any]:
         if called != method:
             return call(self, called, **request)
         if answered:
             call(self, called, **request)
         raise Killed
 
-    patch.setattr(SageMakerJobHook, "call", killed)
+    patch.setattr(ServiceHook, "call", killed)
 
 
 def test_a_pool_is_made_once_with_domain_client_and_groups(
@@ -239,20 +240,20 @@ def test_a_worker_of_a_try_that_died_half_way_has_the_password_of_the_secret(
 ) -> None:
     name = f"{method}-{answered}"
     asked: list[str] = []
-    call = SageMakerJobHook.call
+    call = ServiceHook.call
 
-    def note(self: SageMakerJobHook, called: str, **request: Any) -> dict[str, Any]:
+    def note(self: ServiceHook, called: str, **request: Any) -> dict[str, Any]:
         if called == "admin_create_user":
             asked.append(request["TemporaryPassword"])
         return call(self, called, **request)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SageMakerJobHook, "call", note)
+        patch.setattr(ServiceHook, "call", note)
         dies_at(patch, method, answered=answered)
         with pytest.raises(Killed):
             airflow.run(worker(name, ids[0], secret_name=f"workers/{name}"), ti)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SageMakerJobHook, "call", note)
+        patch.setattr(ServiceHook, "call", note)
         airflow.run(worker(name, ids[0], secret_name=f"workers/{name}"), ti.next_try())
     assert set(asked) == {secret(aws, f"workers/{name}")["password"]}
     groups = aws("cognito-idp").admin_list_groups_for_user(UserPoolId=ids[0], Username=name)["Groups"]
@@ -274,13 +275,13 @@ def test_without_a_secret_cognito_makes_and_mails_the_password(
     aws: Any, airflow: Airflow, ti: FakeTask, ids: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requests: list[dict[str, Any]] = []
-    call = SageMakerJobHook.call
+    call = ServiceHook.call
 
-    def note(self: SageMakerJobHook, called: str, **request: Any) -> dict[str, Any]:
+    def note(self: ServiceHook, called: str, **request: Any) -> dict[str, Any]:
         requests.extend([request] if called == "admin_create_user" else [])
         return call(self, called, **request)
 
-    monkeypatch.setattr(SageMakerJobHook, "call", note)
+    monkeypatch.setattr(ServiceHook, "call", note)
     assert airflow.run(worker("eve", ids[0]), ti) == {"username": "eve", "created": True, "secret": ""}
     (request,) = requests
     assert "TemporaryPassword" not in request and request["DesiredDeliveryMediums"] == ["EMAIL"]

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from amazon_ml.hooks.base import ServiceHook
+from amazon_ml.hooks.s3 import split
+
 if TYPE_CHECKING:
-    from amazon_ml.hooks.sagemaker import SageMakerJobHook
+    from amazon_ml.hooks.s3 import ObjectsHook
 
 Row = dict[str, str]
 
@@ -25,7 +28,18 @@ class BadRecords(AirflowFailException):
     """The data does not fit the feature group, or is in no format that is known. A retry would find the same."""
 
 
-def rows(s3: SageMakerJobHook, uri: str) -> Iterator[Row]:
+class FeatureStoreHook(ServiceHook):
+    """The records of feature groups."""
+
+    service = "sagemaker-featurestore-runtime"
+
+    def put_record(self, group: str, row: Mapping[str, str]) -> None:
+        """Put a record, feature -> value as text."""
+        record = [{"FeatureName": name, "ValueAsString": text} for name, text in row.items()]
+        self.call("put_record", FeatureGroupName=group, Record=record)
+
+
+def rows(s3: ObjectsHook, uri: str) -> Iterator[Row]:
     """
     Yield the rows of a ``.parquet``, ``.csv`` or ``.tsv`` object, or of all under a prefix in the keys' order.
 
@@ -33,30 +47,24 @@ def rows(s3: SageMakerJobHook, uri: str) -> Iterator[Row]:
 
     :raises BadRecords: there is nothing under the URI.
     """
-    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    bucket, prefix = split(uri)
     keys = [key for key in _keys(s3, bucket, prefix) if _reader(key)]
     if not keys:
         raise BadRecords(f"There is no .parquet, .csv or .tsv object under {uri}")
     for key in keys:
-        with s3.call("get_object", Bucket=bucket, Key=key)["Body"] as body:
+        with s3.get_object(bucket, key)["Body"] as body:
             content = body.read()
         reader = _reader(key)
         if reader:
             yield from reader(content)
 
 
-def _keys(s3: SageMakerJobHook, bucket: str, prefix: str) -> Iterator[str]:
-    token: dict[str, str] = {}
-    while True:
-        page = s3.call("list_objects_v2", Bucket=bucket, Prefix=prefix, **token)
-        for item in page.get("Contents", []):
-            rest = item["Key"].removeprefix(prefix)
-            # "data/train" must not take "data/training" with it.
-            if not rest or not prefix or prefix.endswith("/") or rest.startswith("/"):
-                yield item["Key"]
-        if "NextContinuationToken" not in page:
-            return
-        token = {"ContinuationToken": page["NextContinuationToken"]}
+def _keys(s3: ObjectsHook, bucket: str, prefix: str) -> Iterator[str]:
+    for item in s3.list_objects(bucket, prefix):
+        rest = item["Key"].removeprefix(prefix)
+        # "data/train" must not take "data/training" with it.
+        if not rest or not prefix or prefix.endswith("/") or rest.startswith("/"):
+            yield item["Key"]
 
 
 def _reader(key: str) -> Callable[[bytes], Iterator[Row]] | None:
@@ -127,12 +135,11 @@ def completed(
 
 
 def put_all(
-    runtime: SageMakerJobHook, group: str, found: Iterable[Row], threads: int, progress: Callable[[int], None]
+    runtime: FeatureStoreHook, group: str, found: Iterable[Row], threads: int, progress: Callable[[int], None]
 ) -> int:
     """
     PutRecord for each row, some threads at a time, never many more rows in memory than these send; how many.
 
-    :param runtime: a hook of the service "sagemaker-featurestore-runtime".
     :param progress: is told the number so far; what it raises ends the work.
     :raises RequestRefused: AWS does not take a record.
     """
@@ -140,8 +147,7 @@ def put_all(
 
     def send(chunk: list[Row]) -> int:
         for row in chunk:
-            record = [{"FeatureName": name, "ValueAsString": text} for name, text in row.items()]
-            runtime.call("put_record", FeatureGroupName=group, Record=record)
+            runtime.put_record(group, row)
         return len(chunk)
 
     done, source = 0, iter(found)

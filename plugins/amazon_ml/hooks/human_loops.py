@@ -3,35 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from amazon_ml.exceptions import RequestRefused
+from amazon_ml.hooks.base import ServiceHook
 from amazon_ml.human_loops import SERVICE, Loop, LoopsWatch, Manifest, has_ended, input_content, list_request
 from amazon_ml.parallel import mapped
 
-if TYPE_CHECKING:
-    from amazon_ml.hooks.sagemaker import SageMakerJobHook
-
 _MISSING = {"ResourceNotFoundException"}
+
+
+class HumanLoopsHook(ServiceHook):
+    """Augmented AI's human loops."""
+
+    service = SERVICE
+
+    def describe_loop(self, name: str) -> dict[str, Any] | None:
+        """Return what AWS knows of a loop; None where there is none of that name."""
+        return self.call_unless(_MISSING, "describe_human_loop", HumanLoopName=name)
+
+    def start_loop(self, name: str, flow_definition_arn: str, content: str) -> bool:
+        """Start a loop about this input, a JSON object; False where there is one of that name."""
+        request = {"FlowDefinitionArn": flow_definition_arn, "HumanLoopInput": {"InputContent": content}}
+        made = self.call_unless({"ConflictException"}, "start_human_loop", HumanLoopName=name, **request)
+        return made is not None
+
+    def stop_loop(self, name: str) -> bool:
+        """Stop a loop; False where it has ended, or never was."""
+        refusals = {"ValidationException", *_MISSING}
+        return self.call_unless(refusals, "stop_human_loop", HumanLoopName=name) is not None
+
+    def loop_pages(self, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the answers of ListHumanLoops, see :func:`amazon_ml.human_loops.list_request`."""
+        return self.pages("list_human_loops", **request)
 
 
 class HumanLoops:
     """
     Describe, start, list and stop loops, several calls at a time.
 
-    :param hook: of any service; the loops are asked for over its connection.
     :param threads: calls at a time. The hook's pool of connections should have as many.
     """
 
-    def __init__(self, hook: SageMakerJobHook, threads: int) -> None:
-        self.runtime = hook.of(SERVICE)
+    def __init__(self, hook: HumanLoopsHook, threads: int) -> None:
+        self.runtime = hook
         self.threads = threads
         # Made here, once, and not by several threads at a time.
         _ = self.runtime.conn
 
     def describe(self, name: str) -> dict[str, Any] | None:
         """Return what AWS knows of a loop; None where there is none of that name."""
-        return self.runtime.call_unless(_MISSING, "describe_human_loop", HumanLoopName=name)
+        return self.runtime.describe_loop(name)
 
     def describe_all(self, loops: Iterable[Loop]) -> dict[str, dict[str, Any] | None]:
         """Return what AWS knows of each loop, by its name."""
@@ -49,9 +71,8 @@ class HumanLoops:
         def start_one(one: tuple[Loop, Mapping[str, Any]]) -> None:
             loop, item = one
             check()
-            request = {"FlowDefinitionArn": arn, "HumanLoopInput": {"InputContent": input_content(item)}}
             try:
-                self.runtime.call_unless({"ConflictException"}, "start_human_loop", HumanLoopName=loop.name, **request)
+                self.runtime.start_loop(loop.name, arn, input_content(item))
             except RequestRefused as error:
                 raise RequestRefused(f"Item {loop.id!r} was not taken: {error}") from error
 
@@ -60,7 +81,7 @@ class HumanLoops:
     def listed(self, manifest: Manifest) -> Iterator[dict[str, Any]]:
         """Yield what AWS lists of the flow definition's loops since the oldest of the manifest, by pages."""
         asked = list_request(manifest.flow_definition_arn, manifest.since)
-        for page in self.runtime.pages("list_human_loops", **asked):
+        for page in self.runtime.loop_pages(asked):
             yield from page["HumanLoopSummaries"]
 
     def look(self, watch: LoopsWatch) -> dict[str, str] | None:
@@ -68,7 +89,7 @@ class HumanLoops:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            for page in self.runtime.pages("list_human_loops", **watch.request):
+            for page in self.runtime.loop_pages(watch.request):
                 watch.page(page)
         except RequestRefused as error:
             return watch.refused(error.__cause__ if isinstance(error.__cause__, Exception) else error)
@@ -84,9 +105,4 @@ class HumanLoops:
         """Stop the loops that the manifest's task has started and that have not ended; return how many."""
         # Not only those that are listed as open: one that was started just now may not be listed yet.
         ended = {loop["HumanLoopName"] for loop in self.listed(manifest) if has_ended(loop)}
-        refusals = {"ValidationException", *_MISSING}
-
-        def stop_one(name: str) -> bool:
-            return self.runtime.call_unless(refusals, "stop_human_loop", HumanLoopName=name) is not None
-
-        return sum(mapped(stop_one, sorted(manifest.ours - ended), self.threads))
+        return sum(mapped(self.runtime.stop_loop, sorted(manifest.ours - ended), self.threads))

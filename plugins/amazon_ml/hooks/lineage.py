@@ -6,9 +6,11 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from amazon_ml.exceptions import RequestRefused
+from amazon_ml.hooks.s3 import split
 from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
 #: code is scripts: what is longer is not hashed.
@@ -111,8 +113,8 @@ class LineageHook(SageMakerJobHook):
 
         :param most: number of them at most, in the order of their keys.
         """
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        found = self.of("s3").call("list_objects_v2", Bucket=bucket, Prefix=key, MaxKeys=most)
+        bucket, key = split(uri)
+        found = islice(self.s3.list_objects(bucket, key), most)
         return [
             {
                 "uri": f"s3://{bucket}/{each['Key']}",
@@ -120,7 +122,7 @@ class LineageHook(SageMakerJobHook):
                 "bytes": each["Size"],
                 "modified": each["LastModified"],
             }
-            for each in found.get("Contents", [])
+            for each in found
             # The objects of a folder, and not those of another one whose name begins alike.
             if not key or key.endswith("/") or each["Key"] == key or each["Key"].startswith(f"{key}/")
         ]
@@ -173,8 +175,7 @@ class LineageHook(SageMakerJobHook):
             request["NextToken"] = page["NextToken"]
 
     def _read(self, uri: str) -> bytes:
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        with self.of("s3").call("get_object", Bucket=bucket, Key=key)["Body"] as body:
+        with self.s3.get_object(*split(uri))["Body"] as body:
             content: bytes = body.read()
         return content
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import XComArg
 
 from amazon_ml.exceptions import BadResult, RequestRefused
+from amazon_ml.hooks.s3 import split
 from amazon_ml.naming import RunKey
 from amazon_ml.operators.job import SageMakerJobOperator
 from amazon_ml.specs.clarify import BiasConfig, ClarifyJobSpec, metrics_by_facet
@@ -96,12 +97,11 @@ class ClarifyBiasOperator(SageMakerJobOperator[ClarifyJobSpec]):
         }
 
     def _metrics(self, uri: str) -> dict[str, Any]:
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        s3 = self.hook.of("s3")
+        bucket, key = split(uri)
         try:
-            answer = s3.call("get_object", Bucket=bucket, Key=key)
+            answer = self.hook.s3.get_object(bucket, key)
         except RequestRefused as error:
-            if s3.has_object(bucket, key):
+            if self.hook.s3.has_object(bucket, key):
                 raise
             raise BadResult(f"The job completed and wrote no {uri}") from error
         with answer["Body"] as body:

@@ -46,7 +46,7 @@ class UploadCodeOperator(SageMakerOperator):
         for name, job in self.jobs.items():
             spec = rendered(self, job, context)
             source = read_source(spec)
-            uploaded = self.hook.put_missing(spec.bucket, spec.uploads(source))
+            uploaded = self.hook.s3.put_missing(spec.bucket, spec.uploads(source))
             uris[name] = spec.code_uri(source)
             self.log.info("%s is at %s (%d objects uploaded)", name, uris[name], uploaded)
             context["ti"].xcom_push(key=f"code_{name}", value=uris[name])

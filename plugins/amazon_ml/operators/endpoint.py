@@ -183,7 +183,7 @@ class EndpointOperator(SageMakerOperator):
         if description is None:
             raise JobFailed(f"Endpoint {self.endpoint_name} was deleted while this task waited for it")
         status, reason = description["EndpointStatus"], description.get("FailureReason", "AWS gives no reason")
-        tail = self.hook.log_tail(f"/aws/sagemaker/Endpoints/{self.endpoint_name}", "")
+        tail = self.hook.logs.tail(f"/aws/sagemaker/Endpoints/{self.endpoint_name}", "")
         self.log.error("Last lines of endpoint %s:\n%s", self.endpoint_name, "\n".join(tail))
         if status in _READY:
             serving = description["EndpointConfigName"]

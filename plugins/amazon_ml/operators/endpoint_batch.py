@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from amazon_ml.exceptions import DeadlineExceeded, RequestRefused
-from amazon_ml.hooks.sagemaker import SageMakerJobHook, is_passing
+from amazon_ml.hooks.base import error_code, is_passing
+from amazon_ml.hooks.runtime import RuntimeHook
 from amazon_ml.invocations import OK, Parts, Records, Tally, opened
 from amazon_ml.naming import client_token
 from amazon_ml.operators.base import SageMakerOperator
@@ -113,7 +114,7 @@ class InvokeEndpointBatchOperator(SageMakerOperator):
                 f"Endpoint {self.endpoint_name} is {description['EndpointStatus']}: it has no variants"
             )
         self._check_weights(description)
-        s3, began = self.hook.of("s3"), time.monotonic()
+        s3, began = self.hook.s3, time.monotonic()
         with opened(self.records, s3) as records:
             requests = records.count * len(targets)
             if not requests:
@@ -180,9 +181,7 @@ class InvokeEndpointBatchOperator(SageMakerOperator):
         """Yield the answers in order. Stops early where the task was killed, or its time is over."""
         pace = _Pace(float(self.rate) if self.rate not in {None, "", "None"} else None, self.check_alive)
         config = {**(self.botocore_config or {}), "max_pool_connections": self.clients}
-        runtime = SageMakerJobHook(
-            **{**self._hook_parameters, "config": config}, service="sagemaker-runtime", attempts=1
-        ).conn
+        runtime = RuntimeHook(**{**self._hook_parameters, "config": config}, attempts=1).conn
 
         def send(one: Asked) -> dict[str, Any]:
             pace.wait()
@@ -226,8 +225,7 @@ class InvokeEndpointBatchOperator(SageMakerOperator):
 
         :raises RequestRefused: AWS says so, or botocore.
         """
-        code = (getattr(error, "response", None) or {}).get("Error", {}).get("Code", "")
-        if code == _OF_THE_MODEL or transient(error):
+        if error_code(error) == _OF_THE_MODEL or transient(error):
             return
         if is_passing(error):
             raise error

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from amazon_ml.endpoint_series import Series, read_series
 from amazon_ml.exceptions import DeadlineExceeded
+from amazon_ml.hooks.cloudwatch import CloudWatchHook
+from amazon_ml.hooks.s3 import split
 from amazon_ml.operators.base import SageMakerOperator, as_mapping
 
 if TYPE_CHECKING:
@@ -107,8 +109,7 @@ class EndpointMetricsOperator(SageMakerOperator):
             "variants": found,
         }
         if self.output_uri:
-            bucket, _, key = self.output_uri.removeprefix("s3://").partition("/")
-            self.hook.of("s3").call("put_object", Bucket=bucket, Key=key, Body=(json.dumps(document) + "\n").encode())
+            self.hook.s3.put_object(*split(self.output_uri), (json.dumps(document) + "\n").encode())
             self.note_data([], [self.output_uri])
         totals = {
             variant: {name: _total(self.metrics[name], of[name]) for name in self.metrics}
@@ -133,7 +134,7 @@ class EndpointMetricsOperator(SageMakerOperator):
             self.check_alive()
             until = datetime.now(UTC)
             found = read_series(
-                self.hook.of("cloudwatch"),
+                self.hook.sibling(CloudWatchHook),
                 self.endpoint_name,
                 variants,
                 self.metrics,

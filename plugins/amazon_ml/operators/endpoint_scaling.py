@@ -7,26 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from amazon_ml.exceptions import RequestRefused
+from amazon_ml.hooks.scaling import ScalingHook, scalable_target
 from amazon_ml.operators.base import SageMakerOperator, is_true, with_numbers
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from amazon_ml.hooks.sagemaker import SageMakerJobHook
-
-
 #: the numbers in a target tracking policy.
 _NUMBERS: dict[str, Callable[[Any], Any]] = {"TargetValue": float, "ScaleInCooldown": int, "ScaleOutCooldown": int}
-
-
-def scalable_target(endpoint: str, variant: str) -> dict[str, str]:
-    """Return what names the instances of a variant to Application Auto Scaling."""
-    return {
-        "ServiceNamespace": "sagemaker",
-        "ResourceId": f"endpoint/{endpoint}/variant/{variant}",
-        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
-    }
 
 
 class EndpointScalingOperator(SageMakerOperator):
@@ -80,14 +68,14 @@ class EndpointScalingOperator(SageMakerOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Register the target, then put the policies."""
         self.note_console("Endpoint", self.endpoint_name)
-        scaling = self.hook.of("application-autoscaling")
+        scaling = self.hook.sibling(ScalingHook)
         target = scalable_target(self.endpoint_name, self.variant)
         least, most = int(self.min_capacity), int(self.max_capacity)
-        registered = scaling.call("register_scalable_target", **target, MinCapacity=least, MaxCapacity=most)
+        arn = scaling.register_target(target, least=least, most=most)
         policies: dict[str, str] = {}
         alarms: list[str] = []
         for policy in _as_policies(self.policies):
-            answer = self._find(scaling, target, policy) or scaling.call("put_scaling_policy", **target, **policy)
+            answer = self._find(scaling, target, policy) or scaling.put_policy(target, policy)
             policies[policy["PolicyName"]] = answer["PolicyARN"]
             alarms += [alarm["AlarmName"] for alarm in answer.get("Alarms", [])]
         self.log.info("%s scales from %d to %d by %s", target["ResourceId"], least, most, ", ".join(policies))
@@ -95,17 +83,16 @@ class EndpointScalingOperator(SageMakerOperator):
             "endpoint": self.endpoint_name,
             "variant": self.variant,
             "resource_id": target["ResourceId"],
-            "target": registered.get("ScalableTargetARN"),
+            "target": arn,
             "policies": policies,
             "alarms": alarms,
         }
 
     def _find(
-        self, scaling: SageMakerJobHook, target: Mapping[str, str], policy: Mapping[str, Any]
+        self, scaling: ScalingHook, target: Mapping[str, str], policy: Mapping[str, Any]
     ) -> dict[str, Any] | None:
         """Return the policy if it is there already, as it should be."""
-        answer = scaling.call("describe_scaling_policies", **target, PolicyNames=[policy["PolicyName"]])
-        for found in answer["ScalingPolicies"]:
+        for found in scaling.policies(target, policy["PolicyName"]):
             if all(_said(found.get(key)) == _said(value) for key, value in policy.items()):
                 self.log.info("Policy %s is there already", policy["PolicyName"])
                 return dict(found)
@@ -137,21 +124,16 @@ class DeleteEndpointScalingOperator(SageMakerOperator):
         """Deregister the targets."""
         if is_true(self.keep):
             raise AirflowSkipException(f"endpoint {self.endpoint_name} keeps its scaling")
-        scaling = self.hook.of("application-autoscaling")
+        scaling = self.hook.sibling(ScalingHook)
         deleted = [name for name in self.variants if self._delete(scaling, scalable_target(self.endpoint_name, name))]
         return {"endpoint": self.endpoint_name, "deleted": deleted}
 
-    def _delete(self, scaling: SageMakerJobHook, target: Mapping[str, str]) -> bool:
+    def _delete(self, scaling: ScalingHook, target: Mapping[str, str]) -> bool:
         """Deregister a target; False where there is none."""
-        try:
-            scaling.call("deregister_scalable_target", **target)
-        except RequestRefused as error:
-            cause: Any = error.__cause__
-            if getattr(cause, "response", {}).get("Error", {}).get("Code") != "ObjectNotFoundException":
-                raise
+        scaled = scaling.deregister_target(target)
+        if not scaled:
             self.log.info("%s does not scale", target["ResourceId"])
-            return False
-        return True
+        return scaled
 
 
 def _said(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from amazon_ml.exceptions import JobFailed, RequestRefused
 from amazon_ml.hooks import feature_store
-from amazon_ml.hooks.sagemaker import AlreadyExists, SageMakerJobHook
+from amazon_ml.hooks.sagemaker import AlreadyExists
 from amazon_ml.naming import RunKey, tags
 from amazon_ml.operators.base import SageMakerOperator
 
@@ -208,12 +208,10 @@ class FeatureIngestOperator(SageMakerOperator):
         began = time.monotonic()
         group = self.hook.call("describe_feature_group", FeatureGroupName=name)
         found = feature_store.completed(
-            feature_store.rows(self.hook.of("s3"), source), group, self._event_time(context, group), self.constants
+            feature_store.rows(self.hook.s3, source), group, self._event_time(context, group), self.constants
         )
         pooled = {"max_pool_connections": self.threads, **(self.botocore_config or {})}
-        runtime = SageMakerJobHook(
-            **{**self._hook_parameters, "config": pooled}, service="sagemaker-featurestore-runtime"
-        )
+        runtime = feature_store.FeatureStoreHook(**{**self._hook_parameters, "config": pooled})
         said = began
 
         def progress(done: int) -> None:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import TaskDeferralTimeout
 
 from amazon_ml.exceptions import JobFailed, RequestRefused, TaskKilled
-from amazon_ml.hooks.human_loops import HumanLoops
-from amazon_ml.hooks.sagemaker import SageMakerJobHook
+from amazon_ml.hooks.human_loops import HumanLoops, HumanLoopsHook
 from amazon_ml.human_answers import write_answers
 from amazon_ml.human_loops import (
     WAITER,
@@ -153,7 +152,7 @@ class HumanLoopsOperator(SageMakerRunOperator):
     def _run(self, context: Context) -> Any:
         self._prepare(context)
         self._check_flow()
-        with opened(self.items, self._s3, name="items", check=ItemCheck()) as items:
+        with opened(self.items, self.hook.s3, name="items", check=ItemCheck()) as items:
             manifest, missing, going = self._plan(items, context)
             self._began = manifest.began
             self._attend(self._uri)
@@ -201,11 +200,7 @@ class HumanLoopsOperator(SageMakerRunOperator):
     @cached_property
     def _calls(self) -> HumanLoops:
         pooled = {"max_pool_connections": self.clients, **(self.botocore_config or {})}
-        return HumanLoops(SageMakerJobHook(**{**self._hook_parameters, "config": pooled}), self.clients)
-
-    @cached_property
-    def _s3(self) -> SageMakerJobHook:
-        return self.hook.of("s3")
+        return HumanLoops(HumanLoopsHook(**{**self._hook_parameters, "config": pooled}), self.clients)
 
     def _plan(self, items: Records, context: Context) -> tuple[Manifest, set[str], bool]:
         """
@@ -234,7 +229,7 @@ class HumanLoopsOperator(SageMakerRunOperator):
             since=oldest(there, now),
             loops=[replace(loop, ours=loop.name in mine) for loop in loops],
         )
-        manifest.save(self._s3, self._uri)
+        manifest.save(self.hook.s3, self._uri)
         self.log.info("%d items: %d loops are there, %d to start", len(loops), len(there), len(missing))
         return manifest, missing, any(not has_ended(each) for each in there)
 
@@ -245,7 +240,7 @@ class HumanLoopsOperator(SageMakerRunOperator):
     def _earlier(self) -> Manifest | None:
         """Return the manifest of an earlier try of this task instance."""
         try:
-            found = load_manifest(self._s3, self._uri)
+            found = load_manifest(self.hook.s3, self._uri)
         except ValueError as error:
             raise RequestRefused(f"{self._uri} is not what this task writes there: {error}") from error
         return found if found and found.fingerprint == self._fingerprint else None
@@ -312,7 +307,7 @@ class HumanLoopsOperator(SageMakerRunOperator):
             self._stop("the task's time is over")
             self._settle(manifest)
         answers = f"{self.output_uri.rstrip('/')}/answers.jsonl"
-        counts = write_answers(self._calls, self._s3, manifest.loops, answers)
+        counts = write_answers(self._calls, self.hook.s3, manifest.loops, answers)
         self.note_data([self.items] if isinstance(self.items, str) else [], [answers])
         result = {"items": len(manifest.loops), "started": len(manifest.ours), **counts, "answers": answers}
         self.log.info("%s", result)

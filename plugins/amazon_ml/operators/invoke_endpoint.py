@@ -11,6 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from amazon_ml.exceptions import JobFailed, RequestRefused
+from amazon_ml.hooks.base import error_code
+from amazon_ml.hooks.runtime import RuntimeHook
 from amazon_ml.operators.base import SageMakerOperator
 from amazon_ml.waiting import transient
 
@@ -95,23 +97,15 @@ class InvokeEndpointOperator(SageMakerOperator):
     def _invoke(self, body: bytes, deadline: float) -> bytes:
         from botocore.exceptions import BotoCoreError, ClientError
 
-        runtime = self.hook.of("sagemaker-runtime")
+        runtime = self.hook.sibling(RuntimeHook)
         pause = 1.0
         while True:
             self.check_alive()
             try:
-                answer = runtime.call(
-                    "invoke_endpoint",
-                    EndpointName=self.endpoint_name,
-                    Body=body,
-                    ContentType=self.content_type,
-                    Accept=self.content_type,
-                )
-                content: bytes = answer["Body"].read()
-                return content
+                return runtime.invoke_endpoint(self.endpoint_name, body, self.content_type)
             except RequestRefused as error:
                 cause: Any = error.__cause__
-                if getattr(cause, "response", {}).get("Error", {}).get("Code") != "ModelError":
+                if error_code(cause) != "ModelError":
                     raise
                 raise JobFailed(f"Endpoint {self.endpoint_name}: {_model_error(cause.response)}") from error
             except (BotoCoreError, ClientError) as error:

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from amazon_ml.exceptions import BadInput, BadResult, DeadlineExceeded, JobFailed, JobLost, RequestRefused
-from amazon_ml.hooks.sagemaker import AlreadyExists, is_busy
+from amazon_ml.hooks.base import is_busy
+from amazon_ml.hooks.sagemaker import AlreadyExists
 from amazon_ml.naming import MAX_ATTEMPTS, MAX_LENGTH, RunKey, job_name, tags, unversioned
 from amazon_ml.openlineage import of_job
 from amazon_ml.operators.base import TRIGGER_GRACE, SageMakerOperator, is_true
@@ -96,7 +97,7 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
         code_uri = spec.code_uri(source)
         name, description = self._find(spec, code_uri)
         if description is None:
-            uploaded = self.hook.put_missing(spec.bucket, spec.uploads(source))
+            uploaded = self.hook.s3.put_missing(spec.bucket, spec.uploads(source))
             if source.files:
                 self.log.info("Code is at %s (%d objects uploaded)", code_uri, uploaded)
             self.check_alive()
@@ -211,7 +212,7 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
         if status == "Failed" and str(description.get("FailureReason", "")).startswith(_NO_CAPACITY):
             return self._wait_for_capacity(context, name, description["FailureReason"])
         if status != "Completed":
-            tail = self.hook.log_tail(*self.log_streams(name))
+            tail = self.hook.logs.tail(*self.log_streams(name))
             self.log.error("Last lines of %s %s:\n%s", self.kind, name, "\n".join(tail))
             raise self._failure(name, description)
         self.note_data(*of_job(self.kind, description))

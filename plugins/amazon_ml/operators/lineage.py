@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.sdk import XComArg
 
 from amazon_ml.hooks.lineage import LineageHook
+from amazon_ml.hooks.s3 import split
 from amazon_ml.operators.base import SageMakerOperator
 
 if TYPE_CHECKING:
@@ -84,6 +85,6 @@ class TraceEndpointOperator(SageMakerOperator):
     def _write(self, graph: dict[str, Any]) -> str:
         body = json.dumps(graph, indent=2).encode()
         folder = f"{self.graph_folder.rstrip('/')}/{hashlib.sha256(body).hexdigest()[:16]}/"
-        bucket, _, key = folder.removeprefix("s3://").partition("/")
-        self.hook.put_missing(bucket, {f"{key}graph.json": body})
+        bucket, key = split(folder)
+        self.hook.s3.put_missing(bucket, {f"{key}graph.json": body})
         return folder

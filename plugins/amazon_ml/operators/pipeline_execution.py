@@ -206,7 +206,7 @@ class PipelineExecutionOperator(SageMakerRunOperator):
         if entry["kind"] in LOG_GROUPS and entry.get("arn"):
             # Log streams have the job's name as it was given, ARNs have it in lower case.
             job = self._job(entry).get(f"{entry['kind']}Name", entry["arn"].rpartition("/")[2])
-            tail = self.hook.log_tail(LOG_GROUPS[entry["kind"]], f"{job}/")
+            tail = self.hook.logs.tail(LOG_GROUPS[entry["kind"]], f"{job}/")
             self.log.error("Last lines of step %s, %s %s:\n%s", step["StepName"], entry["kind"], job, "\n".join(tail))
 
     def _name(self, attempt: int) -> str:

@@ -111,7 +111,7 @@ class ProcessingJobOperator(SageMakerJobOperator[ProcessingJobSpec]):
         result = None
         if self.result_file is not None:
             output, _, file = self.result_file.partition("/")
-            result = self.hook.read_json(f"{outputs[output].rstrip('/')}/{file}")
+            result = self.hook.s3.read_json(f"{outputs[output].rstrip('/')}/{file}")
         for name, uri in outputs.items():
             context["ti"].xcom_push(key=f"output_{name}", value=uri)
         if self.result_file is not None:

@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from amazon_ml.exceptions import RequestRefused
-from amazon_ml.hooks.cognito import NOWHERE, change_client, describe_pool, domain_owner, find_client, find_pool
+from amazon_ml.hooks.cognito import NOWHERE, CognitoHook
 from amazon_ml.naming import RunKey, tags
 from amazon_ml.operators.base import SageMakerOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-    from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
 _SCOPES = ("email", "openid", "profile")
 
@@ -74,30 +72,29 @@ class UserPoolOperator(SageMakerOperator):
 
     def execute(self, context: Context) -> dict[str, str]:
         """Look for each of them, and create what is missing."""
-        cognito = self.hook.of("cognito-idp")
+        cognito = self.hook.sibling(CognitoHook)
         pool_id = self._pool(cognito, context)
         self._domain(cognito, pool_id)
         client_id = self._client(cognito, pool_id)
         for group in self.groups:
-            if cognito.call_unless({"GroupExistsException"}, "create_group", UserPoolId=pool_id, GroupName=group):
+            if cognito.create_group(pool_id, group):
                 self.log.info("Made group %s", group)
         return {"user_pool_id": pool_id, "client_id": client_id, "domain": self.domain}
 
-    def _pool(self, cognito: SageMakerJobHook, context: Context) -> str:
-        found = find_pool(cognito, self.pool_name, self.domain)
+    def _pool(self, cognito: CognitoHook, context: Context) -> str:
+        found = cognito.find_pool(self.pool_name, self.domain)
         if found is None:
             self.check_alive()
             labels = {tag["Key"]: tag["Value"] for tag in tags(RunKey.of(context), self.tags)}
             # Nobody signs up by himself, and e-mail is how the others reach people.
-            cognito.call(
-                "create_user_pool",
-                PoolName=self.pool_name,
+            cognito.create_pool(
+                self.pool_name,
+                labels,
                 AutoVerifiedAttributes=["email"],
                 AdminCreateUserConfig={"AllowAdminCreateUserOnly": True},
-                UserPoolTags=labels,
             )
             # Looked for again: of two that were made at once, all tries take the same.
-            found = find_pool(cognito, self.pool_name, self.domain) or {}
+            found = cognito.find_pool(self.pool_name, self.domain) or {}
             self.log.info("Made user pool %s, %s", self.pool_name, found.get("Id"))
         if found.get("Name") != self.pool_name:
             raise RequestRefused(
@@ -106,25 +103,23 @@ class UserPoolOperator(SageMakerOperator):
             )
         return str(found["Id"])
 
-    def _domain(self, cognito: SageMakerJobHook, pool_id: str) -> None:
-        if domain_owner(cognito, self.domain) == pool_id:
+    def _domain(self, cognito: CognitoHook, pool_id: str) -> None:
+        if cognito.domain_owner(self.domain) == pool_id:
             return
-        if other := describe_pool(cognito, pool_id).get("Domain"):
+        if other := cognito.describe_pool(pool_id).get("Domain"):
             raise RequestRefused(
                 f"User pool {self.pool_name} ({pool_id}) has domain {other}, not {self.domain}: give domain={other!r}"
             )
-        cognito.call("create_user_pool_domain", Domain=self.domain, UserPoolId=pool_id)
+        cognito.create_domain(pool_id, self.domain)
         self.log.info("Made domain %s of user pool %s", self.domain, pool_id)
 
-    def _client(self, cognito: SageMakerJobHook, pool_id: str) -> str:
-        found = find_client(cognito, pool_id, self.client_name)
+    def _client(self, cognito: CognitoHook, pool_id: str) -> str:
+        found = cognito.find_client(pool_id, self.client_name)
         if found is None:
             self.check_alive()
-            cognito.call(
-                "create_user_pool_client",
-                UserPoolId=pool_id,
-                ClientName=self.client_name,
-                GenerateSecret=True,
+            cognito.create_client(
+                pool_id,
+                self.client_name,
                 SupportedIdentityProviders=["COGNITO"],
                 AllowedOAuthFlowsUserPoolClient=True,
                 AllowedOAuthFlows=self.flows,
@@ -133,12 +128,12 @@ class UserPoolOperator(SageMakerOperator):
                 LogoutURLs=self.logout_urls,
                 PreventUserExistenceErrors="ENABLED",
             )
-            found = find_client(cognito, pool_id, self.client_name) or {}
+            found = cognito.find_client(pool_id, self.client_name) or {}
             self.log.info("Made client %s, %s", self.client_name, found.get("ClientId"))
         self._check_client(found)
         missing = [url for url in self.callback_urls if url not in found.get("CallbackURLs", []) and url != NOWHERE]
         if missing:
-            change_client(cognito, found, CallbackURLs=[*found.get("CallbackURLs", []), *missing])
+            cognito.change_client(found, CallbackURLs=[*found.get("CallbackURLs", []), *missing])
             self.log.info("Client %s may send users to %s too", self.client_name, missing)
         return str(found["ClientId"])
 

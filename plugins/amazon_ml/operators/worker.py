@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.log import mask_secret
 
 from amazon_ml.exceptions import RequestRefused
-from amazon_ml.hooks.cognito import describe_pool
+from amazon_ml.hooks.cognito import CognitoHook
+from amazon_ml.hooks.secrets import SecretsHook
 from amazon_ml.naming import RunKey, tags
 from amazon_ml.operators.base import SageMakerOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
-
-    from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
 #: Cognito's, without those that JSON or a shell would escape.
 _SYMBOLS = "!@#%+=._-"
@@ -76,17 +75,16 @@ class WorkerOperator(SageMakerOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Look for the account, and make it if there is none."""
-        cognito, pool = self.hook.of("cognito-idp"), str(self.user_pool_id)
-        who = {"UserPoolId": pool, "Username": self.username}
-        found = cognito.call_unless({"UserNotFoundException"}, "admin_get_user", **who)
+        cognito, pool = self.hook.sibling(CognitoHook), str(self.user_pool_id)
+        found = cognito.find_user(pool, self.username)
         if found is None:
             # A group that is not there would leave an account that no task is for.
-            cognito.call("get_group", UserPoolId=pool, GroupName=self.group)
+            cognito.check_group(pool, self.group)
             created = self._create(cognito, context)
         else:
             created = False
             self._check(found)
-        cognito.call("admin_add_user_to_group", **who, GroupName=self.group)
+        cognito.add_to_group(pool, self.username, self.group)
         self.log.info("%s is %s and in group %s", self.username, "made" if created else "there already", self.group)
         return {"username": self.username, "created": created, "secret": self.secret_name}
 
@@ -98,48 +96,37 @@ class WorkerOperator(SageMakerOperator):
                 f"{self.email_address}: give another username, or change the address in Cognito"
             )
 
-    def _create(self, cognito: SageMakerJobHook, context: Context) -> bool:
+    def _create(self, cognito: CognitoHook, context: Context) -> bool:
         handed_over: dict[str, Any] = {"DesiredDeliveryMediums": ["EMAIL"]}
         if self.secret_name:
-            pool = describe_pool(cognito, str(self.user_pool_id))
+            pool = cognito.describe_pool(str(self.user_pool_id))
             handed_over = {"TemporaryPassword": self._hand_over(pool, context), "MessageAction": "SUPPRESS"}
         self.check_alive()
         attributes = {"email": self.email_address, "email_verified": "true"}
-        made = cognito.call_unless(
-            {"UsernameExistsException"},
-            "admin_create_user",
-            UserPoolId=str(self.user_pool_id),
-            Username=self.username,
-            UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items()],
-            **handed_over,
-        )
-        return made is not None
+        return cognito.create_user(str(self.user_pool_id), self.username, attributes, **handed_over)
 
     def _hand_over(self, pool: Mapping[str, Any], context: Context) -> str:
         """Return the temporary password, which is in the secret: a new one, or that of a try that ended half-way."""
         policy = pool.get("Policies", {}).get("PasswordPolicy", {})
         password = temporary_password(max(_LENGTH, policy.get("MinimumLength", 0)))
         mask_secret(password)
-        manager = self.hook.of("secretsmanager")
+        manager = self.hook.sibling(SecretsHook)
         value = json.dumps({"username": self.username, "password": password})
         labels = tags(RunKey.of(context), self.tags)
-        made = manager.call_unless(
-            {"ResourceExistsException"}, "create_secret", Name=self.secret_name, SecretString=value, Tags=labels
-        )
-        if made is None:
+        if not manager.create_secret(self.secret_name, value, labels):
             password = self._handed_over(manager)
         self.log.info("The temporary password of %s is in secret %s", self.username, self.secret_name)
         return password
 
-    def _handed_over(self, manager: SageMakerJobHook) -> str:
+    def _handed_over(self, manager: SecretsHook) -> str:
         """
         Return the password in the secret that is there.
 
         :raises RequestRefused: the secret is not one of this account.
         """
-        found = manager.call("get_secret_value", SecretId=self.secret_name)
+        found = manager.secret_value(self.secret_name)
         try:
-            value = json.loads(found["SecretString"])
+            value = json.loads(found or "")
             username, password = value["username"], str(value["password"])
         except (KeyError, TypeError, ValueError):
             username, password = None, ""

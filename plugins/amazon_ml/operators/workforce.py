@@ -9,7 +9,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from amazon_ml.exceptions import JobFailed, RequestRefused
-from amazon_ml.hooks.cognito import allow_callback
+from amazon_ml.hooks.cognito import CognitoHook
 from amazon_ml.links.portal import WorkerPortalLink, portal_url
 from amazon_ml.links.sagemaker import SageMakerConsoleLink
 from amazon_ml.naming import RunKey, tags
@@ -125,7 +125,9 @@ class WorkforceOperator(SageMakerOperator):
     def _allow_callback(self, callback: str) -> None:
         if self.oidc_config is not None:
             self.log.info("The identity provider must let its client send people to %s", callback)
-        elif allow_callback(self.hook.of("cognito-idp"), str(self.user_pool_id), str(self.client_id), callback):
+            return
+        cognito = self.hook.sibling(CognitoHook)
+        if cognito.allow_callback(str(self.user_pool_id), str(self.client_id), callback):
             self.log.info("Client %s may send workers to %s", self.client_id, callback)
 
     def _check(self, workforce: Mapping[str, Any]) -> None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.triggers.base import TriggerEvent
 
-from amazon_ml.human_loops import SERVICE, LoopsWatch, Manifest, has_ended
-from amazon_ml.invocations import split
+from amazon_ml.hooks.human_loops import HumanLoopsHook
+from amazon_ml.hooks.s3 import ObjectsHook, split
+from amazon_ml.human_loops import LoopsWatch, Manifest, has_ended
 from amazon_ml.triggers.sagemaker_job import SageMakerJobTrigger
 from amazon_ml.waiting import Watch, rules
-
-if TYPE_CHECKING:
-    from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
 #: loops that are stopped at a time.
 _STOPS = 16
@@ -31,9 +29,9 @@ class HumanLoopsTrigger(SageMakerJobTrigger):
     :param name: S3 URI of the manifest.
     """
 
-    def hook(self) -> SageMakerJobHook:
+    def hook(self) -> HumanLoopsHook:
         """Return a hook for the loops, with the operator's connection settings."""
-        return super().hook().of(SERVICE)
+        return super().hook().sibling(HumanLoopsHook)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """List, pause, list again; one event at the end."""
@@ -79,7 +77,7 @@ class HumanLoopsTrigger(SageMakerJobTrigger):
 
     async def _manifest(self) -> Manifest:
         bucket, key = split(self.name)
-        async with await self.hook().of("s3").async_client() as client:
+        async with await self.hook().sibling(ObjectsHook).async_client() as client:
             answer = await client.get_object(Bucket=bucket, Key=key)
             async with answer["Body"] as body:
                 return Manifest.load(await body.read())

@@ -6,16 +6,15 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from amazon_ml.hooks.base import ServiceHook
+from amazon_ml.hooks.sagemaker import SageMakerJobHook
 from amazon_ml.naming import RunKey, identifier, unversioned
 from amazon_ml.task_state import GOES_ON, task_state
 from amazon_ml.waiting import Watch, rules
-
-if TYPE_CHECKING:
-    from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
 #: one look is tried twice only: the next look comes anyway, and an outage must not hold back the deadline.
 _ATTEMPTS = 2
@@ -25,6 +24,8 @@ _KILL_PATIENCE = 28.0
 _ENDING: set[asyncio.Task[None]] = set()
 
 
+# Not the provider's AwsBaseWaiterTrigger: that counts attempts, and each triggerer that takes it over begins at one, so
+# that its wait has no end in time. It also ends with an error where AWS does not answer for a moment.
 class SageMakerJobTrigger(BaseTrigger):
     """
     Wait until a job or an endpoint is done, or the deadline has come.
@@ -73,12 +74,14 @@ class SageMakerJobTrigger(BaseTrigger):
             },
         )
 
-    def hook(self) -> SageMakerJobHook:
+    def hook(self) -> ServiceHook:
         """Return a hook with the operator's connection settings."""
-        from amazon_ml.hooks.sagemaker import SageMakerJobHook
-
         return SageMakerJobHook(
-            self.aws_conn_id, self.region_name, self.verify, self.botocore_config, attempts=_ATTEMPTS
+            self.aws_conn_id,
+            region_name=self.region_name,
+            verify=self.verify,
+            config=self.botocore_config,
+            attempts=_ATTEMPTS,
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:

@@ -1,0 +1,36 @@
+"""CloudWatch: metrics and alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from amazon_ml.hooks.base import ServiceHook
+
+
+class CloudWatchHook(ServiceHook):
+    """Metrics and alarms."""
+
+    service = "cloudwatch"
+
+    def metric_data(
+        self, queries: Sequence[Mapping[str, Any]], *, since: datetime, until: datetime
+    ) -> Iterator[dict[str, Any]]:
+        """
+        Yield the results of GetMetricData, of which one query may have several.
+
+        :param queries: 500 at most, AWS's limit.
+        """
+        asked: dict[str, Any] = {"MetricDataQueries": queries, "StartTime": since, "EndTime": until}
+        while True:
+            answer = self.call("get_metric_data", **asked)
+            yield from answer["MetricDataResults"]
+            if not answer.get("NextToken"):
+                return
+            asked["NextToken"] = answer["NextToken"]
+
+    def alarms(self, prefix: str) -> list[dict[str, Any]]:
+        """Describe the metric alarms whose names begin so, a hundred at most."""
+        found: list[dict[str, Any]] = self.call("describe_alarms", AlarmNamePrefix=prefix)["MetricAlarms"]
+        return found
