@@ -115,7 +115,7 @@ def find_winner(endpoint: str, ti: Any = None) -> dict[str, str]:
     """
     from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
-    description = SageMakerJobHook().call("describe_endpoint", EndpointName=endpoint)
+    description = SageMakerJobHook().require("Endpoint", endpoint)
     found = {each["VariantName"]: each["CurrentWeight"] for each in description.get("ProductionVariants", [])}
     names = [name for name, share in found.items() if share]
     if len(names) != 1 or names[0] not in {CHAMPION, CHALLENGER}:

@@ -99,8 +99,7 @@ def replace_champion(
     again = judge(challenger, report, synthetic, params)
     if again["replace"]:
         return {"champion": champion}
-    rejected = {"ModelApprovalStatus": "Rejected", "ApprovalDescription": again["reason"]}
-    hook.call("update_model_package", ModelPackageArn=version["arn"], **rejected)
+    hook.set_approval(version["arn"], "Rejected", again["reason"])
     return None
 
 

@@ -90,7 +90,7 @@ def what_to_compile(version: str) -> dict[str, str]:
     """
     from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
-    package = SageMakerJobHook().call("describe_model_package", ModelPackageName=version)
+    package = SageMakerJobHook().require("ModelPackage", version)
     validation = package.get("CustomerMetadataProperties", {}).get(VALIDATION)
     if not validation:
         raise ValueError(
@@ -141,7 +141,7 @@ def what_is_served(
         raise ValueError(f"{version} has no twin in {settings.twin_group}: clear `serve` and what follows")
     hook = SageMakerJobHook()
     for key, arn in {"model_data": chosen, "twin_of_data": version if chosen != version else None}.items():
-        package = hook.call("describe_model_package", ModelPackageName=arn) if arn else None
+        package = hook.require("ModelPackage", arn) if arn else None
         ti.xcom_push(key=key, value=_model_data(package) if package else None)
     print(f"Serving {chosen} by {params['serve']}")
     return [{"model_package": chosen}]

@@ -44,7 +44,7 @@ class Tracer:
         endpoint = self.hook.describe("Endpoint", name)
         if endpoint is None:
             raise RequestRefused(f"there is no endpoint {name}")
-        config = self.hook.call("describe_endpoint_config", EndpointConfigName=endpoint["EndpointConfigName"])
+        config = self.hook.require("EndpointConfig", endpoint["EndpointConfigName"])
         self._add_derived()
         models = [
             {"variant": variant["VariantName"], "model": variant["ModelName"], **self._model(container, endpoint)}
@@ -73,7 +73,7 @@ class Tracer:
         return {"endpoint": answer["endpoint"], "vertices": list(vertices.values()), "edges": list(edges.values())}
 
     def _containers(self, model: str) -> list[dict[str, Any]]:
-        found = self.hook.call("describe_model", ModelName=model)
+        found = self.hook.require("Model", model)
         containers: list[dict[str, Any]] = found.get("Containers") or [found["PrimaryContainer"]]
         return containers
 
@@ -118,9 +118,7 @@ class Tracer:
     def _context(self, arn: str, name: str) -> str:
         if found := self.hook.context(arn):
             return found
-        source = {"SourceUri": arn, "SourceType": "ARN"}
-        made = self.hook.call("create_context", ContextName=name, ContextType="Endpoint", Source=source)
-        return str(made["ContextArn"])
+        return self.hook.create_context(name, "Endpoint", arn)
 
     def _training_job(self, artifact: str, uri: str) -> dict[str, Any] | None:
         """Return the job that has produced a model: by the lineage, or by the job's name, which is in the URI."""

@@ -88,7 +88,7 @@ def kill(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[Exception], set[str]
 
     from amazon_ml.hooks.base import ServiceHook
 
-    call, killed = ServiceHook.call, list[str]()
+    call, killed = ServiceHook._call, list[str]()
 
     def set_up(error: type[Exception], tasks: set[str]) -> list[str]:
         def until_killed(self: ServiceHook, method: str, **request: Any) -> Any:
@@ -100,7 +100,7 @@ def kill(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[Exception], set[str]
                 raise error(f"{task_id} was killed behind {method}")
             return answer
 
-        monkeypatch.setattr(ServiceHook, "call", until_killed)
+        monkeypatch.setattr(ServiceHook, "_call", until_killed)
         return killed
 
     return set_up

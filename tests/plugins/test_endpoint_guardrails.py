@@ -80,14 +80,14 @@ def answered(airflow: Airflow, ti: FakeTask) -> str:
 def updates(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The configurations that UpdateEndpoint was asked for."""
     asked: list[str] = []
-    call = ServiceHook.call
+    call = ServiceHook._call
 
     def noted(self: ServiceHook, method: str, **request: Any) -> dict[str, Any]:
         if method == "update_endpoint":
             asked.append(request["EndpointConfigName"])
         return call(self, method, **request)
 
-    monkeypatch.setattr(ServiceHook, "call", noted)
+    monkeypatch.setattr(ServiceHook, "_call", noted)
     return asked
 
 

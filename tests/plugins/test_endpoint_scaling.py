@@ -78,7 +78,7 @@ def test_scaling_that_cannot_be_fails_at_once_in_the_words_of_aws(
 def test_a_killed_try_of_scaling_is_completed_by_its_next(
     aws: Any, airflow: Airflow, ti: FakeTask, both: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call = ServiceHook.call
+    call = ServiceHook._call
 
     def killed(self: ServiceHook, method: str, **request: Any) -> dict[str, Any]:
         answer = call(self, method, **request)
@@ -89,7 +89,7 @@ def test_a_killed_try_of_scaling_is_completed_by_its_next(
     given = {"endpoint_name": NAME, "variant": "champion", "min_capacity": 1, "max_capacity": 2}
     given["policies"] = {"p": TRACKING, "q": {**TRACKING, "TargetValue": 90}}
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(ServiceHook, "call", killed)
+        patch.setattr(ServiceHook, "_call", killed)
         airflow.run(lambda: EndpointScalingOperator(task_id="scale", **given), ti)
     found = airflow.run(lambda: EndpointScalingOperator(task_id="scale", **given), ti.next_try())
     assert (list(found["policies"]), len(found["alarms"])) == (["p", "q"], 4)

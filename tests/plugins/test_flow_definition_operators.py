@@ -84,14 +84,14 @@ def test_a_template_that_the_sample_does_not_fit_makes_no_ui(aws: Any, airflow: 
 def test_a_ui_whose_create_had_no_answer_is_found(
     aws: Any, airflow: Airflow, ti: FakeTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call = ServiceHook.call
+    call = ServiceHook._call
 
     def lose(self: ServiceHook, method: str, **request: Any) -> dict[str, Any]:
         answer = call(self, method, **request)
         # What botocore does when no answer comes: the same again.
         return call(self, method, **request) if method.startswith("create_human_task") else answer
 
-    monkeypatch.setattr(ServiceHook, "call", lose)
+    monkeypatch.setattr(ServiceHook, "_call", lose)
     assert airflow.run(ui("lost"), ti)["name"] == "lost"
     assert uis(aws, "lost") == ["lost"]
 
@@ -151,7 +151,7 @@ def test_a_try_that_died_after_create_leaves_its_flow_definition_to_the_next(
     class Killed(BaseException):
         pass
 
-    call = ServiceHook.call
+    call = ServiceHook._call
 
     def die(self: ServiceHook, method: str, **request: Any) -> dict[str, Any]:
         answer = call(self, method, **request)
@@ -160,7 +160,7 @@ def test_a_try_that_died_after_create_leaves_its_flow_definition_to_the_next(
         return answer
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(ServiceHook, "call", die)
+        patch.setattr(ServiceHook, "_call", die)
         airflow.run(flow("left", *arns), ti)
     assert airflow.run(flow("left", *arns), ti.next_try())["name"] == "left"
     assert flows(aws, "left") == ["left"]

@@ -36,7 +36,7 @@ def manifest(aws: Any, ti: FakeTask) -> Manifest:
 
 def die_after(monkeypatch: pytest.MonkeyPatch, calls: int, *, answered: bool) -> None:
     """From that call on no call comes back; the first of them still reaches AWS where ``answered``."""
-    call, lock, made = ServiceHook.call, threading.Lock(), [0]
+    call, lock, made = ServiceHook._call, threading.Lock(), [0]
 
     def counted(self: ServiceHook, method: str, **request: Any) -> dict[str, Any]:
         with lock:
@@ -48,7 +48,7 @@ def die_after(monkeypatch: pytest.MonkeyPatch, calls: int, *, answered: bool) ->
             call(self, method, **request)
         raise Killed
 
-    monkeypatch.setattr(ServiceHook, "call", counted)
+    monkeypatch.setattr(ServiceHook, "_call", counted)
 
 
 @pytest.mark.parametrize("answered", [False, True])
@@ -159,14 +159,14 @@ def test_a_kill_that_comes_while_loops_are_started_stops_those_that_are(
 ) -> None:
     task_states["state"] = "failed"
     operator = loops(ti, arn, items(20), clients=2)()
-    call = ServiceHook.call
+    call = ServiceHook._call
 
     def kill_with_the_first(self: ServiceHook, method: str, **request: Any) -> dict[str, Any]:
         if method == "start_human_loop" and not operator._killed:
             operator.on_kill()
         return call(self, method, **request)
 
-    monkeypatch.setattr(ServiceHook, "call", kill_with_the_first)
+    monkeypatch.setattr(ServiceHook, "_call", kill_with_the_first)
     with pytest.raises(TaskKilled):
         airflow.run(lambda: operator, ti)
     found = statuses(aws, arn)

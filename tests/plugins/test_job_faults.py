@@ -127,14 +127,14 @@ def test_a_create_whose_answer_got_lost_is_not_made_twice(
     aws: Any, faults: Faults, airflow: Airflow, ti: FakeTask, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (source / "main.py").write_text(TRAIN)
-    call = ServiceHook.call
+    call = ServiceHook._call
 
     def lose(self: ServiceHook, method: str, **request: Any) -> dict[str, Any]:
         answer = call(self, method, **request)
         # What botocore does when no answer comes: the same again.
         return call(self, method, **request) if method == "create_training_job" else answer
 
-    monkeypatch.setattr(ServiceHook, "call", lose)
+    monkeypatch.setattr(ServiceHook, "_call", lose)
     assert airflow.run(training(source, ti, hyperparameters={"epochs": 1}), ti)["status"] == "Completed"
     assert training_jobs(aws, ti) == {name(ti): "Completed"}
 

@@ -65,14 +65,14 @@ def test_workforce_is_made_once_and_its_secret_reaches_aws_alone(
     caplog.set_level(logging.DEBUG, "airflow")
     sent: list[dict[str, Any]] = []
     masked: set[str] = set()
-    call = ServiceHook.call
+    call = ServiceHook._call
 
     def note(self: ServiceHook, method: str, **request: Any) -> dict[str, Any]:
         if SECRET in str(request):
             sent.append({"method": method, **request})
         return call(self, method, **request)
 
-    monkeypatch.setattr(ServiceHook, "call", note)
+    monkeypatch.setattr(ServiceHook, "_call", note)
     monkeypatch.setattr("amazon_ml.operators.workforce.mask_secret", masked.add)
     operator = workforce()()
     made = airflow.run(lambda: operator, ti)

@@ -75,16 +75,16 @@ def test_every_way_of_saying_that_there_is_none_is_understood(kind: str, method:
 
 def test_a_refusal_that_is_an_answer_is_none_and_every_other_is_said() -> None:
     codes = {"UserNotFoundException"}
-    assert hook(admin_get_user={"Username": "a"}).call_unless(codes, "admin_get_user") == {"Username": "a"}
-    assert hook(admin_get_user=error("UserNotFoundException")).call_unless(codes, "admin_get_user") is None
+    assert hook(admin_get_user={"Username": "a"})._call_unless(codes, "admin_get_user") == {"Username": "a"}
+    assert hook(admin_get_user=error("UserNotFoundException"))._call_unless(codes, "admin_get_user") is None
     with pytest.raises(RequestRefused, match="NotAuthorizedException"):
-        hook(admin_get_user=error("NotAuthorizedException")).call_unless(codes, "admin_get_user")
+        hook(admin_get_user=error("NotAuthorizedException"))._call_unless(codes, "admin_get_user")
 
 
 def test_pages_have_the_size_that_the_service_takes() -> None:
     made = hook(list_models={"Models": []}, list_user_pools={"UserPools": []})
-    assert list(made.pages("list_models")) == [{"Models": []}]
-    assert list(made.pages("list_user_pools", MaxResults=60)) == [{"UserPools": []}]
+    assert list(made._pages("list_models")) == [{"Models": []}]
+    assert list(made._pages("list_user_pools", MaxResults=60)) == [{"UserPools": []}]
     assert made.conn.asked == [("list_models", {"MaxResults": 100}), ("list_user_pools", {"MaxResults": 60})]
 
 

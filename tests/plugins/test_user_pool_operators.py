@@ -45,7 +45,7 @@ def client_of(aws: Any, pool_id: str, client_id: str) -> dict[str, Any]:
 
 def dies_at(patch: pytest.MonkeyPatch, method: str, *, answered: bool) -> None:
     """The process ends with this call, before or after AWS has done it."""
-    call = ServiceHook.call
+    call = ServiceHook._call
 
     def killed(self: ServiceHook, called: str, **request: Any) -> dict[str, Any]:
         if called != method:
@@ -54,7 +54,7 @@ def dies_at(patch: pytest.MonkeyPatch, method: str, *, answered: bool) -> None:
             call(self, called, **request)
         raise Killed
 
-    patch.setattr(ServiceHook, "call", killed)
+    patch.setattr(ServiceHook, "_call", killed)
 
 
 def test_a_pool_is_made_once_with_domain_client_and_groups(
@@ -240,7 +240,7 @@ def test_a_worker_of_a_try_that_died_half_way_has_the_password_of_the_secret(
 ) -> None:
     name = f"{method}-{answered}"
     asked: list[str] = []
-    call = ServiceHook.call
+    call = ServiceHook._call
 
     def note(self: ServiceHook, called: str, **request: Any) -> dict[str, Any]:
         if called == "admin_create_user":
@@ -248,12 +248,12 @@ def test_a_worker_of_a_try_that_died_half_way_has_the_password_of_the_secret(
         return call(self, called, **request)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ServiceHook, "call", note)
+        patch.setattr(ServiceHook, "_call", note)
         dies_at(patch, method, answered=answered)
         with pytest.raises(Killed):
             airflow.run(worker(name, ids[0], secret_name=f"workers/{name}"), ti)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ServiceHook, "call", note)
+        patch.setattr(ServiceHook, "_call", note)
         airflow.run(worker(name, ids[0], secret_name=f"workers/{name}"), ti.next_try())
     assert set(asked) == {secret(aws, f"workers/{name}")["password"]}
     groups = aws("cognito-idp").admin_list_groups_for_user(UserPoolId=ids[0], Username=name)["Groups"]
@@ -275,13 +275,13 @@ def test_without_a_secret_cognito_makes_and_mails_the_password(
     aws: Any, airflow: Airflow, ti: FakeTask, ids: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requests: list[dict[str, Any]] = []
-    call = ServiceHook.call
+    call = ServiceHook._call
 
     def note(self: ServiceHook, called: str, **request: Any) -> dict[str, Any]:
         requests.extend([request] if called == "admin_create_user" else [])
         return call(self, called, **request)
 
-    monkeypatch.setattr(ServiceHook, "call", note)
+    monkeypatch.setattr(ServiceHook, "_call", note)
     assert airflow.run(worker("eve", ids[0]), ti) == {"username": "eve", "created": True, "secret": ""}
     (request,) = requests
     assert "TemporaryPassword" not in request and request["DesiredDeliveryMediums"] == ["EMAIL"]

@@ -85,7 +85,7 @@ class ServiceHook(AwsBaseHook):
         """Return an aiobotocore client, a context manager."""
         return await self.get_async_conn()  # type: ignore[no-untyped-call]
 
-    def call(self, method: str, **request: Any) -> dict[str, Any]:
+    def _call(self, method: str, **request: Any) -> dict[str, Any]:
         """
         One call of boto3's ``method``.
 
@@ -105,24 +105,24 @@ class ServiceHook(AwsBaseHook):
             _refuse(method, request, error)
         return answer
 
-    def call_unless(self, codes: Collection[str], method: str, **request: Any) -> dict[str, Any] | None:
+    def _call_unless(self, codes: Collection[str], method: str, **request: Any) -> dict[str, Any] | None:
         """
         One call of boto3's ``method``; None where AWS refuses it with one of these error codes.
 
         For what a code says plainly: there is no such user, or the name is taken.
         """
         try:
-            return self.call(method, **request)
+            return self._call(method, **request)
         except RequestRefused as error:
             if error_code(error.__cause__) in codes:
                 return None
             raise
 
-    def pages(self, method: str, **request: Any) -> Iterator[dict[str, Any]]:
+    def _pages(self, method: str, **request: Any) -> Iterator[dict[str, Any]]:
         """Yield the answers of a List operation, 100 entries each unless the request has another ``MaxResults``."""
         token: dict[str, str] = {}
         while True:
-            page = self.call(method, **{"MaxResults": 100, **request, **token})
+            page = self._call(method, **{"MaxResults": 100, **request, **token})
             yield page
             if not page.get("NextToken"):
                 return

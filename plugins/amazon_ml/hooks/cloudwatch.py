@@ -24,7 +24,7 @@ class CloudWatchHook(ServiceHook):
         """
         asked: dict[str, Any] = {"MetricDataQueries": queries, "StartTime": since, "EndTime": until}
         while True:
-            answer = self.call("get_metric_data", **asked)
+            answer = self._call("get_metric_data", **asked)
             yield from answer["MetricDataResults"]
             if not answer.get("NextToken"):
                 return
@@ -32,5 +32,5 @@ class CloudWatchHook(ServiceHook):
 
     def alarms(self, prefix: str) -> list[dict[str, Any]]:
         """Describe the metric alarms whose names begin so, a hundred at most."""
-        found: list[dict[str, Any]] = self.call("describe_alarms", AlarmNamePrefix=prefix)["MetricAlarms"]
+        found: list[dict[str, Any]] = self._call("describe_alarms", AlarmNamePrefix=prefix)["MetricAlarms"]
         return found

@@ -30,7 +30,7 @@ class CognitoHook(ServiceHook):
             return self.describe_pool(pool_id)
         ids = [
             pool["Id"]
-            for page in self.pages("list_user_pools", MaxResults=_PAGE)
+            for page in self._pages("list_user_pools", MaxResults=_PAGE)
             for pool in page["UserPools"]
             if pool["Name"] == name
         ]
@@ -39,27 +39,27 @@ class CognitoHook(ServiceHook):
 
     def describe_pool(self, pool_id: str) -> dict[str, Any]:
         """Return the description of a user pool."""
-        pool: dict[str, Any] = self.call("describe_user_pool", UserPoolId=pool_id)["UserPool"]
+        pool: dict[str, Any] = self._call("describe_user_pool", UserPoolId=pool_id)["UserPool"]
         return pool
 
     def create_pool(self, name: str, tags: Mapping[str, str], **settings: Any) -> None:
         """Create a user pool; ``settings`` are further members of CreateUserPool."""
-        self.call("create_user_pool", PoolName=name, UserPoolTags=dict(tags), **settings)
+        self._call("create_user_pool", PoolName=name, UserPoolTags=dict(tags), **settings)
 
     def domain_owner(self, domain: str) -> str:
         """Return the id of the user pool that has a domain prefix; "" where none of this account has it."""
-        answer = self.call_unless({"ResourceNotFoundException"}, "describe_user_pool_domain", Domain=domain) or {}
+        answer = self._call_unless({"ResourceNotFoundException"}, "describe_user_pool_domain", Domain=domain) or {}
         return str(answer.get("DomainDescription", {}).get("UserPoolId", ""))
 
     def create_domain(self, pool_id: str, domain: str) -> None:
         """Give a user pool a domain prefix."""
-        self.call("create_user_pool_domain", Domain=domain, UserPoolId=pool_id)
+        self._call("create_user_pool_domain", Domain=domain, UserPoolId=pool_id)
 
     def find_client(self, pool_id: str, name: str) -> dict[str, Any] | None:
         """Return the description of the oldest client of this name, its secret included; None without one."""
         ids = [
             client["ClientId"]
-            for page in self.pages("list_user_pool_clients", UserPoolId=pool_id, MaxResults=_PAGE)
+            for page in self._pages("list_user_pool_clients", UserPoolId=pool_id, MaxResults=_PAGE)
             for client in page["UserPoolClients"]
             if client["ClientName"] == name
         ]
@@ -68,18 +68,18 @@ class CognitoHook(ServiceHook):
 
     def describe_client(self, pool_id: str, client_id: str) -> dict[str, Any]:
         """Return the description of a client, its secret included: not for a log."""
-        answer = self.call("describe_user_pool_client", UserPoolId=pool_id, ClientId=client_id)
+        answer = self._call("describe_user_pool_client", UserPoolId=pool_id, ClientId=client_id)
         client: dict[str, Any] = answer["UserPoolClient"]
         return client
 
     def create_client(self, pool_id: str, name: str, **settings: Any) -> None:
         """Create a client with a secret; ``settings`` are further members of CreateUserPoolClient."""
-        self.call("create_user_pool_client", UserPoolId=pool_id, ClientName=name, GenerateSecret=True, **settings)
+        self._call("create_user_pool_client", UserPoolId=pool_id, ClientName=name, GenerateSecret=True, **settings)
 
     def change_client(self, client: Mapping[str, Any], **changes: Any) -> None:
         """Change settings of a client and keep its others, which Cognito resets where they are not said."""
         kept = {key: value for key, value in client.items() if key not in _READ_ONLY}
-        self.call("update_user_pool_client", **{**kept, **changes})
+        self._call("update_user_pool_client", **{**kept, **changes})
 
     def allow_callback(self, pool_id: str, client_id: str, url: str) -> bool:
         """
@@ -97,7 +97,7 @@ class CognitoHook(ServiceHook):
 
     def create_group(self, pool_id: str, name: str) -> bool:
         """Create a group; False where it is there."""
-        made = self.call_unless({"GroupExistsException"}, "create_group", UserPoolId=pool_id, GroupName=name)
+        made = self._call_unless({"GroupExistsException"}, "create_group", UserPoolId=pool_id, GroupName=name)
         return made is not None
 
     def check_group(self, pool_id: str, name: str) -> None:
@@ -106,11 +106,11 @@ class CognitoHook(ServiceHook):
 
         :raises RequestRefused: there is none.
         """
-        self.call("get_group", UserPoolId=pool_id, GroupName=name)
+        self._call("get_group", UserPoolId=pool_id, GroupName=name)
 
     def find_user(self, pool_id: str, username: str) -> dict[str, Any] | None:
         """Return the description of a user; None where there is none of that name."""
-        return self.call_unless({"UserNotFoundException"}, "admin_get_user", UserPoolId=pool_id, Username=username)
+        return self._call_unless({"UserNotFoundException"}, "admin_get_user", UserPoolId=pool_id, Username=username)
 
     def create_user(self, pool_id: str, username: str, attributes: Mapping[str, str], **settings: Any) -> bool:
         """
@@ -118,7 +118,7 @@ class CognitoHook(ServiceHook):
 
         :returns: False where there is one of that name.
         """
-        made = self.call_unless(
+        made = self._call_unless(
             {"UsernameExistsException"},
             "admin_create_user",
             UserPoolId=pool_id,
@@ -130,4 +130,4 @@ class CognitoHook(ServiceHook):
 
     def add_to_group(self, pool_id: str, username: str, group: str) -> None:
         """Add a user to a group; one who is in it stays."""
-        self.call("admin_add_user_to_group", UserPoolId=pool_id, Username=username, GroupName=group)
+        self._call("admin_add_user_to_group", UserPoolId=pool_id, Username=username, GroupName=group)

@@ -36,7 +36,7 @@ class FeatureStoreHook(ServiceHook):
     def put_record(self, group: str, row: Mapping[str, str]) -> None:
         """Put a record, feature -> value as text."""
         record = [{"FeatureName": name, "ValueAsString": text} for name, text in row.items()]
-        self.call("put_record", FeatureGroupName=group, Record=record)
+        self._call("put_record", FeatureGroupName=group, Record=record)
 
 
 def rows(s3: ObjectsHook, uri: str) -> Iterator[Row]:

@@ -20,22 +20,22 @@ class HumanLoopsHook(ServiceHook):
 
     def describe_loop(self, name: str) -> dict[str, Any] | None:
         """Return what AWS knows of a loop; None where there is none of that name."""
-        return self.call_unless(_MISSING, "describe_human_loop", HumanLoopName=name)
+        return self._call_unless(_MISSING, "describe_human_loop", HumanLoopName=name)
 
     def start_loop(self, name: str, flow_definition_arn: str, content: str) -> bool:
         """Start a loop about this input, a JSON object; False where there is one of that name."""
         request = {"FlowDefinitionArn": flow_definition_arn, "HumanLoopInput": {"InputContent": content}}
-        made = self.call_unless({"ConflictException"}, "start_human_loop", HumanLoopName=name, **request)
+        made = self._call_unless({"ConflictException"}, "start_human_loop", HumanLoopName=name, **request)
         return made is not None
 
     def stop_loop(self, name: str) -> bool:
         """Stop a loop; False where it has ended, or never was."""
         refusals = {"ValidationException", *_MISSING}
-        return self.call_unless(refusals, "stop_human_loop", HumanLoopName=name) is not None
+        return self._call_unless(refusals, "stop_human_loop", HumanLoopName=name) is not None
 
     def loop_pages(self, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the answers of ListHumanLoops, see :func:`amazon_ml.human_loops.list_request`."""
-        return self.pages("list_human_loops", **request)
+        return self._pages("list_human_loops", **request)
 
 
 class HumanLoops:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
@@ -15,8 +15,8 @@ from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
 #: code is scripts: what is longer is not hashed.
 MAX_CODE_BYTES = 50 * 1024 * 1024
-#: AWS's own limit of a query.
-MAX_DEPTH = 10
+#: AWS's own limits of a query, and of a page of its answer.
+MAX_DEPTH, _PAGE = 10, 50
 
 #: lineage type -> Describe's method, its argument, and the member that is the name.
 _DESCRIBE = {
@@ -50,7 +50,7 @@ class LineageHook(SageMakerJobHook):
         source = {"SourceUri": uri, **({"SourceTypes": wanted} if wanted else {})}
         request = {"Source": source, "ArtifactType": kind, "Properties": dict(properties or {})}
         try:
-            made = str(self.call("create_artifact", **request)["ArtifactArn"])
+            made = str(self._call("create_artifact", **request)["ArtifactArn"])
         except RequestRefused:
             # Somebody has made it since we looked.
             if found := self._artifact(uri, wanted):
@@ -65,7 +65,7 @@ class LineageHook(SageMakerJobHook):
         if self._associated(ends):
             return False
         try:
-            self.call("add_association", **ends, AssociationType=kind)
+            self._call("add_association", **ends, AssociationType=kind)
         except RequestRefused:
             if self._associated(ends):
                 return False
@@ -75,12 +75,17 @@ class LineageHook(SageMakerJobHook):
 
     def context(self, arn: str) -> str | None:
         """Return the ARN of the context that stands for a resource, such as an endpoint."""
-        found = self.call("list_contexts", SourceUri=arn, SortBy="CreationTime", SortOrder="Descending", MaxResults=1)
+        found = self._call("list_contexts", SourceUri=arn, SortBy="CreationTime", SortOrder="Descending", MaxResults=1)
         return next((str(each["ContextArn"]) for each in found["ContextSummaries"]), None)
+
+    def create_context(self, name: str, kind: str, arn: str) -> str:
+        """Create the context that stands for a resource; its ARN."""
+        source = {"SourceUri": arn, "SourceType": "ARN"}
+        return str(self._call("create_context", ContextName=name, ContextType=kind, Source=source)["ContextArn"])
 
     def component(self, arn: str) -> str | None:
         """Return the ARN of the trial component that stands for a job."""
-        found = self.call("list_trial_components", SourceArn=arn)["TrialComponentSummaries"]
+        found = self._call("list_trial_components", SourceArn=arn)["TrialComponentSummaries"]
         return next((str(each["TrialComponentArn"]) for each in found), None)
 
     def graph(self, start: str, direction: str = "Ascendants") -> dict[str, list[dict[str, Any]]]:
@@ -94,7 +99,7 @@ class LineageHook(SageMakerJobHook):
         vertices: dict[str, dict[str, Any]] = {}
         edges = []
         request: dict[str, Any] = {"StartArns": [start], "Direction": direction, "IncludeEdges": True}
-        for page in self._pages("query_lineage", MaxDepth=MAX_DEPTH, **request):
+        for page in self._pages("query_lineage", MaxDepth=MAX_DEPTH, MaxResults=_PAGE, **request):
             for vertex in page["Vertices"]:
                 vertices[vertex["Arn"]] = self._vertex(vertex)
             edges += [
@@ -150,7 +155,7 @@ class LineageHook(SageMakerJobHook):
         return None
 
     def _associated(self, ends: Mapping[str, str]) -> bool:
-        return bool(self.call("list_associations", **ends)["AssociationSummaries"])
+        return bool(self._call("list_associations", **ends)["AssociationSummaries"])
 
     def _vertex(self, vertex: Mapping[str, Any]) -> dict[str, Any]:
         if vertex["Arn"] in self._known:
@@ -160,19 +165,11 @@ class LineageHook(SageMakerJobHook):
         made |= {"name": "", "source": "", "properties": {}}
         if kind in _DESCRIBE:
             method, argument, name = _DESCRIBE[kind]
-            found = self.call(method, **{argument: vertex["Arn"]})
+            found = self._call(method, **{argument: vertex["Arn"]})
             source = found.get("Source", {})
             made |= {"name": found.get(name, ""), "source": source.get("SourceUri") or source.get("SourceArn", "")}
             made["properties"] = found.get("Properties", {})
         return self._known.setdefault(vertex["Arn"], made)
-
-    def _pages(self, method: str, **request: Any) -> Iterator[dict[str, Any]]:
-        while True:
-            page = self.call(method, **request)
-            yield page
-            if not page.get("NextToken"):
-                return
-            request["NextToken"] = page["NextToken"]
 
     def _read(self, uri: str) -> bytes:
         with self.s3.get_object(*split(uri))["Body"] as body:

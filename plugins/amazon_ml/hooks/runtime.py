@@ -13,5 +13,5 @@ class RuntimeHook(ServiceHook):
     def invoke_endpoint(self, endpoint: str, body: bytes, content_type: str) -> bytes:
         """Send a request and return the answer, both of this content type."""
         media = {"ContentType": content_type, "Accept": content_type}
-        content: bytes = self.call("invoke_endpoint", EndpointName=endpoint, Body=body, **media)["Body"].read()
+        content: bytes = self._call("invoke_endpoint", EndpointName=endpoint, Body=body, **media)["Body"].read()
         return content

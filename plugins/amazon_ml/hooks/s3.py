@@ -28,24 +28,24 @@ class ObjectsHook(ServiceHook):
 
     def get_object(self, bucket: str, key: str) -> dict[str, Any]:
         """Return the object: its ``Body`` is a stream, to be closed."""
-        return self.call("get_object", Bucket=bucket, Key=key)
+        return self._call("get_object", Bucket=bucket, Key=key)
 
     def put_object(
         self, bucket: str, key: str, body: bytes | IO[bytes], metadata: Mapping[str, str] | None = None
     ) -> None:
         """Write an object, whole or not at all."""
         described = {"Metadata": dict(metadata)} if metadata else {}
-        self.call("put_object", Bucket=bucket, Key=key, Body=body, **described)
+        self._call("put_object", Bucket=bucket, Key=key, Body=body, **described)
 
     def delete_object(self, bucket: str, key: str) -> None:
         """Delete an object; one that is not there is as good."""
-        self.call("delete_object", Bucket=bucket, Key=key)
+        self._call("delete_object", Bucket=bucket, Key=key)
 
     def list_objects(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
         """Yield what S3 lists of the objects under a prefix, in the order of their keys: Key, ETag, Size, ..."""
         token: dict[str, str] = {}
         while True:
-            page = self.call("list_objects_v2", Bucket=bucket, Prefix=prefix, **token)
+            page = self._call("list_objects_v2", Bucket=bucket, Prefix=prefix, **token)
             yield from page.get("Contents", [])
             if not page.get("IsTruncated"):
                 return
@@ -53,12 +53,12 @@ class ObjectsHook(ServiceHook):
 
     def metadata(self, bucket: str, key: str) -> dict[str, str]:
         """Return the user metadata of an object."""
-        found: dict[str, str] = self.call("head_object", Bucket=bucket, Key=key)["Metadata"]
+        found: dict[str, str] = self._call("head_object", Bucket=bucket, Key=key)["Metadata"]
         return found
 
     def has_object(self, bucket: str, key: str) -> bool:
         """Whether the object is there."""
-        return self.call_unless(_MISSING, "head_object", Bucket=bucket, Key=key) is not None
+        return self._call_unless(_MISSING, "head_object", Bucket=bucket, Key=key) is not None
 
     def put_missing(self, bucket: str, contents: Mapping[str, bytes]) -> int:
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -35,11 +35,19 @@ class SageMakerJobHook(ServiceHook):
     def describe(self, kind: str, name: str) -> dict[str, Any] | None:
         """Describe the resource; None where there is none of that name."""
         try:
-            return self.call(f"describe_{_snake(kind)}", **_named(kind, name))
+            return self._call(f"describe_{_snake(kind)}", **_named(kind, name))
         except RequestRefused as error:
             if _means_missing(error.__cause__):
                 return None
             raise
+
+    def require(self, kind: str, name: str) -> dict[str, Any]:
+        """
+        Describe the resource.
+
+        :raises RequestRefused: there is none of that name.
+        """
+        return self._call(f"describe_{_snake(kind)}", **_named(kind, name))
 
     def newest_model_package(self, group: str, **chosen: str) -> dict[str, Any] | None:
         """
@@ -55,9 +63,9 @@ class SageMakerJobHook(ServiceHook):
             return
         # The order is said, since AWS gives the oldest first.
         asked = {"SortBy": "CreationTime", "SortOrder": "Descending", **chosen}
-        for page in self.pages("list_model_packages", ModelPackageGroupName=group, **asked):
+        for page in self._pages("list_model_packages", ModelPackageGroupName=group, **asked):
             for summary in page["ModelPackageSummaryList"]:
-                yield self.call("describe_model_package", ModelPackageName=summary["ModelPackageArn"])
+                yield self.require("ModelPackage", summary["ModelPackageArn"])
 
     def serves(self, endpoint: str, model_package_arn: str) -> bool:
         """Whether a variant of the endpoint, or of the update that it is taking, is made of this version."""
@@ -88,16 +96,20 @@ class SageMakerJobHook(ServiceHook):
         :raises AlreadyExists: the name is taken.
         """
         try:
-            return self.call(f"create_{_snake(kind)}", **request)
+            return self._call(f"create_{_snake(kind)}", **request)
         except RequestRefused as error:
             if _means_taken(error.__cause__):
                 raise AlreadyExists(str(error)) from error
             raise
 
+    def update(self, kind: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Update it; AWS's answer."""
+        return self._call(f"update_{_snake(kind)}", **request)
+
     def stop(self, kind: str, name: str) -> None:
         """Stop a job; one that has ended, or was never there, needs no stop."""
         try:
-            self.call(f"stop_{_snake(unversioned(kind))}", **_named(kind, name))
+            self._call(f"stop_{_snake(unversioned(kind))}", **_named(kind, name))
         except RequestRefused as error:
             if not _is_validation(error.__cause__):
                 raise
@@ -106,12 +118,83 @@ class SageMakerJobHook(ServiceHook):
     def delete(self, kind: str, name: str) -> bool:
         """Delete a model, an endpoint or its configuration; False where there was none."""
         try:
-            self.call(f"delete_{_snake(kind)}", **_named(kind, name))
+            self._call(f"delete_{_snake(kind)}", **_named(kind, name))
         except RequestRefused as error:
             if _means_missing(error.__cause__):
                 return False
             raise
         return True
+
+    def add_tags(self, arn: str, tags: Sequence[Mapping[str, str]]) -> None:
+        """Add tags to a resource, in place of those with the same keys."""
+        self._call("add_tags", ResourceArn=arn, Tags=tags)
+
+    def tags_of(self, arn: str) -> dict[str, str]:
+        """Return the tags of a resource, a hundred at most."""
+        return {tag["Key"]: tag["Value"] for tag in self._call("list_tags", ResourceArn=arn)["Tags"]}
+
+    def update_weights(self, endpoint: str, wanted: Sequence[Mapping[str, Any]]) -> None:
+        """Begin to give an endpoint's variants other weights and numbers of instances."""
+        self._call("update_endpoint_weights_and_capacities", EndpointName=endpoint, DesiredWeightsAndCapacities=wanted)
+
+    def endpoint_configs(self, part: str) -> Iterator[str]:
+        """Yield the names of the endpoint configurations that have this in their names."""
+        for page in self._pages("list_endpoint_configs", NameContains=part):
+            yield from (found["EndpointConfigName"] for found in page["EndpointConfigs"])
+
+    def register_model_package(self, request: Mapping[str, Any]) -> str:
+        """Create a version in the model registry; its ARN. An equal ClientToken gives the same version."""
+        return str(self._call("create_model_package", **request)["ModelPackageArn"])
+
+    def set_approval(self, model_package_arn: str, status: str, reason: str = "") -> None:
+        """Approve or reject a version in the model registry."""
+        described = {"ApprovalDescription": reason} if reason else {}
+        self._call("update_model_package", ModelPackageArn=model_package_arn, ModelApprovalStatus=status, **described)
+
+    def start_pipeline(self, request: Mapping[str, Any]) -> str:
+        """Start an execution of a pipeline; its ARN. An equal ClientRequestToken gives the same execution."""
+        return str(self._call("start_pipeline_execution", **request)["PipelineExecutionArn"])
+
+    def pipeline_executions(self, pipeline: str) -> Iterator[dict[str, Any]]:
+        """Yield what AWS lists of a pipeline's executions, the newest first."""
+        newest_first = {"SortBy": "CreationTime", "SortOrder": "Descending"}
+        for page in self._pages("list_pipeline_executions", PipelineName=pipeline, **newest_first):
+            yield from page["PipelineExecutionSummaries"]
+
+    def pipeline_steps(self, execution_arn: str) -> Iterator[dict[str, Any]]:
+        """Yield the steps of a pipeline's execution, in the order of their starts."""
+        for page in self._pages(
+            "list_pipeline_execution_steps", PipelineExecutionArn=execution_arn, SortOrder="Ascending"
+        ):
+            yield from page["PipelineExecutionSteps"]
+
+    def candidates(self, auto_ml_job: str) -> Iterator[dict[str, Any]]:
+        """Yield the candidates of an AutoML job."""
+        for page in self._pages("list_candidates_for_auto_ml_job", AutoMLJobName=auto_ml_job):
+            yield from page["Candidates"]
+
+    def completed_tuning_jobs(self, part: str) -> Iterator[dict[str, Any]]:
+        """Yield what AWS lists of the completed tuning jobs that have this in their names, the newest first."""
+        asked = {"NameContains": part, "StatusEquals": "Completed", "SortBy": "CreationTime", "SortOrder": "Descending"}
+        for page in self._pages("list_hyper_parameter_tuning_jobs", **asked):
+            yield from page["HyperParameterTuningJobSummaries"]
+
+    def training_jobs_of(self, tuning_job: str) -> Iterator[dict[str, Any]]:
+        """Yield what AWS lists of the training jobs of a tuning job."""
+        name = {"HyperParameterTuningJobName": tuning_job}
+        for page in self._pages("list_training_jobs_for_hyper_parameter_tuning_job", **name):
+            yield from page["TrainingJobSummaries"]
+
+    def workforces(self) -> Iterator[dict[str, Any]]:
+        """Yield the workforces of the region."""
+        for page in self._pages("list_workforces"):
+            yield from page["Workforces"]
+
+    def template_faults(self, content: str, task_input: str, role_arn: str) -> list[dict[str, str]]:
+        """Have AWS render a worker task template with this input; the faults that it finds, each Code and Message."""
+        asked = {"UiTemplate": {"Content": content}, "Task": {"Input": task_input}, "RoleArn": role_arn}
+        faults: list[dict[str, str]] = self._call("render_ui_template", **asked)["Errors"]
+        return faults
 
 
 def _named(kind: str, name: str) -> dict[str, str]:

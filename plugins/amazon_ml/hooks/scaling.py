@@ -24,25 +24,25 @@ class ScalingHook(ServiceHook):
 
     def register_target(self, target: Mapping[str, str], *, least: int, most: int) -> str | None:
         """Let a target scale between these numbers of instances; return its ARN."""
-        answer = self.call("register_scalable_target", **target, MinCapacity=least, MaxCapacity=most)
+        answer = self._call("register_scalable_target", **target, MinCapacity=least, MaxCapacity=most)
         arn: str | None = answer.get("ScalableTargetARN")
         return arn
 
     def deregister_target(self, target: Mapping[str, str]) -> bool:
         """Stop a target's scaling; False where it did not scale."""
-        return self.call_unless({"ObjectNotFoundException"}, "deregister_scalable_target", **target) is not None
+        return self._call_unless({"ObjectNotFoundException"}, "deregister_scalable_target", **target) is not None
 
     def policies(self, target: Mapping[str, str], name: str) -> list[dict[str, Any]]:
         """Describe the policies of this name."""
-        answer = self.call("describe_scaling_policies", **target, PolicyNames=[name])
+        answer = self._call("describe_scaling_policies", **target, PolicyNames=[name])
         found: list[dict[str, Any]] = answer["ScalingPolicies"]
         return found
 
     def put_policy(self, target: Mapping[str, str], policy: Mapping[str, Any]) -> dict[str, Any]:
         """Put a policy; return its PolicyARN and Alarms."""
-        return self.call("put_scaling_policy", **target, **policy)
+        return self._call("put_scaling_policy", **target, **policy)
 
     def activities(self, target: Mapping[str, str]) -> list[dict[str, Any]]:
         """Describe what was scaled last."""
-        found: list[dict[str, Any]] = self.call("describe_scaling_activities", **target)["ScalingActivities"]
+        found: list[dict[str, Any]] = self._call("describe_scaling_activities", **target)["ScalingActivities"]
         return found

@@ -15,9 +15,9 @@ class SecretsHook(ServiceHook):
     def create_secret(self, name: str, value: str, tags: Sequence[dict[str, str]]) -> bool:
         """Create a secret; False where it is there, and keeps its value."""
         taken = {"ResourceExistsException"}
-        return self.call_unless(taken, "create_secret", Name=name, SecretString=value, Tags=tags) is not None
+        return self._call_unless(taken, "create_secret", Name=name, SecretString=value, Tags=tags) is not None
 
     def secret_value(self, name: str) -> str | None:
         """Return the text of a secret; None for one that is bytes."""
-        text: str | None = self.call("get_secret_value", SecretId=name).get("SecretString")
+        text: str | None = self._call("get_secret_value", SecretId=name).get("SecretString")
         return text

@@ -25,18 +25,15 @@ def last_tuning_job(hook: SageMakerJobHook, key: RunKey) -> dict[str, Any] | Non
 
     Its tags are in it, as ``{"Tags": {key: value}}``.
     """
+    mine = {tag["Key"]: tag["Value"] for tag in tags(key)}
     # All runs of a task share what stands before the hash, with other tasks too: the tags tell.
-    asked = {"NameContains": _name(key).rpartition("-")[0], "StatusEquals": "Completed"}
-    order = {"SortBy": "CreationTime", "SortOrder": "Descending"}
-    mine = _tags({"Tags": tags(key)})
-    for page in hook.pages("list_hyper_parameter_tuning_jobs", **asked, **order):
-        for summary in page["HyperParameterTuningJobSummaries"]:
-            found = _tags(hook.call("list_tags", ResourceArn=summary["HyperParameterTuningJobArn"]))
-            same = all(found.get(tag) == mine[tag] for tag in ("airflow:dag_id", "airflow:task_id"))
-            if same and found.get("airflow:run_id") != mine["airflow:run_id"]:
-                description = hook.describe(KIND, summary["HyperParameterTuningJobName"])
-                if description is not None:
-                    return {**description, "Tags": found}
+    for summary in hook.completed_tuning_jobs(_name(key).rpartition("-")[0]):
+        found = hook.tags_of(summary["HyperParameterTuningJobArn"])
+        same = all(found.get(tag) == mine[tag] for tag in ("airflow:dag_id", "airflow:task_id"))
+        if same and found.get("airflow:run_id") != mine["airflow:run_id"]:
+            description = hook.describe(KIND, summary["HyperParameterTuningJobName"])
+            if description is not None:
+                return {**description, "Tags": found}
     return None
 
 
@@ -54,7 +51,3 @@ def parents(description: Mapping[str, Any]) -> list[str]:
 
 def _name(key: RunKey) -> str:
     return job_name(key.dag_id, key.task_id, key.map_index, key.run_id, max_length=MAX_TUNING_LENGTH)
-
-
-def _tags(answer: Mapping[str, Any]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in answer["Tags"]}

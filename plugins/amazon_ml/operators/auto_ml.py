@@ -88,8 +88,7 @@ class AutoMLJobOperator(SageMakerJobOperator[AutoMLJobSpec]):
     def summarise(self, description: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """Summarise the candidates: where their models are and how good they are."""
         name = description["AutoMLJobName"]
-        pages = self.hook.pages("list_candidates_for_auto_ml_job", AutoMLJobName=name)
-        found = best_first([candidate for page in pages for candidate in page["Candidates"]])
+        found = best_first(list(self.hook.candidates(name)))
         candidates = [candidate_entry(candidate) for candidate in found[:MOST_CANDIDATES]]
         if len(found) > len(candidates):
             self.log.info("%s has %d candidates, of which the best %d are kept", name, len(found), len(candidates))

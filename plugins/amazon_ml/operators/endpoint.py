@@ -157,7 +157,7 @@ class EndpointOperator(SageMakerOperator):
             return False
         if description and status in _READY:
             # The tags first: a try that finds the update under way has nothing but the wait left to do.
-            self.hook.call("add_tags", ResourceArn=description["EndpointArn"], Tags=self._tags(context))
+            self.hook.add_tags(description["EndpointArn"], self._tags(context))
             return self._update({**names, **self._change()})
         try:
             self.hook.create("Endpoint", {**names, **self._deployment(), "Tags": self._tags(context)})
@@ -170,7 +170,7 @@ class EndpointOperator(SageMakerOperator):
     def _update(self, request: Mapping[str, Any]) -> bool:
         """Begin the update; False where a change of somebody else's is under way, such as scaling."""
         try:
-            self.hook.call("update_endpoint", **request)
+            self.hook.update("Endpoint", request)
         except RequestRefused as error:
             if not is_in_progress(error):
                 raise
@@ -341,7 +341,6 @@ class DeleteEndpointOperator(SageMakerOperator):
 
     def _made_configs(self) -> Iterator[str]:
         # The name of a configuration begins with its endpoint's, cut at the length that leaves room for the hash.
-        for page in self.hook.pages("list_endpoint_configs", NameContains=self.endpoint_name[:40]):
-            for found in page["EndpointConfigs"]:
-                if is_endpoint_config_name(found["EndpointConfigName"], self.endpoint_name):
-                    yield found["EndpointConfigName"]
+        for name in self.hook.endpoint_configs(self.endpoint_name[:40]):
+            if is_endpoint_config_name(name, self.endpoint_name):
+                yield name

@@ -107,7 +107,7 @@ class InvokeEndpointBatchOperator(SageMakerOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the records, and write the answers part by part."""
         self.note_console("Endpoint", self.endpoint_name)
-        description = self.hook.call("describe_endpoint", EndpointName=self.endpoint_name)
+        description = self.hook.require("Endpoint", self.endpoint_name)
         targets = self._targets(description)
         if not targets:
             raise RequestRefused(

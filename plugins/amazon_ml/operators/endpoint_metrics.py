@@ -121,7 +121,7 @@ class EndpointMetricsOperator(SageMakerOperator):
     def _names(self) -> list[str]:
         if self.variants is not None:
             return list(self.variants)
-        description = self.hook.call("describe_endpoint", EndpointName=self.endpoint_name)
+        description = self.hook.require("Endpoint", self.endpoint_name)
         return [variant["VariantName"] for variant in description.get("ProductionVariants", [])]
 
     def _complete(self, variants: Sequence[str], since: datetime, deadline: float) -> tuple[Series, datetime]:

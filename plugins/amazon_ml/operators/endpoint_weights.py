@@ -74,11 +74,7 @@ class EndpointWeightsOperator(SageMakerOperator):
             return self._summary(description, before)
         self.log.info("Endpoint %s: %s instead of %s", self.endpoint_name, wanted, before)
         try:
-            self.hook.call(
-                "update_endpoint_weights_and_capacities",
-                EndpointName=self.endpoint_name,
-                DesiredWeightsAndCapacities=wanted,
-            )
+            self.hook.update_weights(self.endpoint_name, wanted)
         except RequestRefused as error:
             if not is_in_progress(error):
                 raise
@@ -115,7 +111,7 @@ class EndpointWeightsOperator(SageMakerOperator):
     def _describe(self) -> dict[str, Any] | None:
         """Describe the endpoint; None where there is nothing to restore."""
         if not self.restore:
-            return self.hook.call("describe_endpoint", EndpointName=self.endpoint_name)
+            return self.hook.require("Endpoint", self.endpoint_name)
         description = self.hook.describe("Endpoint", self.endpoint_name)
         return None if description and description["EndpointStatus"] in _GONE else description
 

@@ -206,7 +206,7 @@ class FeatureIngestOperator(SageMakerOperator):
         """Read and put."""
         name, source = str(self.feature_group), str(self.source)
         began = time.monotonic()
-        group = self.hook.call("describe_feature_group", FeatureGroupName=name)
+        group = self.hook.require("FeatureGroup", name)
         found = feature_store.completed(
             feature_store.rows(self.hook.s3, source), group, self._event_time(context, group), self.constants
         )

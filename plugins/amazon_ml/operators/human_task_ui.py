@@ -87,11 +87,9 @@ class HumanTaskUiOperator(SageMakerOperator):
         """
         if self.sample is None:
             return
-        task = {"Input": json.dumps(self.sample)}
-        answer = self.hook.call("render_ui_template", UiTemplate={"Content": content}, Task=task, RoleArn=self.role_arn)
-        if answer["Errors"]:
-            faults = "; ".join(f"{each['Code']}: {each['Message']}" for each in answer["Errors"])
-            raise RequestRefused(f"the template of human task UI {self.human_task_ui_name}, with the sample: {faults}")
+        if faults := self.hook.template_faults(content, json.dumps(self.sample), self.role_arn):
+            said = "; ".join(f"{each['Code']}: {each['Message']}" for each in faults)
+            raise RequestRefused(f"the template of human task UI {self.human_task_ui_name}, with the sample: {said}")
 
     def _create(self, name: str, content: str, context: Context) -> str:
         request = {
@@ -103,7 +101,7 @@ class HumanTaskUiOperator(SageMakerOperator):
             return str(self.hook.create("HumanTaskUi", request)["HumanTaskUiArn"])
         except AlreadyExists:
             # By another process in the meantime, or by the call whose answer got lost.
-            made = self.hook.call("describe_human_task_ui", HumanTaskUiName=name)
+            made = self.hook.require("HumanTaskUi", name)
             if made["UiTemplate"].get("ContentSha256") in _digests(content):
                 return str(made["HumanTaskUiArn"])
             raise

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from amazon_ml.exceptions import Overtaken
@@ -93,13 +94,13 @@ class RegisterModelOperator(SageMakerOperator):
         arn = self._registered(digest)
         if arn is None:
             request["CustomerMetadataProperties"][RUN_PROPERTY] = digest
-            arn = self.hook.call("create_model_package", **request, ClientToken=digest)["ModelPackageArn"]
+            arn = self.hook.register_model_package({**request, "ClientToken": digest})
             # AWS takes no tags with a version of a group: those of the group count.
             self.log.info("Registered %s", arn)
         else:
             self.log.info("%s was registered by an earlier try", arn)
         self.note_data([str(self.model_data), *self.metrics.values()], [arn])
-        return summary(self.hook.call("describe_model_package", ModelPackageName=arn))
+        return summary(self.hook.require("ModelPackage", arn))
 
     def _ensure_group(self, key: RunKey) -> None:
         if self.hook.describe("ModelPackageGroup", self.group_name):
@@ -136,13 +137,9 @@ class RegisterModelOperator(SageMakerOperator):
 
     def _registered(self, digest: str) -> str | None:
         """Find the ARN of the package that this task instance has registered, among the hundred newest."""
-        # Said, since AWS gives the oldest first.
-        newest = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
-        page = self.hook.call("list_model_packages", ModelPackageGroupName=self.group_name, **newest)
-        for found in page["ModelPackageSummaryList"]:
-            package = self.hook.call("describe_model_package", ModelPackageName=found["ModelPackageArn"])
+        for package in islice(self.hook.model_packages(self.group_name), 100):
             if package.get("CustomerMetadataProperties", {}).get(RUN_PROPERTY) == digest:
-                return str(found["ModelPackageArn"])
+                return str(package["ModelPackageArn"])
         return None
 
 
@@ -192,11 +189,10 @@ class ApproveModelOperator(SageMakerOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Look, and update if need be."""
         arn = str(self.model_package_arn)
-        found = self.hook.call("describe_model_package", ModelPackageName=arn)
+        found = self.hook.require("ModelPackage", arn)
         if found.get("ModelApprovalStatus") != self.status:
             self._check_not_overtaken(found["ModelPackageGroupName"])
-            described = {"ApprovalDescription": self.reason} if self.reason else {}
-            self.hook.call("update_model_package", ModelPackageArn=arn, ModelApprovalStatus=self.status, **described)
+            self.hook.set_approval(arn, self.status, self.reason)
             self.log.info("%s was %s and is %s", arn, found.get("ModelApprovalStatus"), self.status)
         self.note_data([arn], [])
         return summary({**found, "ModelApprovalStatus": self.status})

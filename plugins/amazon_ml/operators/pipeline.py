@@ -75,10 +75,10 @@ class PipelineOperator(SageMakerOperator):
                 return self._outcome(self.hook.create("Pipeline", request), "created")
             except AlreadyExists:
                 self.log.info("Pipeline %s was made by another process in the meantime", self.pipeline_name)
-                found = self.hook.call("describe_pipeline", PipelineName=self.pipeline_name)
+                found = self.hook.require("Pipeline", self.pipeline_name)
         if all(_same(found.get(member), value) for member, value in wanted.items()):
             return self._outcome(found, "unchanged")
-        return self._outcome(self.hook.call("update_pipeline", **wanted), "updated")
+        return self._outcome(self.hook.update("Pipeline", wanted), "updated")
 
     def _wanted(self) -> dict[str, Any]:
         text = self.definition

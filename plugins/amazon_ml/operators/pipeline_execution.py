@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import XComArg
@@ -20,8 +20,8 @@ from amazon_ml.operators.run import SageMakerRunOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-#: pages of a hundred executions that are looked through for those of this task instance, newest first.
-_PAGES = 10
+#: executions that are looked through for those of this task instance, newest first.
+_EXECUTIONS = 1000
 
 
 class PipelineExecutionOperator(SageMakerRunOperator):
@@ -127,13 +127,8 @@ class PipelineExecutionOperator(SageMakerRunOperator):
 
     def _start(self, request: Mapping[str, Any], attempt: int) -> tuple[str, str]:
         name = self._name(attempt)
-        answer = self.hook.call(
-            "start_pipeline_execution",
-            **request,
-            PipelineExecutionDisplayName=name,
-            ClientRequestToken=client_token([request["PipelineName"], name]),
-        )
-        arn = str(answer["PipelineExecutionArn"])
+        token = client_token([request["PipelineName"], name])
+        arn = self.hook.start_pipeline({**request, "PipelineExecutionDisplayName": name, "ClientRequestToken": token})
         self.log.info("Started %s as %s", arn, name)
         return arn, "Executing"
 
@@ -144,9 +139,7 @@ class PipelineExecutionOperator(SageMakerRunOperator):
 
     def _last_attempt(self) -> Mapping[str, Any] | None:
         first = self._name(1)
-        newest_first = {"SortBy": "CreationTime", "SortOrder": "Descending"}
-        pages = self.hook.pages("list_pipeline_executions", PipelineName=str(self.pipeline_name), **newest_first)
-        for summary in chain.from_iterable(page["PipelineExecutionSummaries"] for page in islice(pages, _PAGES)):
+        for summary in islice(self.hook.pipeline_executions(str(self.pipeline_name)), _EXECUTIONS):
             name = summary.get("PipelineExecutionDisplayName", "")
             if name == first or name.removeprefix(f"{first}-").isdigit():
                 return dict(summary)
@@ -156,8 +149,7 @@ class PipelineExecutionOperator(SageMakerRunOperator):
         description = self.hook.describe(self.kind, name)
         if description is None:
             raise JobFailed(f"{self.kind} {name} no longer exists")
-        pages = self.hook.pages("list_pipeline_execution_steps", PipelineExecutionArn=name, SortOrder="Ascending")
-        steps = [step for page in pages for step in page["PipelineExecutionSteps"]]
+        steps = list(self.hook.pipeline_steps(name))
         if description["PipelineExecutionStatus"] != "Succeeded":
             self._fail(description, steps)
         result = {

@@ -108,8 +108,7 @@ class TuningJobOperator(SageMakerJobOperator[TuningJobSpec]):
         """Summarise the training jobs: how good they are and where the best one's model is."""
         name = description["HyperParameterTuningJobName"]
         objective, _ = objective_of(description)
-        pages = self.hook.pages("list_training_jobs_for_hyper_parameter_tuning_job", HyperParameterTuningJobName=name)
-        found = [trial_entry(summary) for page in pages for summary in page["TrainingJobSummaries"]]
+        found = [trial_entry(summary) for summary in self.hook.training_jobs_of(name)]
         trials = best_first(found, objective["Type"])
         if "BestTrainingJob" not in description:
             raise self._no_objective(description)

@@ -10,6 +10,7 @@ from airflow.sdk.log import mask_secret
 
 from amazon_ml.exceptions import JobFailed, RequestRefused
 from amazon_ml.hooks.cognito import CognitoHook
+from amazon_ml.hooks.sagemaker import AlreadyExists
 from amazon_ml.links.portal import WorkerPortalLink, portal_url
 from amazon_ml.links.sagemaker import SageMakerConsoleLink
 from amazon_ml.naming import RunKey, tags
@@ -106,7 +107,7 @@ class WorkforceOperator(SageMakerOperator):
     def execute_complete(self, context: Context, event: Mapping[str, str] | None = None) -> Any:
         """Return the result after the wait, or raise."""
         self.check_event(event, "Workforce")
-        return self._finish(self.hook.call("describe_workforce", WorkforceName=self.workforce_name)["Workforce"])
+        return self._finish(self.hook.require("Workforce", self.workforce_name)["Workforce"])
 
     def _finish(self, workforce: Mapping[str, Any]) -> dict[str, str]:
         status = workforce.get("Status", "Active")
@@ -159,12 +160,11 @@ class WorkforceOperator(SageMakerOperator):
         return {"OidcConfig": {**self.oidc_config, "ClientId": connection.login, "ClientSecret": connection.password}}
 
     def _check_region_is_free(self) -> None:
-        for page in self.hook.pages("list_workforces"):
-            for other in page["Workforces"]:
-                raise RequestRefused(
-                    f"Workforce {self.workforce_name} cannot be made: the region has {other['WorkforceName']}, and "
-                    f"AWS allows one. Use workforce_name={other['WorkforceName']!r}, or delete it and its teams"
-                )
+        for other in self.hook.workforces():
+            raise RequestRefused(
+                f"Workforce {self.workforce_name} cannot be made: the region has {other['WorkforceName']}, and "
+                f"AWS allows one. Use workforce_name={other['WorkforceName']!r}, or delete it and its teams"
+            )
 
     def _create(self, context: Context) -> None:
         request = {
@@ -173,9 +173,9 @@ class WorkforceOperator(SageMakerOperator):
             "Tags": tags(RunKey.of(context), self.tags),
         }
         try:
-            self.hook.call("create_workforce", **request)
+            self.hook.create("Workforce", request)
             self.log.info("Creating workforce %s", self.workforce_name)
-        except RequestRefused:
+        except (AlreadyExists, RequestRefused):
             # AWS says "more than one" of this one too, which another process has made, or a call whose answer got lost.
             if self.hook.describe("Workforce", self.workforce_name) is None:
                 raise

@@ -90,7 +90,7 @@ class WorkteamOperator(SageMakerOperator):
         found = self.hook.describe("Workteam", self.workteam_name)
         if found is None:
             self._create(context)
-            found = self.hook.call("describe_workteam", WorkteamName=self.workteam_name)
+            found = self.hook.require("Workteam", self.workteam_name)
         team = self._checked(found["Workteam"])
         sub_domain = team.get("SubDomain", "")
         self.portal_url = portal_url(sub_domain, self.hook.conn_client_meta.endpoint_url)
@@ -129,7 +129,7 @@ class WorkteamOperator(SageMakerOperator):
             return team
         self.log.info("Updating work team %s: groups %s are to be %s", self.workteam_name, groups, wanted_groups)
         changed = {"MemberDefinitions": self._members(), "Description": self.description}
-        answer = self.hook.call("update_workteam", WorkteamName=self.workteam_name, **changed)
+        answer = self.hook.update("Workteam", {"WorkteamName": self.workteam_name, **changed})
         updated: Mapping[str, Any] = answer["Workteam"]
         return updated
 
