@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import TaskDeferred
 from operator_kit import BUCKET, IMAGE, ROLE, Airflow, FakeTask
 
 from amazon_ml.exceptions import BadResult, JobFailed, RequestRefused
@@ -296,3 +297,17 @@ def test_no_client_goes_past_the_endpoint_of_the_connection(
     (source / "main.py").write_text("print('words for the tail')\nraise SystemExit(3)\n")
     with pytest.raises(JobFailed):
         airflow.run(training(source, ti, aws_conn_id="aws_local"), ti)
+
+
+def test_a_try_that_is_not_durable_stops_the_job_before_it_and_runs_its_own(
+    aws: Any, airflow: Airflow, ti: FakeTask, source: Path
+) -> None:
+    (source / "main.py").write_text("import time\ntime.sleep(300)\n")
+    left = airflow.start(training(source, ti, durable=False), ti)
+    assert isinstance(left, TaskDeferred)
+    (source / "main.py").write_text(TRAIN)
+    make = training(source, ti, durable=False, hyperparameters={"epochs": 1})
+    assert airflow.run(make, ti.next_try())["name"] == name(ti, 2)
+    assert training_jobs(aws, ti) == {name(ti): "Stopped", name(ti, 2): "Completed"}
+    # Nor does it take the result of one that completed with the same computation.
+    assert airflow.run(make, ti.next_try())["name"] == name(ti, 3)

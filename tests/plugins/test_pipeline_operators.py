@@ -311,6 +311,18 @@ def test_a_retry_attaches_and_only_a_user_stops_the_execution(
         airflow.resume(execution(ti), ti, second, airflow.fire(second))
 
 
+def test_a_try_that_is_not_durable_stops_the_execution_before_it_and_starts_its_own(
+    aws: Any, airflow: Airflow, ti: FakeTask, uploaded: Callable[[str], str]
+) -> None:
+    airflow.run(upsert(ti, definition=definition(job_step())), ti)
+    airflow.start(execution(ti, parameters={"CodeUri": uploaded(SLEEP)}, durable=False), ti)
+    airflow.run(upsert(ti, definition=definition(GATE)), ti)
+    make = execution(ti, durable=False)
+    assert airflow.run(make, ti.next_try())["name"] == name(ti, 2)
+    assert executions(aws, ti) == {name(ti): "Stopped", name(ti, 2): "Succeeded"}
+    assert airflow.run(make, ti.next_try())["name"] == name(ti, 3)
+
+
 def test_a_kill_that_comes_while_the_execution_is_started_stops_it(
     aws: Any,
     airflow: Airflow,

@@ -60,6 +60,8 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
     A task that a user ends stops its job, see :class:`SageMakerRunOperator`.
 
     :param job: what runs.
+    :param durable: wait for, or take the result of, what an earlier try has started, as above. Off, each try makes an
+        attempt of its own, after it has stopped one that still runs.
     :param force: run again even where a completed job of this computation is there. A retry after a crash then also
         runs again, unless the job still runs.
     :param timeout: of the try; default the job's ``max_runtime`` and half an hour. When it is over the job is stopped.
@@ -70,10 +72,17 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
     max_name_length: int = MAX_LENGTH
 
     def __init__(
-        self, *, job: Spec, force: bool | str = False, timeout: timedelta | None = None, **kwargs: Any
+        self,
+        *,
+        job: Spec,
+        durable: bool = True,
+        force: bool | str = False,
+        timeout: timedelta | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(timeout=timeout or timedelta(), **kwargs)
         self.job = job
+        self.durable = durable
         self.force = force
         self._limit = timeout
 
@@ -161,6 +170,8 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
         name, description = self._last_attempt()
         if description is None:
             return name, None
+        if not self.durable:
+            return self._supersede(name, description)
         wanted = spec.fingerprint(self._request(spec, name, code_uri))
         same = spec.fingerprint(description) == wanted
         status = self._status(description)
@@ -174,6 +185,14 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
             return name, description
         self.log.info("%s %s of this run is %s: making the next attempt", self.kind, name, status)
         return self._name(self._attempt(name) + 1), None
+
+    def _supersede(self, name: str, description: dict[str, Any]) -> tuple[str, dict[str, Any] | None]:
+        """Name the next attempt, after the end of the last one: it is stopped if it runs."""
+        if self._status(description) not in {"InProgress", "Stopping"}:
+            return self._name(self._attempt(name) + 1), None
+        self.log.info("Stopping %s %s of an earlier try: the task is not durable", self.kind, name)
+        self.hook.stop(self.kind, name)
+        return name, {**description, f"{unversioned(self.kind)}Status": "Stopping"}
 
     def _latest(self, context: Context) -> str:
         self._key = RunKey.of(context)

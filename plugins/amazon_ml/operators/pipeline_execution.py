@@ -40,6 +40,8 @@ class PipelineExecutionOperator(SageMakerRunOperator):
 
     :param pipeline_name: the pipeline. Templated.
     :param parameters: by name; what is None keeps the definition's default. Handed over as text. Templated.
+    :param durable: wait for, or take the result of, what an earlier try has started, as above. Off, each try starts an
+        execution of its own, after it has stopped one that still runs.
     :param force: run again even where an execution has succeeded with the same definition and parameters. Templated.
     :param timeout: of the try; then the execution is stopped.
     :param extra: further members of StartPipelineExecution, such as SelectiveExecutionConfig.
@@ -61,6 +63,7 @@ class PipelineExecutionOperator(SageMakerRunOperator):
         *,
         pipeline_name: str | XComArg,
         parameters: Mapping[str, Any] | None = None,
+        durable: bool = True,
         force: bool | str = False,
         timeout: timedelta = timedelta(hours=6),
         extra: Mapping[str, Any] | None = None,
@@ -69,6 +72,7 @@ class PipelineExecutionOperator(SageMakerRunOperator):
         super().__init__(timeout=timeout, **kwargs)
         self.pipeline_name = pipeline_name
         self.parameters = dict(parameters or {})
+        self.durable = durable
         self.force = force
         self.extra = dict(extra or {})
 
@@ -114,7 +118,11 @@ class PipelineExecutionOperator(SageMakerRunOperator):
             return self._start(request, 1)
         arn, status = str(last["PipelineExecutionArn"]), str(last["PipelineExecutionStatus"])
         same = last.get("PipelineExecutionDescription") == request["PipelineExecutionDescription"]
-        if status == "Succeeded" and same and not is_true(self.force):
+        if not self.durable and status in {"Executing", "Stopping"}:
+            self.log.info("Stopping %s of an earlier try: the task is not durable", arn)
+            self.hook.stop(self.kind, arn)
+            return arn, "Stopping"
+        if status == "Succeeded" and same and self.durable and not is_true(self.force):
             self.log.info("%s of this run has succeeded already: taking its result", arn)
             return arn, status
         if status in {"Executing", "Stopping"}:

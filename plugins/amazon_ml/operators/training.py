@@ -74,9 +74,10 @@ class TrainingJobOperator(SageMakerJobOperator[TrainingJobSpec]):
             metric_regexes=self.metric_regexes,
         )
         if self.checkpoints:
-            # Shared by the attempts of one computation: checkpoints of other code or parameters would be wrong, and a
-            # forced run that found those of the run before it would have nothing left to do.
-            first = name if is_true(self.force) else job_name(key.dag_id, key.task_id, key.map_index, key.run_id)
+            # Shared by the attempts of one computation: checkpoints of other code or parameters would be wrong, and an
+            # attempt that is to compute everything again would find nothing left to do.
+            again = is_true(self.force) or not self.durable
+            first = name if again else job_name(key.dag_id, key.task_id, key.map_index, key.run_id)
             folder = f"{spec.output_uri(key.dag_id, first)}/checkpoints/{spec.fingerprint(request)}/"
             request["CheckpointConfig"] = {"S3Uri": folder, "LocalPath": CHECKPOINTS}
         return request
