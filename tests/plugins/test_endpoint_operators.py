@@ -101,6 +101,17 @@ def test_an_endpoint_from_its_creation_to_its_end(aws: Any, airflow: Airflow, ti
     assert again == {"endpoint": name, "deleted": {"endpoint": False, "configs": [], "models": []}}
 
 
+def test_a_task_that_does_not_wait_ends_when_its_endpoint_has_begun_to_change(
+    aws: Any, airflow: Airflow, ti: FakeTask
+) -> None:
+    name = "in-the-making"
+    made = airflow.run(model(ti, put_model(aws, "one")), ti)["name"]
+    started = airflow.start(endpoint(ti, name, made, wait_for_completion=False), ti)
+    assert (started["status"], airflow.deferrals) == ("Creating", [])
+    assert airflow.run(endpoint(ti, name, made), ti.next_try()) == {**started, "status": "InService"}
+    airflow.run(delete(ti, name), ti)
+
+
 def test_an_endpoint_whose_creation_failed_is_recreated_by_the_next_try(
     aws: Any, airflow: Airflow, ti: FakeTask, capsys: pytest.CaptureFixture[str]
 ) -> None:

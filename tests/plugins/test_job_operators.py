@@ -311,3 +311,17 @@ def test_a_try_that_is_not_durable_stops_the_job_before_it_and_runs_its_own(
     assert training_jobs(aws, ti) == {name(ti): "Stopped", name(ti, 2): "Completed"}
     # Nor does it take the result of one that completed with the same computation.
     assert airflow.run(make, ti.next_try())["name"] == name(ti, 3)
+
+
+def test_a_task_that_does_not_wait_ends_when_its_job_has_started(
+    aws: Any, airflow: Airflow, ti: FakeTask, source: Path
+) -> None:
+    (source / "main.py").write_text(TRAIN)
+    hyperparameters = {"epochs": 1}
+    started = airflow.start(training(source, ti, wait_for_completion=False, hyperparameters=hyperparameters), ti)
+    arn = f"arn:aws:sagemaker:us-east-1:123456789012:training-job/{name(ti)}"
+    assert started == {"name": name(ti), "arn": arn, "status": "InProgress"}
+    assert airflow.deferrals == [] and ti.pushed == {}
+    # The job goes on: whoever waits finds it.
+    assert airflow.run(training(source, ti, hyperparameters=hyperparameters), ti.next_try())["status"] == "Completed"
+    assert list(training_jobs(aws, ti)) == [name(ti)]

@@ -323,6 +323,15 @@ def test_a_try_that_is_not_durable_stops_the_execution_before_it_and_starts_its_
     assert airflow.run(make, ti.next_try())["name"] == name(ti, 3)
 
 
+def test_a_task_that_does_not_wait_ends_when_its_execution_has_started(
+    aws: Any, airflow: Airflow, ti: FakeTask
+) -> None:
+    airflow.run(upsert(ti), ti)
+    started = airflow.start(execution(ti, wait_for_completion=False), ti)
+    assert (started["name"], started["pipeline"], started["status"]) == (name(ti), pipeline(ti), "Executing")
+    assert airflow.run(execution(ti), ti.next_try())["arn"] == started["arn"]
+
+
 def test_a_kill_that_comes_while_the_execution_is_started_stops_it(
     aws: Any,
     airflow: Airflow,

@@ -50,6 +50,8 @@ class EndpointOperator(SageMakerOperator):
     :param data_capture: what of requests and answers is kept in S3: a DataCaptureConfig. Templated.
     :param retain_variant_properties: an update keeps instances, weights and data capture as they are, instead of what
         is given here. A list names what it does not keep: "DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig".
+    :param wait_for_completion: off, the task ends when the endpoint has begun to be created or updated, and its result
+        has the endpoint's status and configuration as they are then. A change that is in the way is still waited for.
     :param ttl: tag ``ttl``, in seconds after the last change: what costs money by the hour says when it may go.
     :raises JobFailed: creation failed, or the update was rolled back; with AWS's reason, its last log lines in the
         task's log.
@@ -80,6 +82,7 @@ class EndpointOperator(SageMakerOperator):
         deployment: Mapping[str, Any] | None = None,
         data_capture: Mapping[str, Any] | None = None,
         retain_variant_properties: bool | Sequence[str] = False,
+        wait_for_completion: bool = True,
         ttl: timedelta = timedelta(days=1),
         **kwargs: Any,
     ) -> None:
@@ -94,6 +97,7 @@ class EndpointOperator(SageMakerOperator):
         self.deployment = dict(deployment or {})
         self.data_capture = dict(data_capture or {})
         self.retain_variant_properties = retain_variant_properties
+        self.wait_for_completion = wait_for_completion
         self.ttl = ttl
 
     def execute(self, context: Context) -> Any:
@@ -142,6 +146,8 @@ class EndpointOperator(SageMakerOperator):
             self.log.info("Endpoint %s is %s: a deployment of %s is under way", self.endpoint_name, status, config)
             acted = True
         self.check_alive()
+        if acted and not self.wait_for_completion:
+            return self._summary(self.hook.require("Endpoint", self.endpoint_name))
         waiter = "endpoint_settled" if acted or status != "Deleting" else "endpoint_deleted"
         if status in _DEAD:
             waiter = "endpoint_deleted"

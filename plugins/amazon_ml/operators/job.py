@@ -60,6 +60,9 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
     A task that a user ends stops its job, see :class:`SageMakerRunOperator`.
 
     :param job: what runs.
+    :param wait_for_completion: off, the task ends when the job has started, with ``{"name", "arn", "status"}``, and no
+        longer stops it. What later tasks take of its outputs is not there then. A job that has completed by an earlier
+        try gives its whole result.
     :param durable: wait for, or take the result of, what an earlier try has started, as above. Off, each try makes an
         attempt of its own, after it has stopped one that still runs.
     :param force: run again even where a completed job of this computation is there. A retry after a crash then also
@@ -75,6 +78,7 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
         self,
         *,
         job: Spec,
+        wait_for_completion: bool = True,
         durable: bool = True,
         force: bool | str = False,
         timeout: timedelta | None = None,
@@ -82,6 +86,7 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
     ) -> None:
         super().__init__(timeout=timeout or timedelta(), **kwargs)
         self.job = job
+        self.wait_for_completion = wait_for_completion
         self.durable = durable
         self.force = force
         self._limit = timeout
@@ -124,6 +129,8 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
         if status == "Stopping":
             self.log.info("%s %s is being stopped: waiting for its end before the next attempt", self.kind, name)
             return self.wait(context, waiter=self.waiter, name=name, then="execute_again")
+        if not self.wait_for_completion:
+            return {"name": name, "arn": description[f"{unversioned(self.kind)}Arn"], "status": status}
         return self.wait(context, waiter=self.waiter, name=name, then="execute_complete")
 
     def execute_with_capacity(self, context: Context, event: Any = None) -> Any:

@@ -40,6 +40,8 @@ class PipelineExecutionOperator(SageMakerRunOperator):
 
     :param pipeline_name: the pipeline. Templated.
     :param parameters: by name; what is None keeps the definition's default. Handed over as text. Templated.
+    :param wait_for_completion: off, the task ends when the execution has started, with ``{"arn", "name", "pipeline",
+        "status"}``, and no longer stops it. One that has succeeded by an earlier try gives its whole result.
     :param durable: wait for, or take the result of, what an earlier try has started, as above. Off, each try starts an
         execution of its own, after it has stopped one that still runs.
     :param force: run again even where an execution has succeeded with the same definition and parameters. Templated.
@@ -63,6 +65,7 @@ class PipelineExecutionOperator(SageMakerRunOperator):
         *,
         pipeline_name: str | XComArg,
         parameters: Mapping[str, Any] | None = None,
+        wait_for_completion: bool = True,
         durable: bool = True,
         force: bool | str = False,
         timeout: timedelta = timedelta(hours=6),
@@ -72,6 +75,7 @@ class PipelineExecutionOperator(SageMakerRunOperator):
         super().__init__(timeout=timeout, **kwargs)
         self.pipeline_name = pipeline_name
         self.parameters = dict(parameters or {})
+        self.wait_for_completion = wait_for_completion
         self.durable = durable
         self.force = force
         self.extra = dict(extra or {})
@@ -94,6 +98,9 @@ class PipelineExecutionOperator(SageMakerRunOperator):
         if status == "Stopping":
             self.log.info("%s is being stopped: waiting for its end before the next attempt", arn)
             return self.wait(context, waiter=self.waiter, name=arn, then="execute_again")
+        if not self.wait_for_completion:
+            name = self.hook.require(self.kind, arn)["PipelineExecutionDisplayName"]
+            return {"arn": arn, "name": name, "pipeline": str(self.pipeline_name), "status": status}
         return self.wait(context, waiter=self.waiter, name=arn, then="execute_complete")
 
     def _request(self) -> dict[str, Any]:
