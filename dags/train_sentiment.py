@@ -28,7 +28,7 @@ from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, TriggerR
 from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator
 from amazon_ml.operators.model import ModelOperator
 from amazon_ml.operators.training import TrainingJobOperator
-from include.assets import EVALUATIONS, HUMAN_LABELS, REVIEWS, SENTIMENT_MODEL
+from include.assets import EVALUATIONS, HUMAN_LABELS, REVIEWS, SENTIMENT_MODEL, batched
 from include.params import METRICS, hyperparameters, keep_endpoint, retraining_params, training_params
 from include.retraining.challenge import approve_challenger, challenge
 from include.retraining.decision import look, next_step, properties
@@ -48,7 +48,9 @@ with DAG(
     description="Features, fine-tuning, evaluation, comparison with the champion, registration and deployment",
     doc_md=__doc__,
     schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable(settings.retraining_cron, timezone="UTC"), assets=REVIEWS | HUMAN_LABELS
+        timetable=CronTriggerTimetable(settings.retraining_cron, timezone="UTC"),
+        assets=REVIEWS | HUMAN_LABELS,
+        **batched(AssetOrTimeSchedule),
     ),
     catchup=False,
     max_active_runs=1,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from typing import Any
+
 from airflow.sdk import Asset
 
 from include import paths
@@ -18,3 +22,12 @@ SENTIMENT_MODEL = Asset(name="sentiment_model", uri=paths.MODELS, group="sentime
 FEATURES = Asset(name="features", uri=paths.FEATURE_STORE, group="sentiment")
 #: What people said of reviews that the model was not sure of.
 HUMAN_LABELS = Asset(name="human_labels", uri=paths.HUMAN_LABELS, group="sentiment")
+
+
+def batched(schedule: Callable[..., Any]) -> dict[str, bool]:
+    """
+    Return the argument with which a schedule makes one run of all events that wait.
+
+    Airflow 3.4 makes a run of each event by default. Before, it made one of all, without an argument for it.
+    """
+    return {"batch_asset_events": True} if "batch_asset_events" in inspect.signature(schedule).parameters else {}

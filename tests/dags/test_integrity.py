@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import runpy
 import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 DAG_FILES = sorted((ROOT / "dags").glob("*.py"))
@@ -114,6 +117,28 @@ def test_training_waits_for_reviews_labels_and_the_clock(dagbag: Any) -> None:
     timetable = dagbag.dags["train_sentiment"].timetable
     assert timetable.asset_condition == REVIEWS | HUMAN_LABELS
     assert timetable.timetable.expression == settings.retraining_cron
+
+
+def test_training_takes_all_events_that_wait_in_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a stand-in with the argument of Airflow 3.4."""
+    from airflow.sdk import AssetOrTimeSchedule
+
+    from include.assets import batched
+
+    asked = []
+
+    class Batching(AssetOrTimeSchedule):
+        def __init__(self, *, timetable: Any, assets: Any, batch_asset_events: bool = False) -> None:
+            super().__init__(timetable=timetable, assets=assets)
+            asked.append(batch_asset_events)
+
+    def without(*, timetable: Any, assets: Any) -> None:
+        """The signature of Airflow 3.3."""
+
+    assert batched(without) == {}
+    monkeypatch.setattr("airflow.sdk.AssetOrTimeSchedule", Batching)
+    runpy.run_path(str(ROOT / "dags" / "train_sentiment.py"))
+    assert asked == [True]
 
 
 def test_nothing_in_the_house_asks_where_it_runs() -> None:
