@@ -31,6 +31,6 @@ class CloudWatchHook(ServiceHook):
             asked["NextToken"] = answer["NextToken"]
 
     def alarms(self, prefix: str) -> list[dict[str, Any]]:
-        """Describe the metric alarms whose names begin so, a hundred at most."""
+        """Describe the metric alarms whose names begin so: those of the first page."""
         found: list[dict[str, Any]] = self._call("describe_alarms", AlarmNamePrefix=prefix)["MetricAlarms"]
         return found

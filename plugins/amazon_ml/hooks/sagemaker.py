@@ -130,7 +130,7 @@ class SageMakerJobHook(ServiceHook):
         self._call("add_tags", ResourceArn=arn, Tags=tags)
 
     def tags_of(self, arn: str) -> dict[str, str]:
-        """Return the tags of a resource, a hundred at most."""
+        """Return the tags of a resource."""
         return {tag["Key"]: tag["Value"] for tag in self._call("list_tags", ResourceArn=arn)["Tags"]}
 
     def update_weights(self, endpoint: str, wanted: Sequence[Mapping[str, Any]]) -> None:
