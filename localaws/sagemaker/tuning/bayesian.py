@@ -1,16 +1,17 @@
 """
 The strategy Bayesian: a Gaussian process over the results so far, and the values that promise most to improve on them.
 
-It works on places in 0 ... 1, see :mod:`.ranges`; a category is a corner of its own. The kernel is
-Matern 5/2, its length and the noise are those of a few that explain the results best, and the criterion is expected
-improvement over places at random and around the best ones.
+It works on places in 0 ... 1, see :mod:`.ranges`; a category is a corner of its own. The process is scikit-learn's,
+with a Matern 5/2 kernel and noise. The criterion is expected improvement over places at random and around the best
+ones.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +25,9 @@ Array = np.ndarray[Any, np.dtype[np.floating[Any]]]
 _BEGINNING = 4
 #: places that are looked at: at random, and around the best results.
 _ANYWHERE, _AROUND, _BEST, _NEAR = 400, 200, 3, 0.1
-_LENGTHS = (0.1, 0.2, 0.4, 0.8, 1.6)
-_NOISES = (1e-6, 1e-2, 1e-1)
+#: where the fit begins, and its bounds: of the kernel's length, and of the noise's variance.
+_LENGTH, _LENGTHS = 0.4, (0.05, 3.0)
+_NOISE, _NOISES = 1e-2, (1e-6, 1e-1)
 
 
 def choose(
@@ -83,46 +85,27 @@ def _features(each: list[Range], places: Array) -> Array:
     return np.concatenate(columns, axis=1)
 
 
-class _Fit(NamedTuple):
-    """The process with one length and noise: how well it explains the results, and what predictions need of it."""
-
-    likelihood: float
-    length: float
-    factor: Array
-    weights: Array
-
-
-def _fit(distances: Array, scaled: Array, length: float, noise: float) -> _Fit:
-    factor = np.linalg.cholesky(_kernel(distances, length) + (noise + 1e-8) * np.eye(len(scaled)))
-    weights = np.linalg.solve(factor.T, np.linalg.solve(factor, scaled))
-    likelihood = -0.5 * float(scaled @ weights) - float(np.log(np.diag(factor)).sum())
-    return _Fit(likelihood, length, factor, weights)
-
-
 def _predict(seen: Array, scaled: Array, points: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation of the objective at the points."""
-    distances = _distances(seen, seen)
-    fits = [_fit(distances, scaled, length, noise) for length in _LENGTHS for noise in _NOISES]
-    best = max(fits, key=lambda fit: fit.likelihood)
-    between = _kernel(_distances(points, seen), best.length)
-    explained = np.linalg.solve(best.factor, between.T)
-    return between @ best.weights, np.sqrt(np.maximum(1 - (explained**2).sum(axis=0), 1e-12))
+    """Return mean and standard deviation of the objective, without its noise, at the points."""
+    # Loaded here: it takes a second, and the first training jobs need none of it.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 
-
-def _distances(one: Array, other: Array) -> Array:
-    found: Array = np.sqrt(((one[:, None, :] - other[None, :, :]) ** 2).sum(axis=2))
-    return found
-
-
-def _kernel(distances: Array, length: float) -> Array:
-    scaled = math.sqrt(5) * distances / length
-    found: Array = (1 + scaled + scaled**2 / 3) * np.exp(-scaled)
-    return found
+    kernel = Matern(_LENGTH, _LENGTHS, nu=2.5) + WhiteKernel(_NOISE, _NOISES)
+    with warnings.catch_warnings():
+        # A length or a noise at its bound is an answer: results without noise end at the least one.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        process = GaussianProcessRegressor(kernel).fit(seen, scaled)
+    mean, deviation = process.predict(points, return_std=True)
+    noise = process.kernel_.k2.noise_level
+    return mean, np.sqrt(np.maximum(deviation**2 - noise, 1e-12))
 
 
 def _improvement(mean: Array, deviation: Array, best: float) -> Array:
+    from scipy.special import ndtr
+
     z = (mean - best) / deviation
     density = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
-    below = np.array([math.erfc(-one / math.sqrt(2)) / 2 for one in z])
-    found: Array = (mean - best) * below + deviation * density
+    found: Array = (mean - best) * ndtr(z) + deviation * density
     return found
