@@ -10,30 +10,17 @@ from __future__ import annotations
 
 import re
 import secrets
-from html import escape
 
 from starlette.responses import HTMLResponse
+
+from localaws.portal.templating import Templates
 
 SANDBOX = "allow-scripts allow-forms"
 #: A template that sets a colour was written for light paper, as AWS's portal has it.
 _COLOURED = re.compile(r"\b(?:background(?:-color)?|color)\s*:|\bbgcolor\s*=", re.I)
-_PAGE = """<!doctype html>
-<html lang="en"{scheme}>
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<link rel="stylesheet" href="/static/crowd/crowd.css">
-<script type="module" nonce="{nonce}" src="/static/crowd/crowd.js"></script>
-</head>
-<body>
-{html}
-</body>
-</html>
-"""
 
 
-def document(html: str, title: str, *, portal: str, storage: str) -> HTMLResponse:
+def document(templates: Templates, html: str, title: str, *, portal: str, storage: str) -> HTMLResponse:
     """
     Return a template as a document of its own.
 
@@ -42,8 +29,8 @@ def document(html: str, title: str, *, portal: str, storage: str) -> HTMLRespons
     :param storage: the origin that ``grant_read_access`` gives URLs of.
     """
     nonce = secrets.token_urlsafe(18)
-    scheme = ' data-scheme="light"' if _COLOURED.search(html) else ""
-    page = _PAGE.format(scheme=scheme, title=escape(title), nonce=nonce, html=html)
+    values = {"light": bool(_COLOURED.search(html)), "title": title, "nonce": nonce, "html": html}
+    page = templates.text("frame.html", values)
     return HTMLResponse(page, headers={"Content-Security-Policy": _policy(nonce, portal, storage), **_FRAMED})
 
 

@@ -74,9 +74,10 @@ def _task(request: Request, worker: Worker) -> Response:
 
 
 def _frame(request: Request, worker: Worker) -> Response:
+    state = request.app.state
     task = _own(request, worker, seats.get)
     portal = f"http://{request.headers['host']}"
-    return frame.document(task.html, task.title, portal=portal, storage=request.app.state.ctx.endpoint_url)
+    return frame.document(state.templates, task.html, task.title, portal=portal, storage=state.ctx.endpoint_url)
 
 
 def _seconds(until: datetime, ctx: Context) -> int:

@@ -1,14 +1,15 @@
-"""HTML from Jinja2 templates, always escaped."""
+"""The portal's pages from their templates."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from localaws.core.templating import environment
 from localaws.portal import words
 
 
@@ -16,15 +17,12 @@ class Templates:
     """The templates of ``localaws/portal/templates``."""
 
     def __init__(self) -> None:
-        self._environment = Environment(
-            loader=PackageLoader("localaws.portal"),
-            autoescape=select_autoescape(default=True, default_for_string=True),
-            # A template that asks for what it was not given is wrong, and must not show an empty place.
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._environment = environment(Path(__file__).parent / "templates")
         self._environment.filters |= {"until": words.until, "clock": words.clock, "at": words.at}
+
+    def text(self, name: str, values: Mapping[str, Any]) -> str:
+        """Render a template."""
+        return self._environment.get_template(name).render(values)
 
     def page(
         self,
@@ -39,7 +37,7 @@ class Templates:
         from localaws.portal import forms
 
         token = forms.token(request)
-        text = self._environment.get_template(name).render({"csrf": token.value, **(values or {})})
+        text = self.text(name, {"csrf": token.value, **(values or {})})
         response = HTMLResponse(text, status, headers=dict(headers or {}))
         token.remember(response)
         return response
