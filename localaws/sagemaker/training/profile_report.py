@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -57,35 +56,28 @@ def _statistics(values: Sequence[float]) -> dict[str, float]:
 def _page(
     series: dict[tuple[str, str], list[tuple[float, float]]], details: dict[str, dict[str, Any]], job: str
 ) -> str:
-    parts = []
-    for (name, host), found in series.items():
-        title, unit = _FIGURES[name]
-        numbers = details[title][host]
-        cells = "".join(f"<td>{numbers[key]:,.1f}</td>" for key in numbers)
-        heads = "".join(f"<th>{key}</th>" for key in numbers)
-        parts.append(
-            f"<h2>{title}, {escape(host)}</h2><p>{len(found)} samples, {unit}</p>{_chart(found)}"
-            f"<table><tr>{heads}</tr><tr>{cells}</tr></table>"
-        )
-    body = "".join(parts) or "<p>The job ended before the first sample was taken.</p>"
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Profiler report of {escape(job)}</title>'
-        "<style>body{font:15px sans-serif;max-width:760px;margin:2em auto}table{border-collapse:collapse}"
-        "td,th{border:1px solid #ccc;padding:3px 9px;text-align:right}</style>"
-        f"<h1>Profiler report of {escape(job)}</h1>"
-        "<p>System usage of the job's own processes. Framework metrics, GPUs and the other rules of SageMaker's report "
-        f"are not evaluated by localaws.</p>{body}</html>"
-    )
+    # Loaded here: a supervisor whose job is not profiled has no use for it.
+    from localaws.core.templating import environment
+
+    figures = [
+        {
+            "title": (title := _FIGURES[name][0]),
+            "unit": _FIGURES[name][1],
+            "host": host,
+            "samples": len(found),
+            "numbers": details[title][host],
+            "points": _points(found),
+        }
+        for (name, host), found in series.items()
+    ]
+    template = environment(Path(__file__).parent).get_template("profile_report.html")
+    return template.render(job=job, figures=figures, width=_WIDTH, height=_HEIGHT)
 
 
-def _chart(found: Sequence[tuple[float, float]]) -> str:
+def _points(found: Sequence[tuple[float, float]]) -> str:
     first, last = found[0][0], found[-1][0]
     top = max(value for _, value in found) or 1
-    points = " ".join(
+    return " ".join(
         f"{(moment - first) / ((last - first) or 1) * _WIDTH:.1f},{_HEIGHT - value / top * _HEIGHT:.1f}"
         for moment, value in found
-    )
-    return (
-        f'<svg width="{_WIDTH}" height="{_HEIGHT}" style="background:#f6f6f6">'
-        f'<polyline points="{points}" fill="none" stroke="#1f6feb" stroke-width="1.5"/></svg>'
     )
