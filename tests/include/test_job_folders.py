@@ -16,6 +16,8 @@ OURS = tuple(sorted(path.name for path in JOBS.iterdir() if path.name != "shared
 IN_THE_CONTAINERS = {
     "boto3",
     "botocore",
+    # In each image that has torch, which requires it.
+    "jinja2",
     "matplotlib",
     "numpy",
     "pandas",
