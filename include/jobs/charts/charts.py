@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 
 matplotlib.use("Agg")
 
@@ -94,7 +95,7 @@ class Answers:
             "by_sentiment": {str(sentiment): self.by_sentiment.get(sentiment, 0) for sentiment in (-1, 0, 1)},
             "by_category": self.by_category,
             "average_sentiment": self.average_sentiment,
-            "words": {"max": max(self.words), "deciles": {f"{d:.1f}": quantile(self.words, d) for d in DECILES}},
+            "words": {"max": max(self.words), "deciles": deciles(self.words)},
             "synthetic": synthetic,
         }
 
@@ -114,21 +115,10 @@ def _answer(folder: Path, columns: tuple[str, ...]) -> list[Row]:
         return list(reader)
 
 
-def quantile(counts: dict[int, int], share: float) -> float:
-    """The value below which ``share`` of the reviews lie, interpolated; ``counts`` is value -> number of reviews."""
-    position = share * (sum(counts.values()) - 1)
-    low = _at(counts, int(position))
-    high = _at(counts, min(int(position) + 1, sum(counts.values()) - 1))
-    return round(low + (high - low) * (position - int(position)), 6)
-
-
-def _at(counts: dict[int, int], index: int) -> int:
-    seen = 0
-    for value in sorted(counts):
-        seen += counts[value]
-        if index < seen:
-            return value
-    raise IndexError(index)
+def deciles(counts: dict[int, int]) -> dict[str, float]:
+    """Return the values below which each tenth of the reviews lies; ``counts`` is value -> number of reviews."""
+    values = np.repeat(list(counts), list(counts.values()))
+    return {f"{d:.1f}": round(float(value), 6) for d, value in zip(DECILES, np.quantile(values, DECILES), strict=True)}
 
 
 def draw(source: Path, target: Path, synthetic: bool) -> dict[str, Any]:
