@@ -48,15 +48,16 @@ def _series(events: Sequence[Event]) -> dict[tuple[str, str], list[tuple[float, 
 
 
 def _statistics(values: Sequence[float]) -> dict[str, float]:
-    ordered = sorted(values)
-    quantiles = {f"p{each}": ordered[min(len(ordered) - 1, len(ordered) * each // 100)] for each in _QUANTILES}
-    return {"min": ordered[0], "max": ordered[-1], **quantiles}
+    # Loaded here, like Jinja2: a supervisor whose job is not profiled has no use for it.
+    import numpy as np
+
+    quantiles = {f"p{each}": float(np.percentile(values, each)) for each in _QUANTILES}
+    return {"min": min(values), "max": max(values), **quantiles}
 
 
 def _page(
     series: dict[tuple[str, str], list[tuple[float, float]]], details: dict[str, dict[str, Any]], job: str
 ) -> str:
-    # Loaded here: a supervisor whose job is not profiled has no use for it.
     from localaws.core.templating import environment
 
     figures = [
