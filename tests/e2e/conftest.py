@@ -114,7 +114,7 @@ def samples(api: AirflowApi) -> Iterator[Callable[[], None]]:
     begun, over = threading.Event(), threading.Event()
 
     def begin() -> None:
-        until(lambda: over.is_set() or ingests(api), "there are reviews", 600)
+        until(lambda: over.is_set() or ingests(api), what="there are reviews", timeout=600)
         if over.is_set():
             return
         for dag_id, (run_id, conf) in SAMPLES.items():

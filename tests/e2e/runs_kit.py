@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
+import waiting_kit
 
 from stack.airflow_api import AirflowApi
 from stack.layout import Stack, StackError
@@ -45,6 +46,10 @@ SAMPLES = {
 }
 
 
+#: what goes on in Airflow takes its time, and takes longer where its API is asked more often.
+until = partial(waiting_kit.until, timeout=120, every=0.3)
+
+
 @dataclass(frozen=True)
 class Started:
     """What goes on beside each other: the runs of ``SAMPLES``, a run to fail, and a backfill of three intervals."""
@@ -52,14 +57,6 @@ class Started:
     backfill: list[str]
     #: as it was before them.
     endpoint: dict[str, Any]
-
-
-def until(true: Callable[[], Any], what: str, seconds: float = 120) -> None:
-    """Wait until ``true`` says so."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.3)
 
 
 def mark_failed(api: AirflowApi, dag_id: str, run_id: str, task_id: str) -> None:
@@ -86,42 +83,42 @@ def answer(api: AirflowApi, dag_id: str, run_id: str, option: str, seconds: floa
 
 def until_known(api: AirflowApi, dag_id: str, seconds: float = 180) -> None:
     """Wait for the DAG processor: Airflow is healthy before it has read the DAGs."""
-    deadline = time.monotonic() + seconds
-    while True:
+
+    def known() -> bool:
         try:
             api.call("GET", f"/dags/{dag_id}")
         except StackError as error:
-            assert "answered 404" in str(error) and time.monotonic() < deadline, error
-            time.sleep(0.3)
-        else:
-            return
+            assert "answered 404" in str(error), error
+            return False
+        return True
+
+    until(known, timeout=seconds, what=f"{dag_id} is known")
 
 
 def ended(api: AirflowApi, dag_id: str, run_id: str, seconds: float = 1200) -> dict[str, str]:
     """The end state of a run and of its tasks."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        state = api.run(dag_id, run_id)["state"]
-        if state in ("success", "failed"):
-            return {"run": state, **{task["task_id"]: task["state"] for task in api.tasks(dag_id, run_id)}}
-        time.sleep(0.5)
-    raise AssertionError(f"{dag_id} {run_id} did not end: {api.tasks(dag_id, run_id)}")
+
+    def run_state() -> str:
+        return str(api.run(dag_id, run_id)["state"])
+
+    state = until(
+        run_state, lambda seen: seen in ("success", "failed"), timeout=seconds, what=f"{dag_id} {run_id} ends"
+    )
+    return {"run": state, **{task["task_id"]: task["state"] for task in api.tasks(dag_id, run_id)}}
 
 
 def set_off(api: AirflowApi, run_id: str, dag_id: str, seconds: float = 180) -> str:
     """The run of ``dag_id`` that an ingest has set off."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+
+    def found() -> dict[str, str]:
         try:
-            found = dict(api.triggered_by("ingest_reviews", run_id))
+            return dict(api.triggered_by("ingest_reviews", run_id))
         except StackError as error:
             # Airflow 3.3.2 cannot show a run that an event has made as long as it is queued.
             assert "answered 500" in str(error)
-            found = {}
-        if dag_id in found:
-            return found[dag_id]
-        time.sleep(0.3)
-    raise AssertionError(f"{run_id} did not set off {dag_id}")
+            return {}
+
+    return until(found, lambda seen: dag_id in seen, timeout=seconds, what=f"{run_id} sets off {dag_id}")[dag_id]
 
 
 def objects(stack: Stack, prefix: str) -> dict[str, bytes]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from runs_kit import CANDIDATES, Started, ended, objects
+from waiting_kit import until
 
 from stack.airflow_api import AirflowApi
 from stack.layout import Stack
@@ -81,15 +81,18 @@ def test_the_best_answers_in_csv_and_no_endpoint_is_left(
 
 
 def test_the_judgements_set_off_the_leader_board(api: AirflowApi, stack: Stack, judged: str) -> None:
-    deadline = time.monotonic() + 300
-    board: dict[str, Any] = {}
-    while len([row for row in board.get("models", []) if row["model"].startswith("autopilot-")]) < CANDIDATES:
-        assert time.monotonic() < deadline, board
-        time.sleep(0.5)
+
+    def latest() -> tuple[str, dict[str, Any]]:
         runs = api.call("GET", "/dags/leader_board/dagRuns", params={"state": "success", "order_by": "-start_date"})
-        if runs["dag_runs"]:
-            run_id = runs["dag_runs"][0]["dag_run_id"]
-            board = api.xcom("leader_board", run_id, "leader_board", "result")
+        if not runs["dag_runs"]:
+            return "", {"models": []}
+        run_id = runs["dag_runs"][0]["dag_run_id"]
+        return run_id, api.xcom("leader_board", run_id, "leader_board", "result")
+
+    def complete(seen: tuple[str, dict[str, Any]]) -> bool:
+        return sum(row["model"].startswith("autopilot-") for row in seen[1]["models"]) >= CANDIDATES
+
+    run_id, board = until(latest, complete, 300, every=0.5)
     written = objects(stack, "reports/leader_board/")
     assert written["leader_board.png"].startswith(b"\x89PNG")
     assert b"data:image/png;base64," in written["leader_board.html"]

@@ -107,11 +107,11 @@ def runs(stack: Stack, api: AirflowApi, sagemaker: Any) -> dict[str, Run]:
     }
     runs = {name: Run(api, sagemaker, dag_id, f"fault__{name}", folder / name) for name, dag_id in plan.items()}
     dags = {"faults_deferred", "faults_polling"}
-    until(lambda: dags <= {dag["dag_id"] for dag in api.call("GET", "/dags")["dags"]}, "the DAGs are there")
+    until(lambda: dags <= {dag["dag_id"] for dag in api.call("GET", "/dags")["dags"]}, what="the DAGs are there")
     for run in runs.values():
         run.start()
-    until(lambda: all(run.jobs for run in runs.values()), "every run has a job")
-    until(lambda: all(run.waits_again(1) for run in runs.values()), "every task waits for its job")
+    until(lambda: all(run.jobs for run in runs.values()), what="every run has a job")
+    until(lambda: all(run.waits_again(1) for run in runs.values()), what="every task waits for its job")
 
     # The process of a task that polls.
     os.kill(runs["polling-killed"].task["pid"], signal.SIGKILL)
@@ -121,9 +121,9 @@ def runs(stack: Stack, api: AirflowApi, sagemaker: Any) -> dict[str, Run]:
     for name in ("marked", "polling-marked"):
         mark_failed(api, runs[name].dag_id, runs[name].run_id, TASK)
     for name in ("polling-killed", "cleared", "polling-cleared"):
-        until(lambda name=name: runs[name].waits_again(2), f"{name} waits in its second try")
+        until(lambda name=name: runs[name].waits_again(2), what=f"{name} waits in its second try")
     for name in ("marked", "polling-marked"):
-        until(lambda name=name: "Stopped" in runs[name].jobs.values(), f"the job of {name} is stopped")
+        until(lambda name=name: "Stopped" in runs[name].jobs.values(), what=f"the job of {name} is stopped")
 
     # The triggerer, which waits for the deferred ones.
     kill(stack, "airflow-triggerer")
@@ -136,13 +136,13 @@ def runs(stack: Stack, api: AirflowApi, sagemaker: Any) -> dict[str, Run]:
     services.start_component(stack, "airflow-scheduler")
     # AWS itself.
     kill_localaws(stack)
-    until(api.healthy, "Airflow is healthy again")
+    until(api.healthy, what="Airflow is healthy again")
 
     going = [run for name, run in runs.items() if "marked" not in name]
     assert [run.jobs for run in going] == [{run.job(): "InProgress"} for run in going]
     for run in going:
         run.go.touch()
-    until(lambda: all(run.state in {"success", "failed"} for run in runs.values()), "every run ends")
+    until(lambda: all(run.state in {"success", "failed"} for run in runs.values()), what="every run ends")
     return runs
 
 
@@ -173,7 +173,7 @@ def test_clearing_a_task_that_succeeded_gives_its_result_again(runs: dict[str, R
     run = runs["outage"]
     before, tries = run.result, run.task["try_number"]
     run.clear()
-    until(lambda: run.task["try_number"] > tries and run.state == "success", "the cleared run ends")
+    until(lambda: run.task["try_number"] > tries and run.state == "success", what="the cleared run ends")
     assert run.result == before
     assert run.jobs == {run.job(): "Completed"}
 
@@ -182,6 +182,6 @@ def test_clearing_a_task_that_was_marked_as_failed_makes_the_next_attempt(runs: 
     run = runs["marked"]
     run.go.touch()
     run.clear()
-    until(lambda: run.state == "success", "the cleared run ends")
+    until(lambda: run.state == "success", what="the cleared run ends")
     assert run.jobs == {run.job(): "Stopped", run.job(2): "Completed"}
     assert run.result["name"] == run.job(2)

@@ -34,7 +34,7 @@ def states(api: AirflowApi, champion: dict[str, Any]) -> dict[str, str]:
     """The end of a run in which a person has filled in three of four forms."""
     until_known(api, DAG)
     api.trigger(DAG, RUN, CONF)
-    until(lambda: len(forms(api)) == CONF["budget"], "all forms wait", 600)
+    until(lambda: len(forms(api)) == CONF["budget"], what="all forms wait", timeout=600)
     # As a person does: not in the second in which the task asks.
     time.sleep(3)
     for number, label in ANSWERED.items():
@@ -87,7 +87,7 @@ def test_the_table_and_the_feature_store_have_the_labels(
     def state() -> str:
         return str(athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]["State"])
 
-    until(lambda: state() not in ("QUEUED", "RUNNING"), "Athena answers", 60)
+    until(lambda: state() not in ("QUEUED", "RUNNING"), what="Athena answers", timeout=60)
     assert state() == "SUCCEEDED"
     rows = athena.get_query_results(QueryExecutionId=query)["ResultSet"]["Rows"][1:]
     assert [[each["VarCharValue"] for each in row["Data"]] for row in rows] == [["-1", "2"], ["1", "1"]]
@@ -102,7 +102,7 @@ def test_the_labels_set_off_a_training_that_learns_them(api: AirflowApi, states:
         runs[:] = api.triggered_by(DAG, RUN)
         return bool(runs)
 
-    until(set_off, "the Asset sets off a training", 180)
+    until(set_off, what="the Asset sets off a training", timeout=180)
     ((dag_id, run_id),) = runs
     assert dag_id == "train_sentiment"
     ended(api, dag_id, run_id)

@@ -44,7 +44,7 @@ def wait_for_try(api: AirflowApi, number: int, seconds: float = 60) -> dict[str,
         task = api.tasks(DAG, RUN)[0]
         return task["state"] == "running" and task["try_number"] == number and bool(task["pid"])
 
-    until(runs, f"try {number} runs", seconds)
+    until(runs, what=f"try {number} runs", timeout=seconds)
     return api.tasks(DAG, RUN)[0]
 
 
@@ -57,7 +57,7 @@ def strike(pid: int | None, number: signal.Signals) -> None:
     assert pid is not None
     process = psutil.Process(pid)
     process.send_signal(number)
-    until(lambda: not processes.runs(process) or health.is_stopped(process), f"{number.name} takes effect")
+    until(lambda: not processes.runs(process) or health.is_stopped(process), what=f"{number.name} takes effect")
 
 
 def test_a_killed_worker_costs_its_task_one_try_and_some_seconds(api: AirflowApi, running: dict[str, Any]) -> None:
@@ -84,11 +84,11 @@ def test_a_running_task_is_adopted_by_the_next_scheduler(
     left = [process for process in processes.belonging(stack) if os.getsid(process.pid) == scheduler]
     assert {process.pid for process in left} == {worker.pid, task["pid"]}, "idle workers outlive their scheduler"
 
-    until(lambda: f"which pid {worker.pid} supervises" in log.read_text(), "the task is adopted")
+    until(lambda: f"which pid {worker.pid} supervises" in log.read_text(), what="the task is adopted")
     go.touch()
-    until(lambda: api.run(DAG, RUN)["state"] == "success", "the run ends")
+    until(lambda: api.run(DAG, RUN)["state"] == "success", what="the run ends")
     assert api.tasks(DAG, RUN)[0]["try_number"] == 2
-    until(lambda: not processes.runs(worker), "the worker ends with its task")
+    until(lambda: not processes.runs(worker), what="the worker ends with its task")
 
 
 def test_two_dead_parts_and_a_stopped_one_are_restarted_and_nothing_else(stack: Stack, api: AirflowApi) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from jobs_kit import job_folder, load
+from waiting_kit import until
 
 LINES, JSON, CSV = "application/jsonlines", "application/json", "text/csv"
 
@@ -186,10 +186,7 @@ def start(batcher: Any, items: list[int], answers: dict[int, Any]) -> threading.
 
 
 def queued(batcher: Any, number: int) -> None:
-    deadline = time.monotonic() + 10
-    while len(batcher._queue) < number and time.monotonic() < deadline:
-        time.sleep(0.001)
-    assert len(batcher._queue) == number
+    until(lambda: len(batcher._queue), lambda length: length == number, 10, every=0.001)
 
 
 def test_requests_that_come_while_the_model_works_are_done_together_next() -> None:

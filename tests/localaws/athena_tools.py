@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import boto3
 import duckdb
 from botocore.exceptions import ClientError
+from waiting_kit import until
 
 FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
 
@@ -37,13 +37,9 @@ class Athena:
 
     def wait(self, identifier: str) -> dict[str, Any]:
         """The execution once it has ended."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            execution = self.execution(identifier)
-            if execution["Status"]["State"] in FINAL:
-                return execution
-            time.sleep(0.02)
-        raise AssertionError(f"still {execution['Status']['State']} after a minute")
+        return until(
+            lambda: self.execution(identifier), lambda execution: execution["Status"]["State"] in FINAL, every=0.02
+        )
 
     def run(self, sql: str, **parameters: Any) -> dict[str, Any]:
         """Run a statement that must succeed; its execution."""

@@ -6,13 +6,13 @@ import csv
 import io
 import json
 import random
-import time
 import uuid
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from waiting_kit import until
 
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 ENDS = {"Completed", "Failed", "Stopped"}
@@ -137,16 +137,15 @@ class AutoMl:
 
     def until(self, name: str, done: Any, seconds: float = 60) -> dict[str, Any]:
         """Look at a job until it is as wanted; what was seen then, with ``seen``: the secondary statuses in order."""
-        deadline = time.monotonic() + seconds
         seen: list[str] = []
-        while True:
-            job = self.describe(name)
+
+        def look() -> dict[str, Any]:
+            job: dict[str, Any] = self.describe(name)
             if job["AutoMLJobSecondaryStatus"] not in seen[-1:]:
                 seen.append(job["AutoMLJobSecondaryStatus"])
-            if done(job):
-                return {**job, "seen": seen}
-            assert time.monotonic() < deadline, f"not within {seconds} s: {job}"
-            time.sleep(0.05)
+            return job
+
+        return {**until(look, done, seconds), "seen": seen}
 
     def candidates(self, name: str, **more: Any) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.sagemaker.list_candidates_for_auto_ml_job(AutoMLJobName=name, **more)[

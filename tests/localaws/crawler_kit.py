@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
+from waiting_kit import until
 
 
 @dataclass
@@ -43,13 +43,10 @@ class Lake:
         return self.wait(name)
 
     def wait(self, name: str, state: str = "READY") -> dict[str, Any]:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            crawler = self.glue.get_crawler(Name=name)["Crawler"]
-            if crawler["State"] == state:
-                return crawler.get("LastCrawl", {})
-            time.sleep(0.02)
-        raise AssertionError(f"crawler {name} is {crawler['State']}, not {state}")
+        crawler = until(
+            lambda: self.glue.get_crawler(Name=name)["Crawler"], lambda seen: seen["State"] == state, every=0.02
+        )
+        return dict(crawler.get("LastCrawl", {}))
 
     def crawl(self, *prefixes: str, **settings: Any) -> dict[str, Any]:
         """Create a crawler, run it, check that it succeeded; the tables by name."""

@@ -6,7 +6,6 @@ import io
 import json
 import tarfile
 import threading
-import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from localaws_kit import LocalAws
+from waiting_kit import until
 
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6-cpu-py312"
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
@@ -139,25 +139,23 @@ class Hosting:
 
     def settled(self, endpoint: str) -> dict[str, Any]:
         """The description once nothing is in progress."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            description = self.sagemaker.describe_endpoint(EndpointName=endpoint)
-            if not description["EndpointStatus"].endswith("ing"):
-                return description
-            time.sleep(0.05)
-        raise TimeoutError(description)
+        return until(
+            lambda: dict(self.sagemaker.describe_endpoint(EndpointName=endpoint)),
+            lambda description: not description["EndpointStatus"].endswith("ing"),
+        )
 
     def gone(self, endpoint: str) -> None:
         """Wait until a deleted endpoint has gone."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
+
+        def gone() -> bool:
             try:
                 self.sagemaker.describe_endpoint(EndpointName=endpoint)
             except self.sagemaker.exceptions.ClientError as error:
                 assert "Could not find endpoint" in str(error)
-                return
-            time.sleep(0.05)
-        raise TimeoutError(endpoint)
+                return True
+            return False
+
+        until(gone, what=f"{endpoint} is gone")
 
     def invoke(self, endpoint: str, data: Any, **more: Any) -> Any:
         """Let the multiplier answer."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import boto3
+from waiting_kit import until
 
 ROLE = "arn:aws:iam::123456789012:role/feature-store"
 BUCKET = "feature-bucket"
@@ -94,11 +93,3 @@ class Kit:
 
 def record(**body: Any) -> list[dict[str, str]]:
     return [{"FeatureName": name, "ValueAsString": str(value)} for name, value in body.items()]
-
-
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait for it."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)

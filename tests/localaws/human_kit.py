@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 from botocore.config import Config
 from localaws_kit import LocalAws
+from waiting_kit import until
 
 from localaws.core.context import Context
 from localaws.core.credentials import load_or_create
@@ -188,7 +187,7 @@ class Humans:
     def flow(self, name: str, *, template: str = TEMPLATE, path: str = f"s3://{BUCKET}/answers", **config: Any) -> str:
         """A flow definition that is Active; its ARN."""
         arn = self.create_flow(name, self.ui(f"ui-of-{name}", template), path, **config)
-        self.until(lambda: self.flow_status(name) == "Active")
+        until(lambda: self.flow_status(name) == "Active")
         return arn
 
     def create_flow(self, name: str, ui: str, path: str = f"s3://{BUCKET}/answers", **config: Any) -> str:
@@ -220,16 +219,9 @@ class Humans:
 
     def ended(self, name: str) -> dict[str, Any]:
         """The description of a loop once it has ended."""
-        self.until(lambda: self.describe(name)["HumanLoopStatus"] in ENDED)
+        until(lambda: self.describe(name)["HumanLoopStatus"] in ENDED)
         return self.describe(name)
 
     def output(self, name: str) -> Any:
         bucket, _, key = self.describe(name)["HumanLoopOutput"]["OutputS3Uri"].removeprefix("s3://").partition("/")
         return json.loads(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-
-    @staticmethod
-    def until(done: Callable[[], bool], seconds: float = 30) -> None:
-        deadline = time.monotonic() + seconds
-        while not done():
-            assert time.monotonic() < deadline, "it did not happen in time"
-            time.sleep(0.05)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
+from waiting_kit import until
 
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.1-cpu-py310"
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
@@ -210,15 +209,6 @@ def processing_output(job: str, name: str, members: dict[str, Any]) -> dict[str,
             **members,
         },
     }
-
-
-def until(look: Callable[[], Any], done: Callable[[Any], bool], timeout: float = 60) -> Any:
-    """Look until it is done; what was seen then. Fails with what was seen last."""
-    deadline = time.monotonic() + timeout
-    while not done(seen := look()):
-        assert time.monotonic() < deadline, f"not within {timeout} s: {seen}"
-        time.sleep(0.05)
-    return seen
 
 
 def alive(mark: str) -> list[int]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 from typing import Any
 
 import boto3
 from job_helpers import IMAGE, ROLE, tar
+from waiting_kit import until
 
 BUCKET = "pipelines"
 FOLDER = {"Std:Join": {"On": "/", "Values": [f"s3://{BUCKET}", {"Get": "Execution.PipelineExecutionId"}]}}
@@ -140,13 +140,9 @@ class Pipelines:
 
     def end(self, arn: str, seconds: float = 60) -> Body:
         """The execution once it has ended."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = self.describe(arn)
-            if found["PipelineExecutionStatus"] in ENDS:
-                return found
-            time.sleep(0.1)
-        raise AssertionError(f"{arn} has not ended: {self.steps(arn)}")
+        return until(
+            lambda: self.describe(arn), lambda found: found["PipelineExecutionStatus"] in ENDS, seconds, every=0.1
+        )
 
     def steps(self, arn: str) -> dict[str, Body]:
         """The steps that have begun, by name, in the order in which they began."""
@@ -160,13 +156,14 @@ class Pipelines:
 
     def until_step(self, arn: str, name: str, status: str, seconds: float = 30) -> Body:
         """A step once it has a status."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = self.steps(arn).get(name)
-            if found and found["StepStatus"] == status:
-                return found
-            time.sleep(0.1)
-        raise AssertionError(f"{name} is not {status}: {self.steps(arn)}")
+        steps = until(
+            lambda: self.steps(arn),
+            lambda found: name in found and found[name]["StepStatus"] == status,
+            seconds,
+            every=0.1,
+            what=f"{name} is {status}",
+        )
+        return steps[name]
 
     def job(self, step: Body) -> Body:
         """The processing job of a step."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from endpoint_kit import Hosting, name
-from job_helpers import ENDS, until
+from job_helpers import ENDS
+from waiting_kit import until
 
 #: answers each line in upper case, and says on the way what it was asked and with which variables.
 SHOUT = """

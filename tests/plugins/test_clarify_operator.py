@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from operator_kit import ROLE, Airflow, FakeTask
 from test_job_requests import check
+from waiting_kit import until
 
 from amazon_ml.exceptions import BadResult, JobFailed, RequestRefused
 from amazon_ml.naming import job_name
@@ -208,10 +208,9 @@ def test_a_kill_by_a_user_stops_the_job(
     deferred = airflow.start(bias(ti, dataset), ti)
     task_states["state"] = "failed"
     airflow.kill_trigger(deferred, ti)
-    deadline = time.monotonic() + 60
-    while (statuses := set(jobs(aws, ti).values())) == {"InProgress"} or "Stopping" in statuses:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    statuses = until(
+        lambda: set(jobs(aws, ti).values()), lambda seen: seen != {"InProgress"} and "Stopping" not in seen, every=0.1
+    )
     # One that had ended before the kill is not stopped.
     assert statuses <= {"Stopped", "Completed"}
 

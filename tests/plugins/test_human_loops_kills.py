@@ -12,6 +12,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferred
 from human_review_kit import answer, items, loops, make_flow, statuses
 from operator_kit import BUCKET, Airflow, FakeTask, first_event, rebuild
+from waiting_kit import until
 
 from amazon_ml.exceptions import TaskKilled
 from amazon_ml.hooks.base import ServiceHook
@@ -103,11 +104,8 @@ def test_two_tries_at_once_make_one_loop_an_item(aws: Any, airflow: Airflow, ti:
     assert manifest(aws, ti).ours == set(statuses(aws, arn))
 
 
-def until(aws: Any, arn: str, *wanted: str) -> None:
-    deadline = time.monotonic() + 30
-    while sorted(statuses(aws, arn).values()) != sorted(wanted):
-        assert time.monotonic() < deadline, statuses(aws, arn)
-        time.sleep(0.1)
+def until_they_are(aws: Any, arn: str, *wanted: str) -> None:
+    until(lambda: sorted(statuses(aws, arn).values()), lambda seen: seen == sorted(wanted), 30, every=0.1)
 
 
 @pytest.fixture
@@ -122,7 +120,7 @@ def test_a_user_who_ends_a_deferred_task_stops_the_loops_that_it_started_and_no_
     deferred = airflow.start(loops(ti, arn, ITEMS), ti)
     task_states["state"] = "failed"
     airflow.kill_trigger(deferred, ti)
-    until(aws, arn, "InProgress", "Stopped", "Stopped")
+    until_they_are(aws, arn, "InProgress", "Stopped", "Stopped")
 
 
 def test_a_task_that_goes_on_keeps_its_loops(
@@ -135,7 +133,7 @@ def test_a_task_that_goes_on_keeps_its_loops(
     operator._resume({"ti": ti})
     task_states["state"] = "restarting"
     operator.on_kill()
-    until(aws, arn, *["InProgress"] * 3)
+    until_they_are(aws, arn, *["InProgress"] * 3)
 
 
 def test_a_polling_task_that_a_user_ends_stops_its_loops_and_gives_up(
@@ -151,7 +149,7 @@ def test_a_polling_task_that_a_user_ends_stops_its_loops_and_gives_up(
     operator._pause = kill_while_it_waits  # type: ignore[method-assign]
     with pytest.raises(TaskKilled):
         airflow.run(lambda: operator, ti)
-    until(aws, arn, "InProgress", "Stopped", "Stopped")
+    until_they_are(aws, arn, "InProgress", "Stopped", "Stopped")
 
 
 def test_a_kill_that_comes_while_loops_are_started_stops_those_that_are(
@@ -171,7 +169,7 @@ def test_a_kill_that_comes_while_loops_are_started_stops_those_that_are(
         airflow.run(lambda: operator, ti)
     found = statuses(aws, arn)
     assert 1 <= len(found) < 20
-    until(aws, arn, *["Stopped"] * len(found))
+    until_they_are(aws, arn, *["Stopped"] * len(found))
 
 
 def test_an_execution_time_out_stops_the_loops(
@@ -185,7 +183,7 @@ def test_an_execution_time_out_stops_the_loops(
     monkeypatch.setattr(operator, "_pause", time_is_over)
     with pytest.raises(AirflowTaskTimeout):
         airflow.run(lambda: operator, ti)
-    until(aws, arn, *["Stopped"] * 3)
+    until_they_are(aws, arn, *["Stopped"] * 3)
 
 
 def test_a_finished_task_stops_nothing(
@@ -195,7 +193,7 @@ def test_a_finished_task_stops_nothing(
     operator.on_kill()  # before it has begun
     fresh = loops(ti, arn, ITEMS, timeout=timedelta(seconds=1), at_deadline="leave")
     assert airflow.run(fresh, ti)["open"] == 3
-    until(aws, arn, *["InProgress"] * 3)
+    until_they_are(aws, arn, *["InProgress"] * 3)
 
 
 def test_a_trigger_taken_over_by_another_triggerer_ends_the_same(

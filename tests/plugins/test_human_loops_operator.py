@@ -14,6 +14,7 @@ from fault_proxy import Faults, fault_proxy
 from human_review_kit import answer, answers, flow, items, loops, make_flow, make_team, people, statuses
 from localaws_kit import LocalAws
 from operator_kit import BUCKET, Airflow, FakeTask
+from waiting_kit import until
 
 from amazon_ml.exceptions import JobFailed, RequestRefused
 from amazon_ml.hooks.human_loops import HumanLoopsHook
@@ -193,10 +194,8 @@ def test_loops_may_be_left_open_and_a_clear_collects_what_came_since(
 
 
 def until_ended(aws: Any, arn: str) -> None:
-    deadline = time.monotonic() + 30
-    while not set(statuses(aws, arn).values()) <= {"Completed", "Failed", "Stopped"}:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    ends = {"Completed", "Failed", "Stopped"}
+    until(lambda: statuses(aws, arn), lambda seen: set(seen.values()) <= ends, 30, every=0.1)
 
 
 def test_a_retry_does_not_extend_the_deadline(aws: Any, airflow: Airflow, ti: FakeTask, arn: str) -> None:

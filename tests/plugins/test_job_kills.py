@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferred
 from operator_kit import Airflow, FakeTask
 from test_job_operators import TRAIN, name, training, training_jobs
+from waiting_kit import until
 
 from amazon_ml.exceptions import DeadlineExceeded, TaskKilled
 from amazon_ml.hooks.sagemaker import SageMakerJobHook
@@ -27,13 +28,11 @@ def until_it_sleeps(job: str) -> None:
 
 
 def until_status(aws: Any, job: str, *statuses: str) -> str:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+    def look() -> tuple[str, str]:
         description = aws("sagemaker").describe_training_job(TrainingJobName=job)
-        if description["TrainingJobStatus"] in statuses or description["SecondaryStatus"] in statuses:
-            return str(description["TrainingJobStatus"])
-        time.sleep(0.1)
-    raise AssertionError(f"{job} is {description['TrainingJobStatus']}, {description['SecondaryStatus']}")
+        return description["TrainingJobStatus"], description["SecondaryStatus"]
+
+    return until(look, lambda seen: not set(seen).isdisjoint(statuses), every=0.1)[0]
 
 
 def test_the_deadline_stops_the_job_and_the_next_try_waits_for_its_end(

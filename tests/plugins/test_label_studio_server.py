@@ -12,7 +12,6 @@ import secrets
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 import requests
 from operator_kit import BUCKET
+from waiting_kit import until
 
 from include.human_review.backends import label_studio
 from include.human_review.backends.base import read_lines, write_lines
@@ -64,15 +64,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
 
 
 def _until_it_answers(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+    def answers() -> bool:
         assert process.poll() is None, log.read_text()[-2000:]
         try:
-            if requests.get(f"{url}/api/version", timeout=5).ok:
-                return
+            return requests.get(f"{url}/api/version", timeout=5).ok
         except requests.RequestException:
-            time.sleep(1)
-    raise AssertionError(f"Label Studio does not answer within {PATIENCE} s:\n{log.read_text()[-2000:]}")
+            return False
+
+    until(answers, timeout=PATIENCE, every=1, what=f"Label Studio answers, see {log}")
 
 
 @pytest.fixture

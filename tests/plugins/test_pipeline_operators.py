@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 from operator_kit import BUCKET, IMAGE, ROLE, Airflow, FakeTask
+from waiting_kit import until
 
 from amazon_ml.exceptions import DeadlineExceeded, JobFailed, PipelineRejected, RequestRefused, TaskKilled
 from amazon_ml.naming import job_name
@@ -97,11 +97,11 @@ def executions(aws: Any, ti: FakeTask) -> dict[str, str]:
     return {each["PipelineExecutionDisplayName"]: each["PipelineExecutionStatus"] for each in found}
 
 
-def until(aws: Any, ti: FakeTask, status: str) -> None:
-    deadline = time.monotonic() + 60
-    while (found := set(executions(aws, ti).values())) != {status}:
-        assert found <= {"Executing", "Stopping"} and time.monotonic() < deadline, found
-        time.sleep(0.1)
+def until_all_are(aws: Any, ti: FakeTask, status: str) -> None:
+    found = until(
+        lambda: set(executions(aws, ti).values()), lambda seen: not seen & {"Executing", "Stopping"}, every=0.1
+    )
+    assert found == {status}
 
 
 @pytest.fixture(autouse=True)
@@ -306,7 +306,7 @@ def test_a_retry_attaches_and_only_a_user_stops_the_execution(
 
     task_states["state"] = "failed"
     airflow.kill_trigger(second, ti)
-    until(aws, ti, "Stopped")
+    until_all_are(aws, ti, "Stopped")
     with pytest.raises(JobFailed, match="is Stopped"):
         airflow.resume(execution(ti), ti, second, airflow.fire(second))
 
@@ -352,7 +352,7 @@ def test_a_kill_that_comes_while_the_execution_is_started_stops_it(
     monkeypatch.setattr(operator, "_start", kill_first)
     with pytest.raises(TaskKilled):
         airflow.run(lambda: operator, ti)
-    until(aws, ti, "Stopped")
+    until_all_are(aws, ti, "Stopped")
 
 
 def test_the_deadline_stops_the_execution(
@@ -361,7 +361,7 @@ def test_the_deadline_stops_the_execution(
     airflow.run(upsert(ti, definition=definition(job_step())), ti)
     with pytest.raises(DeadlineExceeded, match="still Executing"):
         airflow.run(execution(ti, parameters={"CodeUri": uploaded(SLEEP)}, timeout=timedelta(seconds=1)), ti)
-    until(aws, ti, "Stopped")
+    until_all_are(aws, ti, "Stopped")
 
 
 def test_what_cannot_run_is_refused(aws: Any, airflow: Airflow, ti: FakeTask) -> None:

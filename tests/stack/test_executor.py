@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ import pytest
 from airflow.executors.base_executor import BaseExecutor
 from airflow.utils.net import get_hostname
 from airflow.utils.state import TaskInstanceState
+from waiting_kit import until
 
 from stack.executor import LocalExecutor
 from stack.processes import runs
@@ -62,13 +63,6 @@ class Workload:
         return psutil.Process(task), psutil.Process(worker)
 
 
-def until(true: Callable[[], Any], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 class Executor(LocalExecutor):
     """With what the tests do to it."""
 
@@ -80,13 +74,13 @@ class Executor(LocalExecutor):
     def told(self, count: int, seconds: float = 10) -> dict[str, Any]:
         """What the scheduler is told of the first ``count`` workloads."""
         events: dict[str, Any] = {}
-        deadline = time.monotonic() + seconds
-        while len(events) < count:
-            assert time.monotonic() < deadline, events
+
+        def look() -> dict[str, Any]:
             self.heartbeat()
-            events |= {str(key): state for key, (state, _) in self.get_event_buffer().items()}
-            time.sleep(0.01)
-        return events
+            events.update({str(key): state for key, (state, _) in self.get_event_buffer().items()})
+            return events
+
+        return until(look, lambda seen: len(seen) >= count, seconds, every=0.01)
 
     @property
     def idle(self) -> list[int]:
@@ -204,7 +198,7 @@ def test_workers_end_with_their_scheduler_but_for_one_that_has_a_task(
 ) -> None:
     busy, others = orphaned
     task, worker = busy.pids()
-    until(lambda: not any(map(runs, others)), 3)
+    until(lambda: not any(map(runs, others)), timeout=3)
     assert runs(task) and runs(worker)
 
     ti = SimpleNamespace(
@@ -240,7 +234,7 @@ def test_a_worker_that_hangs_ends_with_its_scheduler(airflow_runs_it: None, monk
     time.sleep(0.3)
     scheduler.kill()
     scheduler.wait(5)
-    until(lambda: not any(map(runs, workers)), 3)
+    until(lambda: not any(map(runs, workers)), timeout=3)
 
 
 def test_an_adopted_task_whose_supervisor_is_killed_ends_and_is_told_of(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from localaws_kit import LocalAws
+from waiting_kit import until
 
 from stack.scripted_worker import LABELS, Page, PortalProblem, ScriptedWorker, same_text, work
 
@@ -68,10 +69,11 @@ def portal(own_localaws: LocalAws) -> str:
             "TaskCount": 1,
         },
     )["FlowDefinitionArn"]
-    deadline = time.monotonic() + 60
-    while sagemaker.describe_flow_definition(FlowDefinitionName="review")["FlowDefinitionStatus"] != "Active":
-        assert time.monotonic() < deadline, "the flow definition does not become active"
-        time.sleep(0.2)
+    until(
+        lambda: sagemaker.describe_flow_definition(FlowDefinitionName="review")["FlowDefinitionStatus"],
+        lambda status: status == "Active",
+        every=0.2,
+    )
     runtime = server.client("sagemaker-a2i-runtime")
     for number, text in enumerate(REVIEWS):
         shown = {"initialValue": "Neutral", "taskObject": text, "title": "A title" if number % 2 else "", "body": text}
@@ -91,10 +93,11 @@ def outputs(server: LocalAws) -> dict[str, str]:
     """Text -> label, of the answers in S3, as Augmented AI writes them."""
     runtime, s3, found = server.client("sagemaker-a2i-runtime"), server.client("s3"), {}
     for number in range(len(REVIEWS)):
-        deadline = time.monotonic() + 60
-        while (loop := runtime.describe_human_loop(HumanLoopName=f"loop-{number}"))["HumanLoopStatus"] == "InProgress":
-            assert time.monotonic() < deadline, f"loop-{number} does not end"
-            time.sleep(0.2)
+        loop = until(
+            partial(runtime.describe_human_loop, HumanLoopName=f"loop-{number}"),
+            lambda seen: seen["HumanLoopStatus"] != "InProgress",
+            every=0.2,
+        )
         assert loop["HumanLoopStatus"] == "Completed"
         bucket, _, key = loop["HumanLoopOutput"]["OutputS3Uri"].removeprefix("s3://").partition("/")
         document = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())

@@ -10,12 +10,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 from localaws_kit import free_ports
+from waiting_kit import until
 
 from stack import health, processes, services
 from stack.health import PARTS, Condition, Part
@@ -239,17 +240,10 @@ def command(stack: Stack, name: str, **environment: str) -> subprocess.Popen[str
     )
 
 
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("moment", ["localaws", "airflow-db-migrate", "airflow-api-server", "airflow-dag-processor"])
 def test_a_start_that_was_killed_halfway_is_taken_up(fresh: Stack, moment: str) -> None:
     first = command(fresh, "up", STAND_IN_MIGRATION_S="0.3")
-    until((fresh.home / "run" / f"{moment}.json").exists)
+    until((fresh.home / "run" / f"{moment}.json").exists, every=0.01)
     first.kill()
     first.communicate()
     services.up(fresh, quiet)

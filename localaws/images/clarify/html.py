@@ -11,7 +11,7 @@ from localaws.images.clarify.content import Block, Chart, Heading, Paragraph
 
 
 def render(blocks: Sequence[Block], title: str) -> str:
-    """Return the document."""
+    """Render the report as an HTML document."""
     templates = environment(Path(__file__).parent)
     templates.filters["base64"] = lambda content: base64.b64encode(content).decode()
     for kind in (Heading, Paragraph, Chart):

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from athena_tools import Athena
 from botocore.exceptions import ClientError
+from waiting_kit import until
 
 from localaws.core.store import Store
 
@@ -267,8 +268,7 @@ def test_a_running_query_can_be_stopped(athena: Athena) -> None:
 
 
 def _until(athena: Athena, identifier: str, state: str) -> None:
-    while athena.execution(identifier)["Status"]["State"] != state:
-        time.sleep(0.02)
+    until(lambda: athena.execution(identifier)["Status"]["State"], lambda seen: seen == state, every=0.02)
 
 
 def test_what_is_too_much_at_once_waits_and_can_be_stopped_waiting(athena: Athena) -> None:

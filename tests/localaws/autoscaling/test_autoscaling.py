@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from endpoint_kit import Hosting, load
-from job_helpers import until
 from localaws_kit import LocalAws, start
+from waiting_kit import until
 
 #: A minute takes two seconds.
 FACTOR = "30"
@@ -211,11 +211,12 @@ def test_an_endpoint_that_is_gone_takes_no_policy_and_its_alarm_says_why_nothing
         )
     dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": "A"}]
     datum = {"MetricName": "InvocationsPerInstance", "Dimensions": dimensions, "Value": 9.0}
-    deadline = time.monotonic() + 40
-    while not (found := scaling.activities(endpoint)):
-        assert time.monotonic() < deadline
+
+    def activities() -> list[dict[str, Any]]:
         scaling.cloudwatch.put_metric_data(Namespace="AWS/SageMaker", MetricData=[datum])
-        time.sleep(0.5)
+        return scaling.activities(endpoint)
+
+    found = until(activities, timeout=40, every=0.5)
     assert (found[0]["StatusCode"], found[0]["StatusMessage"]) == (
         "Failed",
         f"Failed to set desired instance count. Reason: endpoint/{endpoint}/variant/A does not exist.",

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from job_helpers import until
 from localaws_kit import LocalAws, start
+from waiting_kit import until
 
 #: A minute of CloudWatch's takes three seconds.
 FACTOR = "20"

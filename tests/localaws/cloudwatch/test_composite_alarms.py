@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from job_helpers import until
 from localaws_kit import LocalAws, put_quiet_alarm, start
+from waiting_kit import until
 
 from localaws.cloudwatch import rules
 

@@ -7,13 +7,14 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from gateway_kit import Front, front, rest, statuses
 from signed_kit import signed
+from waiting_kit import until
 
 from localaws.gateway.protocol.http import HttpRequest
 
@@ -42,13 +43,6 @@ def put(body: bytes, **others: str) -> HttpRequest:
 def told(answer: bytes) -> dict[str, object]:
     found: dict[str, object] = json.loads(answer.rpartition(b"\r\n\r\n")[2])
     return found
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 5
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
 
 
 def spooled(running: Front) -> list[Path]:
@@ -144,7 +138,7 @@ def test_a_slow_head_ends_in_time(tmp_path: Path) -> None:
             if time.monotonic() - began > 0.6:
                 break
         assert statuses(rest(connection)) == [408]
-        assert eventually(lambda: len(running.server.connections) == 0)
+        until(lambda: len(running.server.connections) == 0)
 
 
 def test_a_slow_body_ends_in_time_and_a_steady_one_does_not(tmp_path: Path) -> None:
@@ -179,7 +173,7 @@ def test_strangers_who_wait_make_room_for_a_client(tmp_path: Path) -> None:
         time.sleep(0.3)
         assert statuses(running.talk(wire(put(b"x")))) == [200]
         assert len(running.server.connections) <= 20
-        assert eventually(lambda: threading.active_count() - before <= 22)
+        until(lambda: threading.active_count() - before <= 22)
 
 
 def test_idle_clients_make_room_and_busy_ones_never(tmp_path: Path) -> None:
@@ -212,8 +206,8 @@ def test_a_client_that_leaves_in_mid_body_leaves_nothing(running: Front) -> None
     for _ in range(5):
         with running.connect() as connection:
             connection.sendall(wire(put(b"x" * MIB))[: MIB // 2])
-            assert eventually(lambda: len(spooled(running)) == 1)
-    assert eventually(lambda: len(running.server.connections) == 0)
+            until(lambda: len(spooled(running)) == 1)
+    until(lambda: len(running.server.connections) == 0)
     assert (spooled(running), running.echo.seen) == ([], [])
 
 
@@ -222,11 +216,11 @@ def test_a_stop_ends_idle_clients_at_once_and_uploads_soon(tmp_path: Path) -> No
         idle.sendall(GET)
         assert statuses(idle.recv(10_000)) == [200]
         upload.sendall(wire(put(b"x" * MIB))[: MIB // 2])
-        assert eventually(lambda: len(spooled(running)) == 1)
+        until(lambda: len(spooled(running)) == 1)
         began = time.monotonic()
         running.server.stop(0.5)
         assert time.monotonic() - began < 3
-        assert eventually(lambda: spooled(running) == [])
+        until(lambda: spooled(running) == [])
         assert idle.recv(10) == b""
         with pytest.raises(ConnectionRefusedError):
             running.connect()
@@ -236,7 +230,7 @@ def test_a_request_in_hand_at_a_stop_is_answered(tmp_path: Path) -> None:
     with front(tmp_path) as running, running.connect() as connection:
         running.echo.pause = 0.4
         connection.sendall(GET)
-        assert eventually(lambda: bool(running.echo.seen))
+        until(lambda: bool(running.echo.seen))
         assert running.server.stop(5)
         assert statuses(rest(connection)) == [200]
 
@@ -248,9 +242,9 @@ def test_bodies_that_wait_for_their_signatures_are_bounded_together(tmp_path: Pa
         with running.connect() as first, running.connect() as second:
             for connection in (first, second):
                 connection.sendall(wire(request)[:-1000])
-            assert eventually(lambda: sum(path.stat().st_size for path in spooled(running)) > 2 * MIB - 4096)
+            until(lambda: sum(path.stat().st_size for path in spooled(running)) > 2 * MIB - 4096)
             answer = running.talk(wire(request))
             assert statuses(answer) == [503]
             assert b"SlowDown" in answer
-        assert eventually(lambda: spooled(running) == [])
+        until(lambda: spooled(running) == [])
         assert statuses(running.talk(wire(request))) == [200]

@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 from endpoint_kit import Hosting
-from job_helpers import Jobs, until
+from job_helpers import Jobs
 from localaws_kit import LocalAws, start
+from waiting_kit import until
 
 from localaws.core.credentials import load
 from localaws.sagemaker.jobs.environment import SITE

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ import boto3
 import fasttext
 import pytest
 from blazingtext_kit import QUICK, lines, manifest
+from waiting_kit import until
 
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1"
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
@@ -55,13 +55,12 @@ class BlazingText:
     def train(self, name: str, channels: dict[str, str], hyperparameters: dict[str, str] = QUICK, **more: Any) -> Any:
         """The same, and the description of the job that has ended."""
         self.create(name, channels, hyperparameters, **more)
-        deadline = time.monotonic() + 90
-        while time.monotonic() < deadline:
-            job = self.sagemaker.describe_training_job(TrainingJobName=name)
-            if job["TrainingJobStatus"] in ("Completed", "Failed", "Stopped"):
-                return job
-            time.sleep(0.1)
-        raise TimeoutError(job)
+        return until(
+            lambda: dict(self.sagemaker.describe_training_job(TrainingJobName=name)),
+            lambda job: job["TrainingJobStatus"] in ("Completed", "Failed", "Stopped"),
+            90,
+            every=0.1,
+        )
 
     def model(self, job: dict[str, Any], member: str) -> bytes:
         """A file of the job's model.tar.gz."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 from clarify_kit import METRICS, by_value, config, lines
+from waiting_kit import until
 
 IMAGE = "205585389593.dkr.ecr.us-east-1.amazonaws.com/sagemaker-clarify-processing:1.0"
 BUCKET = "clarify-jobs"
@@ -54,13 +54,12 @@ class Clarify:
             },
             **changes,
         )
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            job = self.sagemaker.describe_processing_job(ProcessingJobName=name)
-            if job["ProcessingJobStatus"] in ("Completed", "Failed", "Stopped"):
-                return job
-            time.sleep(0.1)
-        raise TimeoutError(job)
+        return until(
+            lambda: dict(self.sagemaker.describe_processing_job(ProcessingJobName=name)),
+            lambda job: job["ProcessingJobStatus"] in ("Completed", "Failed", "Stopped"),
+            120,
+            every=0.1,
+        )
 
     def outputs(self, name: str) -> dict[str, bytes]:
         prefix = f"{name}/out/"

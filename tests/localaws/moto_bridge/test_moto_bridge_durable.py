@@ -6,15 +6,15 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from localaws_kit import LocalAws
+from waiting_kit import until
 
-T = TypeVar("T")
 CLIENTS = 8
 BUCKET = "bucket"
 
@@ -42,7 +42,7 @@ def killed_while(server: LocalAws, write: Callable[[int, int], object], least: i
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         writers = [pool.submit(writer, number) for number in range(CLIENTS)]
-        eventually(lambda: len(answered) >= least, True, 60)
+        until(lambda: len(answered) >= least)
         server.kill()
         ended.set()
         for each in writers:
@@ -50,14 +50,6 @@ def killed_while(server: LocalAws, write: Callable[[int, int], object], least: i
     server.restart()
     assert len(answered) >= least
     return answered
-
-
-def eventually(measure: Callable[[], T], expected: T, seconds: float = 10) -> T:
-    """What is measured, once it is as expected; after some seconds in any case."""
-    deadline = time.monotonic() + seconds
-    while measure() != expected and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return measure()
 
 
 def test_no_object_that_was_answered_is_lost(own_localaws: LocalAws) -> None:
@@ -141,7 +133,7 @@ def test_what_a_killed_server_had_not_answered_leaves_no_files(own_localaws: Loc
     s3.create_bucket(Bucket=BUCKET)
     killed_while(own_localaws, lambda number, _: s3.put_object(Bucket=BUCKET, Key=str(number), Body=b"x" * 200_000))
     folder = own_localaws.home / "localaws" / "moto" / "s3"
-    assert eventually(lambda: len(list(folder.iterdir())), CLIENTS) == CLIENTS
+    until(lambda: len(list(folder.iterdir())), lambda count: count == CLIENTS, 10)
 
 
 def test_log_events_and_metric_data_that_were_answered_are_there(own_localaws: LocalAws) -> None:

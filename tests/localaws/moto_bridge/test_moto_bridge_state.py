@@ -14,6 +14,7 @@ import moto
 import pytest
 from front_kit import TRUST
 from localaws_kit import LocalAws, start_process
+from waiting_kit import until
 
 from localaws.moto_bridge import StateError
 from localaws.moto_bridge.files import Files
@@ -94,10 +95,7 @@ def test_an_orderly_stop_loses_nothing_and_no_dead_file_stays(own_localaws: Loca
     (folder / "s3" / "stray").write_bytes(b"a body that no row knows")
     own_localaws.restart()
     assert s3.get_object(Bucket="bucket", Key="same")["Body"].read() == b"19" * 10_000
-    deadline = time.monotonic() + 10
-    while len(list((folder / "s3").iterdir())) > 1 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert len(list((folder / "s3").iterdir())) == 1
+    until(lambda: list((folder / "s3").iterdir()), lambda seen: len(seen) == 1, 10)
 
 
 @pytest.mark.parametrize("written", [{"format": 2, "moto": "4.0.0"}, {"format": 1, "moto": moto.__version__}])
@@ -166,10 +164,7 @@ def test_a_file_goes_when_nobody_reads_it_any_more(tmp_path: Path) -> None:
     time.sleep(0.5)
     assert files.path(name).read_bytes() == b"content"
     del hold
-    deadline = time.monotonic() + 5
-    while files.path(name).exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not files.path(name).exists(), "who came later does not need it"
+    until(lambda: not files.path(name).exists(), timeout=5, what="the file that nobody needs is removed")
     del late
     files.close()
 

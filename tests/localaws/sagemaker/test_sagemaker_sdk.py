@@ -8,8 +8,8 @@ from typing import Any
 
 import boto3
 import pytest
-from job_helpers import until
 from localaws_kit import LocalAws
+from waiting_kit import until
 
 BUCKET = "sdk-bucket"
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.1-cpu-py310"

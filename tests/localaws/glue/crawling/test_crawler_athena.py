@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pytest
 from crawler_kit import Lake
 from pyarrow import parquet
+from waiting_kit import until
 
 
 @pytest.fixture
@@ -30,12 +30,10 @@ def ask(lake: Lake, query: str) -> list[list[str | None]]:
         QueryExecutionContext={"Database": lake.name},
         ResultConfiguration={"OutputLocation": lake.uri("answers/")},
     )["QueryExecutionId"]
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        status = athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]
-        if status["State"] not in ("QUEUED", "RUNNING"):
-            break
-        time.sleep(0.05)
+    status = until(
+        lambda: athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"],
+        lambda seen: seen["State"] not in ("QUEUED", "RUNNING"),
+    )
     assert status["State"] == "SUCCEEDED", status
     pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=started)
     rows = [row["Data"] for page in pages for row in page["ResultSet"]["Rows"]]

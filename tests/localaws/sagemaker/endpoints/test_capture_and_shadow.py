@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from endpoint_kit import Hosting, name
-from job_helpers import until
 from localaws_kit import LocalAws
+from waiting_kit import until
 
 SLOW = """
 import json, time

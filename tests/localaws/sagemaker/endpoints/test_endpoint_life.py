@@ -13,6 +13,7 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 from endpoint_kit import IMAGE, MULTIPLIER, Hosting, archive, name
+from waiting_kit import until
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012"
 SLOW_START = MULTIPLIER.replace('print("factor"', 'time.sleep(3)\n    print("factor"')
@@ -49,17 +50,14 @@ def instances(hosting: Hosting, endpoint: str) -> list[str]:
 def log_text(hosting: Hosting, endpoint: str, *wanted: str) -> str:
     """All that was logged, once it has what is wanted."""
     logs, group = hosting.logs, f"/aws/sagemaker/Endpoints/{endpoint}"
-    deadline = time.monotonic() + 30
-    text = ""
-    while time.monotonic() < deadline:
+
+    def text() -> str:
         try:
-            text = "\n".join(event["message"] for event in logs.filter_log_events(logGroupName=group)["events"])
+            return "\n".join(event["message"] for event in logs.filter_log_events(logGroupName=group)["events"])
         except logs.exceptions.ResourceNotFoundException:
-            text = ""
-        if all(each in text for each in wanted):
-            return text
-        time.sleep(0.2)
-    raise AssertionError(text)
+            return ""
+
+    return until(text, lambda seen: all(each in seen for each in wanted), 30, every=0.2)
 
 
 def test_an_endpoint_goes_from_creating_to_in_service_and_answers(hosting: Hosting) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from waiting_kit import until
 
 from localaws.sagemaker.endpoints import logs
 from localaws.sagemaker.endpoints.logs import LogShipper
@@ -46,13 +46,6 @@ def shipper(service: Logs, monkeypatch: pytest.MonkeyPatch) -> Iterator[LogShipp
     shipper = LogShipper(service)  # type: ignore[arg-type]
     yield shipper
     shipper.close()
-
-
-def until(condition: Any) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_lines_are_delivered_as_they_come_and_an_unfinished_one_at_the_end(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from typing import Any
 
 import psutil
 import pytest
 from endpoint_kit import MULTIPLIER, Hosting
+from waiting_kit import until
 
 SLOW_START = MULTIPLIER.replace('print("factor"', 'time.sleep(2)\n    print("factor"')
 
@@ -22,13 +22,6 @@ def model_servers(server: Any) -> list[int]:
                 if process.environ().get("LOCALAWS_HOME") == str(server.home / "localaws"):
                     found.append(process.pid)
     return found
-
-
-def until(condition: Any) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_stop_leaves_no_process_and_a_start_serves_again(own_localaws: Any) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 
 from endpoint_kit import Hosting
 from localaws_kit import LocalAws
+from waiting_kit import until
 
 #: a model of 200 MB whose server never rests.
 BUSY = """
@@ -46,13 +46,12 @@ def utilization(hosting: Hosting, endpoint: str, variant: str) -> dict[str, floa
 def test_each_variant_has_the_use_of_its_own_model_servers(localaws: LocalAws) -> None:
     hosting = Hosting()
     endpoint = hosting.serve(hosting.model(), hosting.model(code=BUSY))
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and not (
-        len(utilization(hosting, endpoint, "A")) == len(utilization(hosting, endpoint, "B")) == len(METRICS)
-    ):
-        time.sleep(0.3)
-    idle, busy = utilization(hosting, endpoint, "A"), utilization(hosting, endpoint, "B")
-    assert set(idle) == set(busy) == set(METRICS)
+    idle, busy = until(
+        lambda: [utilization(hosting, endpoint, variant) for variant in "AB"],
+        lambda found: all(set(each) == set(METRICS) for each in found),
+        30,
+        every=0.3,
+    )
     assert busy["CPUUtilization"] > idle["CPUUtilization"] + 2
     assert busy["MemoryUtilization"] > idle["MemoryUtilization"] > 0
     assert 0 < idle["DiskUtilization"] <= 100

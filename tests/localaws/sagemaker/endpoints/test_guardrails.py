@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from endpoint_kit import Hosting, load
-from job_helpers import until
 from localaws_kit import LocalAws, put_quiet_alarm, start
+from waiting_kit import until
 
 from localaws.sagemaker.endpoints import guardrails
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from endpoint_kit import Hosting
-from job_helpers import until
 from localaws_kit import LocalAws, start
+from waiting_kit import until
 
 #: A minute takes six seconds: the shortest period, ten seconds of AWS's, takes one.
 FACTOR = "10"

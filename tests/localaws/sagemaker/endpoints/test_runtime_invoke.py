@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from endpoint_kit import MULTIPLIER, Hosting
+from waiting_kit import until
 
 ECHO = """
 import json
@@ -219,9 +220,7 @@ def test_cloudwatch_has_the_figures_of_each_variant(hosting: Hosting) -> None:
         "Invocation5XXErrors": 1.0,
         "InvocationModelErrors": 2.0,
     }
-    deadline = time.monotonic() + 30
-    while figures(hosting, endpoint, "A", expected) != expected and time.monotonic() < deadline:
-        time.sleep(0.5)
+    until(lambda: figures(hosting, endpoint, "A", expected), lambda found: found == expected, 30, every=0.5)
     for variant in "AB":
         assert figures(hosting, endpoint, variant, expected) == expected
         latency = figures(hosting, endpoint, variant, ["ModelLatency", "OverheadLatency"])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from feature_kit import Kit, record, until
+from feature_kit import Kit, record
 from localaws_kit import LocalAws
+from waiting_kit import until
 
 NOON = 1_700_000_000
 

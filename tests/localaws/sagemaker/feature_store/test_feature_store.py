@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from feature_kit import BUCKET, FEATURES, Kit, record, until
+from feature_kit import BUCKET, FEATURES, Kit, record
 from localaws_kit import LocalAws
+from waiting_kit import until
 
 NOON = 1_700_000_000  # 2023-11-14 22:13:20 UTC
 

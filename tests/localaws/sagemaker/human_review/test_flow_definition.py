@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from human_kit import BUCKET, ROLE, TEMPLATE, Humans, label
 from localaws_kit import LocalAws
+from waiting_kit import until
 
 from localaws.sagemaker.human_review import seats
 
@@ -50,7 +51,7 @@ def test_a_flow_definition_becomes_active_and_is_described_as_it_was_given(human
     arn = "arn:aws:sagemaker:us-east-1:123456789012:flow-definition/described"
     assert made["FlowDefinitionArn"] == arn
     assert humans.flow_status("described") in {"Initializing", "Active"}
-    humans.until(lambda: humans.flow_status("described") == "Active")
+    until(lambda: humans.flow_status("described") == "Active")
     described = humans.sagemaker.describe_flow_definition(FlowDefinitionName="described")
     assert described["HumanLoopConfig"] == config
     assert described["OutputConfig"] == {"S3OutputPath": f"s3://{BUCKET}/out/"}
@@ -90,7 +91,7 @@ def test_a_flow_needs_a_human_loop_config(humans: Humans) -> None:
 
 def test_a_flow_whose_output_cannot_be_written_fails_with_the_reason(humans: Humans, ui: str) -> None:
     humans.create_flow("lost", ui, "s3://no-such-bucket/answers")
-    humans.until(lambda: humans.flow_status("lost") != "Initializing")
+    until(lambda: humans.flow_status("lost") != "Initializing")
     described = humans.sagemaker.describe_flow_definition(FlowDefinitionName="lost")
     assert described["FlowDefinitionStatus"] == "Failed"
     assert "s3://no-such-bucket/answers" in described["FailureReason"]
@@ -199,7 +200,7 @@ def test_a_deleted_flow_takes_its_loops_along_and_frees_its_name(humans: Humans)
     for number in range(3):
         humans.start(f"left-{number}", flow)
     humans.sagemaker.delete_flow_definition(FlowDefinitionName="left")
-    humans.until(lambda: _gone(humans, "left"))
+    until(lambda: _gone(humans, "left"))
     with pytest.raises(ClientError) as error:
         humans.describe("left-0")
     assert _code(error) == "ResourceNotFoundException"
@@ -222,7 +223,7 @@ def test_a_flow_is_deleting_until_the_task_that_a_worker_has_open_is_done(humans
     with pytest.raises(ClientError, match="is Deleting"):
         humans.start("slow-2", flow)
     seats.submit(humans.ctx, humans.worker(), task.seat_id, label("1"))
-    humans.until(lambda: _gone(humans, "slow"))
+    until(lambda: _gone(humans, "slow"))
     # Deleting a flow definition does not remove answers from the bucket.
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     body = json.loads(humans.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
@@ -238,7 +239,7 @@ def _gone(humans: Humans, name: str) -> bool:
 
 
 def _active(humans: Humans, name: str) -> str:
-    humans.until(lambda: humans.flow_status(name) == "Active")
+    until(lambda: humans.flow_status(name) == "Active")
     return str(humans.sagemaker.describe_flow_definition(FlowDefinitionName=name)["FlowDefinitionArn"])
 
 

@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from human_kit import BUCKET, REVIEW, TEMPLATE, Humans, label
 from localaws_kit import LocalAws, start
+from waiting_kit import until
 
 from localaws.sagemaker.human_review import seats
 
@@ -268,7 +269,7 @@ def test_the_end_of_a_loop_is_told_as_eventbridge_tells_it(hasty: Humans) -> Non
     def mine() -> list[dict[str, Any]]:
         return [event for event in _events(hasty.server.home) if event["detail"]["humanLoopName"] == "told-1"]
 
-    hasty.until(lambda: bool(mine()))
+    until(lambda: bool(mine()))
     (event,) = mine()
     assert event["detail-type"] == "SageMaker A2I HumanLoop Status Change"
     assert (event["source"], event["region"], event["account"]) == ("aws.sagemaker", "us-east-1", "123456789012")
@@ -292,6 +293,6 @@ def test_failed_and_stopped_loops_are_told_too(hasty: Humans) -> None:
     def told() -> dict[str, dict[str, Any]]:
         return {event["detail"]["humanLoopName"]: event["detail"] for event in _events(hasty.server.home)}
 
-    hasty.until(lambda: {"ends-expired", "ends-stopped"} <= told().keys())
+    until(lambda: {"ends-expired", "ends-stopped"} <= told().keys())
     assert told()["ends-stopped"]["humanLoopStatus"] == "Stopped"
     assert (told()["ends-expired"]["humanLoopStatus"], told()["ends-expired"]["failureCode"]) == ("Failed", "Expired")

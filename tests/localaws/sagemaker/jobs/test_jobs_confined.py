@@ -13,8 +13,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from endpoint_kit import Hosting
-from job_helpers import BUCKET, Jobs, until
+from job_helpers import BUCKET, Jobs
 from localaws_kit import LocalAws
+from waiting_kit import until
 
 from localaws.core.credentials import issue, issued, load, revoke
 from localaws.sagemaker.jobs import environment, sandbox

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from front_kit import send, signed_headers
-from job_helpers import BUCKET, ENDS, IMAGE, Jobs, until
+from job_helpers import BUCKET, ENDS, IMAGE, Jobs
 from localaws_kit import LocalAws
 from signed_kit import ACCESS_KEY, SECRET, changed, signed
+from waiting_kit import until
 
 from localaws.core.beneath import Tree
 from localaws.core.context import Context

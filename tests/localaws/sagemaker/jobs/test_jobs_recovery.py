@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from job_helpers import Jobs, until
+from job_helpers import Jobs
 from localaws_kit import LocalAws
+from waiting_kit import until
 
 KIND = "training-job"
 # Ends when the test says so, by a file that the script polls for.

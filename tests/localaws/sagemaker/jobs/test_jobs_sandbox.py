@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from waiting_kit import until
 
 from localaws.sagemaker.jobs import sandbox
 
@@ -79,15 +80,10 @@ def test_killing_it_kills_a_descendant_that_left_its_session(tmp_path: Path) -> 
     mark = f"{time.time():.7f}"[-9:].replace(".", "1")
     launch = sandbox.launch(["sh", "-c", f"setsid sleep {mark} & wait"], {}, ml_root=tmp_path)
     process = subprocess.Popen(launch.argv, env=launch.environment, start_new_session=True)
-    deadline = time.monotonic() + 20
-    while not _sleeping(mark):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: _sleeping(mark), timeout=20)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(10)
-    while _sleeping(mark):
-        assert time.monotonic() < deadline, "the descendant lives on"
-        time.sleep(0.02)
+    until(lambda: not _sleeping(mark), timeout=20, what="the descendant ends")
 
 
 def _sleeping(mark: str) -> list[str]:

@@ -11,8 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 from endpoint_kit import IMAGE as SERVING_IMAGE
 from endpoint_kit import MULTIPLIER, Hosting, name
-from job_helpers import IMAGE, ROLE, Jobs, until
+from job_helpers import IMAGE, ROLE, Jobs
 from localaws_kit import LocalAws
+from waiting_kit import until
 
 TRAIN = f"""
 import json, os, pathlib

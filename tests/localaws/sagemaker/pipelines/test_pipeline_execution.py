@@ -8,7 +8,7 @@ import signal
 
 import pytest
 from botocore.exceptions import ClientError
-from job_helpers import IMAGE, ROLE, until
+from job_helpers import IMAGE, ROLE
 from localaws_kit import LocalAws
 from pipeline_kit import (
     BUCKET,
@@ -25,6 +25,7 @@ from pipeline_kit import (
     reporting,
     training,
 )
+from waiting_kit import until
 
 
 @pytest.fixture(scope="module")

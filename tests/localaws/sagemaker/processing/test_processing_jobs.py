@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from job_helpers import BUCKET, IMAGE, Jobs, processing_input, processing_output, until
+from job_helpers import BUCKET, IMAGE, Jobs, processing_input, processing_output
 from localaws_kit import LocalAws
+from waiting_kit import until
 
 from localaws.sagemaker.jobs import sandbox
 

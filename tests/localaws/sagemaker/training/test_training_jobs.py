@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from job_helpers import BUCKET, IMAGE, Jobs, until
+from job_helpers import BUCKET, IMAGE, Jobs
 from localaws_kit import LocalAws
+from waiting_kit import until
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from job_helpers import BUCKET, Jobs, until
+from job_helpers import BUCKET, Jobs
 from localaws_kit import LocalAws
+from waiting_kit import until
 
 RULES_IMAGE = "503895931360.dkr.ecr.us-east-1.amazonaws.com/sagemaker-debugger-rules:latest"
 #: one core and 200 MB, for three seconds.

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from job_helpers import alive, until
+from job_helpers import alive
 from localaws_kit import LocalAws
 from transform_kit import SHOUT, Transforms
+from waiting_kit import until
 
 #: reads and answers JSON Lines or CSV: the length of each line.
 LENGTHS = """

@@ -9,8 +9,9 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from job_helpers import BUCKET, ENDS, IMAGE, ROLE, tar, until
+from job_helpers import BUCKET, ENDS, IMAGE, ROLE, tar
 from localaws_kit import LocalAws
+from waiting_kit import until
 
 from localaws.sagemaker.tuning import ranges
 
