@@ -7,7 +7,6 @@ us-east-1 with it, version 2 in the query.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import posixpath
 import re
@@ -15,13 +14,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
+from localaws.core.signing import ALGORITHM, signature, signing_key
 from localaws.gateway.auth import presigned
 from localaws.gateway.protocol.http import HttpRequest
 
-ALGORITHM = "AWS4-HMAC-SHA256"
 #: how far a client's clock may be off.
 MAX_SKEW = timedelta(minutes=15)
 #: the longest life of a presigned URL, in seconds.
@@ -282,19 +280,18 @@ def _check_headers_signed(request: HttpRequest, claim: _Claim) -> None:
 
 
 def _proof(request: HttpRequest, claim: _Claim, key: Key, payload: str, query_string: str) -> Proof:
-    signing_key = _signing_key(key.secret, claim.date, claim.region, claim.service)
+    by = signing_key(key.secret, claim.scope)
 
     def complete(digest: str) -> Signature:
-        hashed = hashlib.sha256(f"{canonical}\n{payload or digest}".encode("utf-8", "surrogateescape")).hexdigest()
-        expected = sign(signing_key, "\n".join([ALGORITHM, claim.timestamp, claim.scope, hashed]))
+        expected = signature(by, claim.timestamp, claim.scope, f"{canonical}\n{payload or digest}")
         if not hmac.compare_digest(expected.encode(), claim.signature.encode()):
             raise Refused("bad_signature")
-        return Signature(claim.access_key, claim.service, expected, signing_key, claim.timestamp, claim.scope)
+        return Signature(claim.access_key, claim.service, expected, by, claim.timestamp, claim.scope)
 
     canonical = _canonical_head(request, claim, query_string)
     if payload:
-        signature = complete("")
-        return Proof(claim.access_key, claim.region, claim.service, payload, lambda _: signature)
+        proven = complete("")
+        return Proof(claim.access_key, claim.region, claim.service, payload, lambda _: proven)
     return Proof(claim.access_key, claim.region, claim.service, "", complete)
 
 
@@ -310,19 +307,6 @@ def _canonical_head(request: HttpRequest, claim: _Claim, query_string: str) -> s
             ";".join(claim.signed_headers),
         ]
     )
-
-
-def sign(signing_key: bytes, text: str) -> str:
-    """HMAC-SHA256 in hexadecimal."""
-    return hmac.new(signing_key, text.encode(), hashlib.sha256).hexdigest()
-
-
-@lru_cache(maxsize=64)
-def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
-    key = f"AWS4{secret}".encode()
-    for part in (date, region, service, "aws4_request"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    return key
 
 
 def _canonical_path(path: str, service: str) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from localaws.gateway.auth.sigv4 import STREAMING_SIGNED, STREAMING_UNSIGNED, Refused, Signature, sign
+from localaws.core.signing import sign
+from localaws.gateway.auth.sigv4 import STREAMING_SIGNED, STREAMING_UNSIGNED, Refused, Signature
 from localaws.gateway.protocol.http import Headers, HttpRequest
 from localaws.gateway.reader import Reader, TooLong, Truncated
 

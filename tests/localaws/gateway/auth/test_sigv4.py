@@ -15,6 +15,7 @@ import pytest
 from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from signed_kit import ACCESS_KEY, SECRET, changed, keys, signed, verify
 
+from localaws.core.signing import sign
 from localaws.gateway.admission import Admission
 from localaws.gateway.auth import sigv4
 from localaws.gateway.auth.sigv4 import Key, Refused
@@ -213,7 +214,7 @@ def chunks(parts: list[bytes], trailer: dict[str, str], *, kind: str) -> HttpReq
             empty,
             hashlib.sha256(part).hexdigest(),
         ]
-        previous = sigv4.sign(seed.signing_key, "\n".join(lines))
+        previous = sign(seed.signing_key, "\n".join(lines))
         extension = f";chunk-signature={previous}" if signs else ""
         body += f"{len(part):x}{extension}\r\n".encode() + part + (b"\r\n" if part else b"")
     for name, value in trailer.items():
@@ -221,7 +222,7 @@ def chunks(parts: list[bytes], trailer: dict[str, str], *, kind: str) -> HttpReq
     if kind.endswith("PAYLOAD-TRAILER") and signs:
         hashed = hashlib.sha256("".join(f"{name}:{value}\n" for name, value in trailer.items()).encode()).hexdigest()
         lines = ["AWS4-HMAC-SHA256-TRAILER", seed.timestamp, seed.scope, previous, hashed]
-        body += f"x-amz-trailer-signature:{sigv4.sign(seed.signing_key, chr(10).join(lines))}\r\n".encode()
+        body += f"x-amz-trailer-signature:{sign(seed.signing_key, chr(10).join(lines))}\r\n".encode()
     return replace(request, body=body + b"\r\n")
 
 
