@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import requests
+from tenacity import RetryCallState, retry, retry_if_result, stop_after_attempt, wait_fixed
 
 from stack.layout import Stack, StackError
 
-#: how often, and after how many seconds, a call is made again that met a busy database.
-_BUSY_TRIES, _BUSY_S = 5, 1.0
+#: how often a call is made at most, and after how many seconds again, where it meets a busy database.
+_BUSY_TRIES, _BUSY_S = 6, 1.0
+
+
+def _is_busy(answer: requests.Response) -> bool:
+    """Whether nothing was done because two components of Airflow wrote to its SQLite file at once."""
+    return answer.status_code == 503 or (answer.status_code == 500 and "Database error" in answer.text)
+
+
+def _last_answer(state: RetryCallState) -> Any:
+    return state.outcome.result() if state.outcome else None
 
 
 class AirflowApi:
@@ -50,18 +59,22 @@ class AirflowApi:
         """
         if "Authorization" not in self._session.headers:
             self._log_in()
-        answer = self._request(method, f"/api/v2{path}", **options)
+        answer = self._answer(method, f"/api/v2{path}", **options)
         if answer.status_code == 401:
             self._log_in()
-            answer = self._request(method, f"/api/v2{path}", **options)
-        for _ in range(_BUSY_TRIES):
-            if not _is_busy(answer):
-                break
-            time.sleep(_BUSY_S)
-            answer = self._request(method, f"/api/v2{path}", **options)
+            answer = self._answer(method, f"/api/v2{path}", **options)
         if not answer.ok:
             raise StackError(f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:500]}")
         return answer.json() if answer.content else None
+
+    @retry(
+        retry=retry_if_result(_is_busy),
+        stop=stop_after_attempt(_BUSY_TRIES),
+        wait=wait_fixed(_BUSY_S),
+        retry_error_callback=_last_answer,
+    )
+    def _answer(self, method: str, path: str, **options: Any) -> requests.Response:
+        return self._request(method, path, **options)
 
     def _request(self, method: str, path: str, **options: Any) -> requests.Response:
         try:
@@ -155,8 +168,3 @@ def _line(entry: Any) -> str:
         place = f" ({frame['filename']}:{frame['lineno']})" if frame else ""
         lines.append(f"    {error['exc_type']}: {error['exc_value']}{place}")
     return "\n".join(lines)
-
-
-def _is_busy(answer: requests.Response) -> bool:
-    """Whether nothing was done because two components of Airflow wrote to its SQLite file at once."""
-    return answer.status_code == 503 or (answer.status_code == 500 and "Database error" in answer.text)

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from stack import health, people, processes, services
 from stack.airflow_api import AirflowApi
@@ -17,6 +18,7 @@ from stack.layout import ROOT, Stack, StackError
 from stack.progress import Progress
 from stack.summary import INGEST, TRAIN, collect, show
 
+T = TypeVar("T")
 ENDED = {"success", "failed"}
 
 #: the small run of ``make demo FAST=1``: a few hundred reviews, one epoch, and a gate that such a model can pass.
@@ -103,16 +105,30 @@ def wait_for_dags(api: AirflowApi, dag_ids: list[str], console: Console) -> None
 
     :raises StackError: a DAG file cannot be imported, or they are not there after 90 s.
     """
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        present = {dag["dag_id"] for dag in api.call("GET", "/dags")["dags"]}
-        if set(dag_ids) <= present:
-            return
+    def present() -> bool:
+        if set(dag_ids) <= {dag["dag_id"] for dag in api.call("GET", "/dags")["dags"]}:
+            return True
         errors = api.call("GET", "/importErrors")["import_errors"]
         if errors:
             raise StackError(f"a DAG file cannot be imported: {errors[0]['filename']}\n{errors[0]['stack_trace']}")
-        time.sleep(0.5)
-    raise StackError(f"Airflow did not show {dag_ids} within 90 s; see {_relative(api.stack.logs)}")
+        return False
+
+    _until(present, 90, f"Airflow did not show {dag_ids} within 90 s; see {_relative(api.stack.logs)}")
+
+
+def _until(look: Callable[[], T | None], seconds: float, complaint: str) -> T:
+    """
+    Look twice a second until there is something to see, and return it.
+
+    :raises StackError: there is nothing in time; with the complaint.
+    """
+    again = Retrying(retry=retry_if_result(lambda seen: not seen), stop=stop_after_delay(seconds), wait=wait_fixed(0.5))
+    try:
+        seen = again(look)
+    except RetryError as error:
+        raise StackError(complaint) from error
+    assert seen is not None
+    return seen
 
 
 def watch(
@@ -132,6 +148,7 @@ def watch(
     :raises StackError: a part of the stack has ended, or the run's time is over.
     """
     order = api.order(dag_id)
+    # Not tenacity: each look is shown, and a run ends in three ways.
     while True:
         state = api.run(dag_id, run_id)["state"]
         tasks = sorted(api.tasks(dag_id, run_id), key=lambda task: order.index(task["task_id"]))
@@ -187,13 +204,13 @@ def run_set_off(api: AirflowApi, by: str, run_id: str, deadline: float) -> str:
 
     :raises StackError: none was by the deadline.
     """
-    while time.monotonic() < deadline:
-        for dag_id, train_run in api.triggered_by(by, run_id):
-            if dag_id == TRAIN:
-                return train_run
-        _check_alive(api.stack)
-        time.sleep(0.5)
-    raise StackError(f"the Asset of {by} {run_id} did not set off {TRAIN}")
+    def set_off() -> str | None:
+        found = next((run for dag_id, run in api.triggered_by(by, run_id) if dag_id == TRAIN), None)
+        if found is None:
+            _check_alive(api.stack)
+        return found
+
+    return _until(set_off, deadline - time.monotonic(), f"the Asset of {by} {run_id} did not set off {TRAIN}")
 
 
 def _relative(path: Path) -> str:

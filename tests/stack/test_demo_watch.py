@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,6 +31,29 @@ def test_a_part_that_has_ended_is_named_with_the_end_of_its_log(tmp_path: Path) 
             _check_alive(stack)
     finally:
         processes.stop(stack, health.PARTS)
+
+
+class Api:
+    """What the demo asks of Airflow: whose runs an Asset has set off, one look after the other."""
+
+    def __init__(self, *looks: list[tuple[str, str]]) -> None:
+        self.looks, self.stack = list(looks), None
+
+    def triggered_by(self, dag_id: str, run_id: str) -> list[tuple[str, str]]:
+        return self.looks.pop(0) if self.looks else []
+
+
+def test_the_training_that_an_asset_sets_off_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "_check_alive", lambda stack: None)
+    api = Api([], [("leader_board", "other"), ("train_sentiment", "asset__1")])
+    assert demo._run_set_off(api, "ingest_reviews", "demo__1", time.monotonic() + 30) == "asset__1"
+
+
+def test_an_asset_that_sets_off_nothing_in_time_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "_check_alive", lambda stack: None)
+    api = Api()
+    with pytest.raises(StackError, match="the Asset of ingest_reviews demo__1 did not set off train_sentiment"):
+        demo._run_set_off(api, "ingest_reviews", "demo__1", time.monotonic() + 0.1)
 
 
 @pytest.mark.parametrize(("names", "served"), [([], False), (["sentiment-ab"], False), (["sentiment"], True)])
