@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
+
 from amazon_ml.exceptions import DeadlineExceeded, RequestRefused
 from amazon_ml.hooks.base import error_code, is_passing
 from amazon_ml.hooks.runtime import RuntimeHook
@@ -29,7 +31,7 @@ EACH = "each"
 PART, _PART_SECONDS = 1000, 30.0
 #: requests a client that are handed out before the first of them is answered.
 _AHEAD = 16
-_LONGEST_PAUSE = 8.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0
 #: how long a client that keeps to the rate does not notice a kill.
 _SLICE = 0.5
 #: what says no more than that this one request failed.
@@ -201,23 +203,34 @@ class InvokeEndpointBatchOperator(SageMakerOperator):
         body = record["body"] if isinstance(record["body"], str) else json.dumps(record["body"])
         request = {"EndpointName": self.endpoint_name, "Body": body.encode(), "ContentType": self.content_type}
         request |= {"Accept": self.content_type, **({"TargetVariant": target} if target else {})}
-        pause = 0.25
-        for attempt in range(1, self.attempts + 1):
+
+        def ask() -> tuple[dict[str, Any], bool]:
+            """Ask once; the answer, and whether asking again may help."""
             began = time.perf_counter()
             try:
                 found = runtime.invoke_endpoint(**request)
                 answer = found["Body"].read().decode()
-                took = (time.perf_counter() - began) * 1000
-                return _answer(record, found.get("InvokedProductionVariant", target), took, OK, answer)
             except (BotoCoreError, ClientError) as error:
                 took = (time.perf_counter() - began) * 1000
                 self._check_refusal(error, record)
-                if attempt == self.attempts or not transient(error):
-                    return _answer(record, target, took, _status(error), str(error))
-            self._pause(pause)
-            self.check_alive()
-            pause = min(pause * 2, _LONGEST_PAUSE)
-        raise AssertionError("the last attempt returns")
+                return _answer(record, target, took, _status(error), str(error)), transient(error)
+            took = (time.perf_counter() - began) * 1000
+            return _answer(record, found.get("InvokedProductionVariant", target), took, OK, answer), False
+
+        again = Retrying(
+            retry=retry_if_result(lambda seen: seen[1]),
+            stop=stop_after_attempt(self.attempts),
+            wait=wait_exponential(multiplier=_FIRST_PAUSE, max=_LONGEST_PAUSE),
+            sleep=self._pause_unless_killed,
+            # Of the last attempt the failure is the answer.
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        )
+        answer, _ = again(ask)
+        return answer
+
+    def _pause_unless_killed(self, seconds: float) -> None:
+        self._pause(seconds)
+        self.check_alive()
 
     def _check_refusal(self, error: Exception, record: Mapping[str, Any]) -> None:
         """
