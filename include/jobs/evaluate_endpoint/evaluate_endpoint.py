@@ -88,6 +88,7 @@ class Endpoint:
     def _answer(self, body: str) -> bytes:
         """Ask the endpoint, and again while it does not answer: a model's container may be starting again."""
         content_type = self.protocol.content_type
+        # Not by tenacity, which AWS's images do not have.
         deadline, pause = time.monotonic() + PATIENCE, 1.0
         while True:
             try:
