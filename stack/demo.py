@@ -105,6 +105,7 @@ def wait_for_dags(api: AirflowApi, dag_ids: list[str], console: Console) -> None
 
     :raises StackError: a DAG file cannot be imported, or they are not there after 90 s.
     """
+
     def present() -> bool:
         if set(dag_ids) <= {dag["dag_id"] for dag in api.call("GET", "/dags")["dags"]}:
             return True
@@ -204,6 +205,7 @@ def run_set_off(api: AirflowApi, by: str, run_id: str, deadline: float) -> str:
 
     :raises StackError: none was by the deadline.
     """
+
     def set_off() -> str | None:
         found = next((run for dag_id, run in api.triggered_by(by, run_id) if dag_id == TRAIN), None)
         if found is None:
