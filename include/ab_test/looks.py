@@ -14,7 +14,7 @@ from include.tasks.find_reviews import SYNTHETIC
 
 
 def make_requests(test: Any) -> ProcessingJobOperator:
-    """The task that makes the run's traffic of the test split."""
+    """Return the task that makes the run's traffic of the test split."""
     load = "{{ (params.load_rate * params.load_minutes * 60) | round | int }}"
     return ProcessingJobOperator(
         task_id="requests",
@@ -37,9 +37,9 @@ def make_requests(test: Any) -> ProcessingJobOperator:
 
 def look(test: Any) -> tuple[Any, Any]:
     """
-    The tasks that ask and compare, look by look, until one is enough; the first of them, and ``verdict``.
+    Make the tasks that ask and compare, look by look, until one is enough.
 
-    ``verdict`` has the report of the look that ended the experiment.
+    Returns the first of them, and ``verdict``, which has the report of the look that ended the experiment.
     """
     groups: list[Sequence[Any]] = []
     for number in range(1, LOOKS + 1):
@@ -82,7 +82,7 @@ def _compare(number: int, test: Any) -> ProcessingJobOperator:
 
 
 def _enough(report: Mapping[str, Any], number: int) -> str:
-    """Go on to the next look, or to the verdict."""
+    """Return the id of the next look's first task, or of the verdict."""
     print(f"{report['decision']}: {report['because']}")
     return f"look_{number + 1}.ask" if report["decision"] == CONTINUE else "verdict"
 

@@ -38,7 +38,7 @@ SCALING = [
 
 
 def params() -> dict[str, Param]:
-    """What the run's form asks for."""
+    """Return the params of a run."""
     share = {"type": "number", "minimum": 0, "maximum": 1}
     within = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
     above = {"type": "number", "exclusiveMinimum": 0}
@@ -97,13 +97,13 @@ def params() -> dict[str, Param]:
 
 
 def variant(name: str, model: Any, weight: float = 1.0) -> dict[str, Any]:
-    """A variant of the endpoint, on one instance."""
+    """Return a variant of the endpoint, on one instance."""
     kind = settings.inference_instance_type
     return {"name": name, "model": model, "instance_type": kind, "instances": 1, "weight": weight}
 
 
 def ask(task_id: str, part: str, answers: str, **kwargs: Any) -> InvokeEndpointBatchOperator:
-    """The task that sends a part of the traffic and writes the answers."""
+    """Return the task that sends a part of the traffic and writes the answers."""
     return InvokeEndpointBatchOperator(
         task_id=task_id,
         endpoint_name=ENDPOINT,
@@ -114,12 +114,12 @@ def ask(task_id: str, part: str, answers: str, **kwargs: Any) -> InvokeEndpointB
 
 
 def shares(percent: int) -> dict[str, float]:
-    """The weights with which the challenger has this percentage of the traffic."""
+    """Return the weights with which the challenger has this percentage of the traffic."""
     return {CHAMPION: 100 - percent, CHALLENGER: percent}
 
 
 def weights(task_id: str, percent: int, **kwargs: Any) -> EndpointWeightsOperator:
-    """The task that gives the challenger this percentage of the traffic, and the champion the rest."""
+    """Return the task that gives the challenger this percentage of the traffic, and the champion the rest."""
     return EndpointWeightsOperator(
         task_id=task_id,
         endpoint_name=ENDPOINT,

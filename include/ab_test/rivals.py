@@ -15,9 +15,10 @@ from include.tasks.registry import APPROVED
 
 def choose() -> tuple[Any, Any]:
     """
-    The tasks that find both versions, and compile the champion where its twin is to be the challenger and is not there.
+    Make the tasks that find both versions.
 
-    Returns the first of them, and ``rivals``, whose result is ``{"champion", "challenger"}``: ARNs.
+    They compile the champion where its twin is to be the challenger and is not there. Returns the first of them, and
+    ``rivals``, whose result is ``{"champion", "challenger"}``: ARNs.
     """
     which = task.branch(task_id="which")(needs_twin)()
 
@@ -38,9 +39,10 @@ def choose() -> tuple[Any, Any]:
 
 def needs_twin(params: Mapping[str, Any] | None = None, ti: Any = None) -> str:
     """
-    The task to go on with: ``compile`` where the champion's twin is asked for and there is none, else ``rivals``.
+    Return the id of the next task, ``compile`` or ``rivals``.
 
-    The XCom ``champion`` is the latest approved version, what the run holds on to.
+    It is ``compile`` where the run asks for the champion's twin and there is none. The XCom ``champion`` is the latest
+    approved version, which the whole run compares with.
 
     :raises ValueError: no version is approved.
     """
@@ -75,7 +77,7 @@ def find_rivals(champion: str, params: Mapping[str, Any] | None = None) -> dict[
 
 
 def _last_but(champion: str) -> str:
-    """The newest approved version beside the champion; what was rejected cannot be deployed."""
+    """Return the newest approved version beside the champion; one that was rejected cannot be deployed."""
     from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
     for package in SageMakerJobHook().model_packages(settings.model_group, **APPROVED):

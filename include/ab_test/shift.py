@@ -16,7 +16,7 @@ from include.ab_test.plan import CHALLENGER, CHAMPION, ENDPOINT, PLACE, REPORTS,
 
 def decide(verdict: Any) -> tuple[Any, Any, Any]:
     """
-    The tasks that follow a decision: ``decide``, a person's approval where the run asks for one, and the shift.
+    Make the tasks that follow a decision: ``decide``, a person's approval where the run asks for one, and the shift.
 
     Returns ``decide``, ``winner`` and ``roll_back``. No answer within a day keeps the champion.
     """
@@ -45,7 +45,7 @@ def decide(verdict: Any) -> tuple[Any, Any, Any]:
 
 def give_back(task_id: str, **kwargs: Any) -> EndpointWeightsOperator:
     """
-    The task that gives the champion all of the traffic where there are both variants.
+    Return the task that gives the champion all of the traffic where there are both variants.
 
     An endpoint with a winner is left as it is, and one that is gone too.
     """
@@ -62,7 +62,7 @@ def _steps() -> Iterator[Any]:
 
 
 def next_step(verdict: Mapping[str, Any], params: Mapping[str, Any] | None = None) -> str:
-    """The task to go on with: the shift, a person where the run asks for one, or the champion as before."""
+    """Return the id of the next task: the shift, a person's approval where the run asks for one, or the champion."""
     if verdict["decision"] != CHALLENGER:
         return "keep_champion"
     return "approve" if params["require_approval"] else f"shift_{STEPS[0]}.weights"
@@ -97,7 +97,7 @@ def check_health(answers: str, params: Mapping[str, Any] | None = None) -> dict[
 
 
 def read_answers(prefix: str) -> list[dict[str, Any]]:
-    """The answers below an S3 prefix."""
+    """Return the answers below an S3 prefix."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     hook = S3Hook()
@@ -124,5 +124,5 @@ def find_winner(endpoint: str, ti: Any = None) -> dict[str, str]:
 
 
 def winner(key: str) -> str:
-    """``name`` or ``model`` of the variant that stays; a template."""
+    """Return ``name`` or ``model`` of the variant that stays; a template."""
     return f"{{{{ ti.xcom_pull(task_ids='winner')['{key}'] }}}}"

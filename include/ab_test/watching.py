@@ -88,7 +88,7 @@ def _sample(hook: Any, endpoint: str, variant: str) -> dict[str, Any]:
 
 
 def _short(alarm: str) -> str:
-    """ "High" or "Low": which of the two alarms of target tracking this is."""
+    """Say which of the two alarms of target tracking this is: "High" or "Low"."""
     return "High" if "-AlarmHigh-" in alarm else "Low"
 
 
@@ -98,7 +98,7 @@ def _alarms(hook: Any, endpoint: str, variant: str) -> list[dict[str, Any]]:
 
 
 def _threshold(hook: Any, endpoint: str, variant: str) -> float | None:
-    """What the metric must exceed for an instance more; None without such an alarm."""
+    """Return the value above which an instance is added; None without such an alarm."""
     high = [alarm for alarm in _alarms(hook, endpoint, variant) if _short(alarm["AlarmName"]) == "High"]
     return float(high[0]["Threshold"]) if high else None
 
@@ -124,7 +124,7 @@ def _metric(hook: Any, endpoint: str, variant: str, began: float, period: int) -
 
 
 def _earlier(uri: str) -> list[dict[str, Any]]:
-    """What was seen before this try."""
+    """Return the samples that were taken before this try."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     hook = S3Hook()

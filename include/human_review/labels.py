@@ -46,7 +46,7 @@ _EVENTS = 1000
 
 
 def merge_answers() -> ProcessingJobOperator:
-    """The task that makes labels of the answers of all rounds, a new file of the data set, and the report."""
+    """Return the task that makes labels of the answers of all rounds: a new file of the data set, and the report."""
     return ProcessingJobOperator(
         task_id="labels",
         job=settings.processing_job("human_labels"),
@@ -59,7 +59,11 @@ def merge_answers() -> ProcessingJobOperator:
 
 
 def publish(labels: ProcessingJobOperator) -> tuple[Any, Any]:
-    """The tasks from the report to the Asset, the first and the last; without a new label there is no Asset event."""
+    """
+    Make the tasks from the report to the Asset; the first and the last of them.
+
+    Without a new label there is no Asset event.
+    """
     shown = task(task_id="show")(reports.show)(f"{REPORTS}/labels/report.md")
     anything = task.short_circuit(task_id="new_labels", ignore_downstream_trigger_rules=True)(is_new)(labels.result)
     table = AthenaQueryOperator(
@@ -87,7 +91,7 @@ def publish(labels: ProcessingJobOperator) -> tuple[Any, Any]:
 
 
 def is_new(report: Mapping[str, Any]) -> bool:
-    """Whether the batch has a label: without one nothing is announced, and nothing trained."""
+    """Say whether the batch has a label: without one nothing is announced, and nothing trained."""
     print(f"{report['labelled']} reviews of {report['asked']} have a label")
     return bool(report["labelled"])
 

@@ -17,7 +17,7 @@ ITEMS, TIES = f"{PLACE}/items/items.jsonl", f"{PLACE}/ties/items.jsonl"
 
 
 def params() -> dict[str, Param]:
-    """What the run's form asks for."""
+    """Return the params of a run."""
     share = {"type": "number", "minimum": 0, "maximum": 1}
     emails = {"type": "array", "items": {"type": "string", "pattern": r"^[^@\s]+@[^@\s]+$"}}
     return {

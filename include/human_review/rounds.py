@@ -14,7 +14,7 @@ from include.human_review.plan import BATCH, ITEMS, PLACE, TIES
 
 def ask(number: int, items: str, people: str) -> tuple[Any, list[Any]]:
     """
-    The tasks of one round by each back end, of which the run's param takes one: the first, and the last of each.
+    Make the tasks of one round by each back end, of which the run's param takes one; the first, and the last of each.
 
     :param number: 1, or 2 for the reviews on which the first was even.
     :param items: S3 URI of what is asked.
@@ -37,7 +37,7 @@ def ask(number: int, items: str, people: str) -> tuple[Any, list[Any]]:
 
 
 def _answers(number: int) -> str:
-    """S3 URI of a round's answers: the human_labels job reads all of the folder."""
+    """Return the S3 URI of a round's answers: the human_labels job reads all of the folder."""
     return f"{PLACE}/answers/round-{number}.jsonl"
 
 
@@ -46,12 +46,12 @@ def _task_id(made: Any) -> str:
 
 
 def which_backend(begin: Mapping[str, Sequence[str]], params: Mapping[str, Any] | None = None) -> list[str]:
-    """The tasks to go on with."""
+    """Return the ids of the first tasks of the back end that the run's form names."""
     return list(begin[params["review_backend"]])
 
 
 def ties(lasts: Sequence[Any]) -> Any:
-    """The task that looks for even answers, and goes on to the second round where somebody can decide them."""
+    """Return the task that looks for even answers, and starts the second round where somebody can decide them."""
     rule = {"trigger_rule": TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS}
     found = task.branch(task_id="ties", **rule)(next_round)(ITEMS, _answers(1), TIES)
     chain(lasts, found)
@@ -60,7 +60,7 @@ def ties(lasts: Sequence[Any]) -> Any:
 
 def next_round(items: str, answers: str, ties: str, params: Mapping[str, Any] | None = None) -> str:
     """
-    Write the items on which people were even; the task to go on with.
+    Write the items on which people were even, and return the id of the next task.
 
     :param ties: S3 URI for them.
     """

@@ -16,7 +16,7 @@ from include.tasks.find_reviews import LABELS, SYNTHETIC
 
 
 def choose(splits: ProcessingJobOperator) -> tuple[Any, Any]:
-    """The tasks that find candidates, have the endpoint score them, and select: the first and the last of them."""
+    """Make the tasks that find candidates, have the endpoint score them, and select; the first and the last of them."""
     candidates = ProcessingJobOperator(
         task_id="candidates",
         job=settings.processing_job("review_candidates"),
@@ -54,7 +54,7 @@ def choose(splits: ProcessingJobOperator) -> tuple[Any, Any]:
 
 
 def is_anything(report: Mapping[str, Any]) -> bool:
-    """Whether there is a review to ask about."""
+    """Say whether there is a review to ask about."""
     print(
         f"{report['items']} reviews of {report['candidates']}: {report['uncertain']} of {report['below_threshold']} "
         f"below {report['threshold']}, and {report['control']} at random"

@@ -85,7 +85,7 @@ def as_task(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_over(pushed: Mapping[str, Any]) -> bool:
-    """Whether all tasks have as many answers as are wanted, or the time is over."""
+    """Say whether all tasks have as many answers as are wanted, or the time is over."""
     from include.human_review.backends.label_studio_client import LabelStudio
 
     tasks = list(LabelStudio.of(CONNECTION).tasks(pushed["project"]))

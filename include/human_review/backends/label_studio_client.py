@@ -98,7 +98,7 @@ class LabelStudio:
             page += 1
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
-        """One call. :raises LabelStudioRefused: any answer but 2xx."""
+        """Call the API. :raises LabelStudioRefused: any answer but 2xx."""
         if self._is_jwt and "Authorization" not in self._session.headers:
             self._exchange_token()
         answer = self._request(method, path, **options)
@@ -112,7 +112,7 @@ class LabelStudio:
         return answer.json()
 
     def _exchange_token(self) -> None:
-        """A personal access token is good for nothing but this."""
+        """Exchange the personal access token, which is good for nothing else, for a short-lived one."""
         answer = self._request("POST", "/api/token/refresh/", json={"refresh": self.token})
         if not answer.ok:
             raise LabelStudioRefused(f"Label Studio does not take the access token: {answer.status_code}")
