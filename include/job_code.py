@@ -60,7 +60,7 @@ def of(job: str) -> dict[str, Any]:
 
 def write(job: str, folder: Path) -> Path:
     """
-    Write the code of a job as its container has it, to run it without one; the path of its script.
+    Write the code of a job as its container has it, to run it without one; return the path of its script.
 
     :param folder: made where it is missing.
     """

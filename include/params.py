@@ -17,7 +17,7 @@ METRICS = {"validation:loss": r"val_loss: ([0-9.]+)", "validation:accuracy": r"v
 
 
 def training_params() -> dict[str, Param]:
-    """The hyperparameters of ``include/jobs/train``, and the gate behind the evaluation."""
+    """Return params for the hyperparameters of ``include/jobs/train``, and for the gate behind the evaluation."""
     return {
         "base_model": Param(
             settings.base_model,
@@ -52,13 +52,13 @@ def training_params() -> dict[str, Param]:
 
 
 def hyperparameters() -> dict[str, str | int]:
-    """The training job's hyperparameters, from the run's :func:`training_params`."""
+    """Return the training job's hyperparameters, templates of the run's :func:`training_params`."""
     names = ("base_model", "text", "epochs", "learning_rate", "train_batch_size", "balance", "max_epoch_rows", "seed")
     return {**{name: f"{{{{ params.{name} }}}}" for name in names}, "max_seq_length": settings.max_seq_length}
 
 
 def keep_endpoint(*, default: bool) -> Param:
-    """Whether a run leaves its endpoint, which costs money by the hour."""
+    """Return the param that says whether a run leaves its endpoint, which costs money by the hour."""
     return Param(
         default,
         type="boolean",
@@ -68,7 +68,7 @@ def keep_endpoint(*, default: bool) -> Param:
 
 
 def retraining_params() -> dict[str, Param]:
-    """What is trained on, and when a new model takes the old one's place."""
+    """Return params for what is trained on, and for when a new model takes the old one's place."""
     return {
         "features_from": Param(
             "s3",

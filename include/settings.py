@@ -55,7 +55,7 @@ class Settings:
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Settings from ``environment``."""
+        """Read the settings from ``environment``."""
         get = environment.get
         region = get("AWS_DEFAULT_REGION", "us-east-1")
         bucket = get("REVIEWS_BUCKET", "sentiment-reviews")
@@ -96,11 +96,11 @@ class Settings:
         return f"{self.model_group}-int8"
 
     def uri(self, *parts: str) -> str:
-        """``s3://bucket/part/part``."""
+        """Return ``s3://bucket/part/part``."""
         return "/".join([f"s3://{self.bucket}", *parts])
 
     def processing_job(self, name: str, *, instance_count: int = 1) -> ProcessingJobSpec:
-        """The processing job whose script is ``include/jobs/<name>/<name>.py``."""
+        """Return the processing job whose script is ``include/jobs/<name>/<name>.py``."""
         return ProcessingJobSpec(
             image_uri=self.processing_image,
             role_arn=self.role_arn,
@@ -111,7 +111,7 @@ class Settings:
         )
 
     def training_job(self, name: str, *, instance_count: int = 1) -> TrainingJobSpec:
-        """The training job whose script is ``include/jobs/<name>/<name>.py``."""
+        """Return the training job whose script is ``include/jobs/<name>/<name>.py``."""
         return TrainingJobSpec(
             image_uri=self.training_image,
             role_arn=self.role_arn,

@@ -17,14 +17,14 @@ from include.tasks.evaluation import evaluate
 
 def challenge(trained: Any, splits: ProcessingJobOperator, known: Any, properties: Mapping[str, str]) -> Any:
     """
-    Judge a model, compare it with the champion and register it: the last of these tasks, ``replace_champion``.
+    Make the tasks that judge a model, compare it with the champion and register it; return ``replace_champion``.
 
     For a DAG that has the task ``find_reviews`` and the params that ``judge`` reads. Where the challenger is rejected,
     all that follows is skipped.
 
     :param trained: the task with the model, by its ``model_data``.
     :param splits: the features job, whose test split both are judged on.
-    :param known: what the DAG's task ``look``, :func:`include.retraining.decision.look`, has found.
+    :param known: what the DAG's task ``look`` has found, see :func:`include.retraining.decision.look`.
     :param properties: what the version tells about its training; templates.
     """
     challenger = evaluate("evaluate", trained.model_data, splits.outputs["test"])
@@ -60,7 +60,7 @@ def challenge(trained: Any, splits: ProcessingJobOperator, known: Any, propertie
 
 def approve_challenger() -> tuple[Any, ApproveModelOperator]:
     """
-    Approve the version that :func:`challenge` registered: the first of these tasks, and ``approve``.
+    Make the tasks that approve the version which :func:`challenge` registered; the first of them, and ``approve``.
 
     For a DAG that has the param ``require_approval``.
     """

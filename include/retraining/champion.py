@@ -19,7 +19,7 @@ Answers = dict[str, bool]
 
 
 def has_champion(known: Mapping[str, Any]) -> bool:
-    """Whether there is a model to compare with."""
+    """Say whether there is a model to compare with."""
     return known["champion"] is not None
 
 
@@ -27,12 +27,12 @@ def judge(
     challenger: str, champion: str, champion_synthetic: str, params: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """
-    Whether the challenger is to be deployed: it reaches ``min_accuracy`` and, where there is a champion, is better.
+    Decide whether the challenger is deployed: it reaches ``min_accuracy`` and, where there is a champion, is better.
 
     Better means: by more than ``margin`` in accuracy on the same reviews, and so that McNemar's exact test gives a
-    difference of this size a probability of at most ``max_p_value`` for two models that are equally good. But who
-    learnt from SYNTHETIC reviews never takes the place of who learnt from real ones, and always makes way for them.
-    ``force`` makes up for all of this.
+    difference of this size a probability of at most ``max_p_value`` for two models that are equally good. A model
+    trained on SYNTHETIC reviews never replaces one trained on real reviews, which always replaces it. ``force``
+    bypasses these checks, but not ``min_accuracy``.
 
     Returns ``{"replace", "reason", "accuracy", "champion_accuracy", "only_challenger", "only_champion", "p_value",
     "synthetic", "champion_synthetic", "low_confidence"}``: ``only_`` are reviews that only one of them got right, and
@@ -40,7 +40,7 @@ def judge(
 
     :param challenger: S3 prefix of its evaluation's report.
     :param champion: that of the champion's, on the same reviews; "" where there is none.
-    :param champion_synthetic: "True" where it learnt from SYNTHETIC reviews.
+    :param champion_synthetic: "True" where it was trained on SYNTHETIC reviews.
     :param params: of the run, which Airflow gives.
     :raises ValueError: the two were not judged on the same reviews.
     """
@@ -71,9 +71,9 @@ def replace_champion(
     params: Mapping[str, Any] | None = None,
 ) -> dict[str, str] | None:
     """
-    Whether the challenger goes on to approval and deployment: what it is to take the place of, or None.
+    Return what the challenger replaces, ``{"champion": ARN | ""}``; None ends the run without a deployment.
 
-    Returns ``{"champion": ARN | ""}``. Where another version was approved while this run was training, the challenger
+    Where another version was approved while this run was training, the challenger
     is judged again, against that one, by the evaluation which that one came with; and rejected if it is not better.
 
     :param verdict: what :func:`judge` has decided.
@@ -104,7 +104,7 @@ def replace_champion(
 
 
 def _report(package: Mapping[str, Any]) -> str:
-    """S3 prefix of the evaluation that a version was registered with."""
+    """Return the S3 prefix of the evaluation that a version was registered with."""
     quality = package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri", "")
     if not quality.endswith("/evaluation.json"):
         raise ValueError(f"{package['ModelPackageArn']} came with no evaluation: clear `look` and what follows")
@@ -134,14 +134,14 @@ def _decision(verdict: Mapping[str, Any], params: Mapping[str, Any]) -> tuple[bo
 
 
 def _by_origin(synthetic: bool, figures: str) -> tuple[bool, str]:
-    """What made-up reviews say of a model counts for nothing beside real ones."""
+    """Prefer the model that was trained on real reviews to the one trained on made-up ones."""
     if synthetic:
         return False, f"it learnt from SYNTHETIC reviews and the champion from real ones: {figures}"
     return True, f"it learnt from real reviews and the champion from SYNTHETIC ones: {figures}"
 
 
 def is_synthetic(report: str) -> bool:
-    """Whether the evaluation under the S3 prefix ``report`` was on made-up reviews."""
+    """Say whether the evaluation under the S3 prefix ``report`` was on made-up reviews."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     return bool(json.loads(S3Hook().read_key(f"{report}evaluation.json"))["synthetic"])
@@ -149,7 +149,7 @@ def is_synthetic(report: str) -> bool:
 
 def mcnemar(gained: int, lost: int) -> float:
     """
-    McNemar's exact test: the two-sided probability of a split at least as uneven, were both sides as likely.
+    Return the p-value of McNemar's exact test: how probable a split as uneven is where both sides are as likely.
 
     :param gained: cases that only the one got right; ``lost``: those that only the other did.
     """
@@ -159,7 +159,7 @@ def mcnemar(gained: int, lost: int) -> float:
 
 
 def answers(uri: str) -> Answers:
-    """What an evaluation's ``predictions.csv`` says. ValueError where it is empty or has a review twice."""
+    """Read an evaluation's ``predictions.csv``. :raises ValueError: it is empty, or has a review twice."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     rows = list(csv.DictReader(io.StringIO(S3Hook().read_key(uri))))

@@ -36,7 +36,7 @@ SETTINGS = (
 
 def look(params: Mapping[str, Any] | None = None, names: Sequence[str] = SETTINGS) -> dict[str, Any]:
     """
-    What this training would be made from, what has changed since the last one, and who the champion is.
+    Find out what this training would be made from, what has changed since the last one, and which is the champion.
 
     Returns ``{"inputs": {"inputs-data": digest, ...}, "changed": names | None where nothing was trained before,
     "last": {"version", "status"} | None, "champion": {"arn", "version", "model_data", "synthetic", "served"} |
@@ -97,8 +97,10 @@ def _is_served(champion: str, serve: str | None) -> bool:
 
 def next_step(known: Mapping[str, Any], params: Mapping[str, Any] | None = None) -> str | None:
     """
-    The task to go on with, and in the log why: ``features`` where there is something to learn, ``redeploy`` where only
-    the endpoint lacks the champion, None where all is as it should be.
+    Return the id of the next task, and log why.
+
+    ``features`` where there is something to learn, ``redeploy`` where only the endpoint lacks the champion, None where
+    there is nothing to do.
 
     :param known: what :func:`look` found.
     :param params: of the run, which Airflow gives.
@@ -126,7 +128,7 @@ def next_step(known: Mapping[str, Any], params: Mapping[str, Any] | None = None)
 
 
 def properties() -> dict[str, str]:
-    """What a version tells about its training, for the next :func:`look`; templates."""
+    """Return the properties by which a version tells the next :func:`look` of its training; templates."""
     known, verdict = "ti.xcom_pull(task_ids='look')", "ti.xcom_pull(task_ids='judge')"
     inputs = {name: f"{{{{ {known}['inputs']['{name}'] }}}}" for name in INPUTS}
     return {**inputs, "synthetic": SYNTHETIC, "accuracy": f"{{{{ {verdict}['accuracy'] }}}}"}

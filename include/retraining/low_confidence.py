@@ -94,7 +94,7 @@ def _row(title: str, found: Mapping[str, Any]) -> str:
 
 def report(challenger: str, champion: str, threshold: float, synthetic: bool) -> dict[str, Any]:
     """
-    Compare two evaluations, and write ``low_confidence.md`` and ``.json`` beside the challenger's; what it found.
+    Compare two evaluations, write ``low_confidence.md`` and ``.json`` beside the challenger's, and return the figures.
 
     :param challenger: S3 prefix of its evaluation's report; ``champion`` that of the champion's.
     """

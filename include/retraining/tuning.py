@@ -48,7 +48,7 @@ _HYPERBAND = "{{{{ params.{} if params.strategy == 'Hyperband' else '' }}}}"
 
 
 def tuning_params() -> dict[str, Param]:
-    """The search, what each training job has in common, and the gate behind the best one."""
+    """Return params for the search, for what all its training jobs have in common, and for the gate behind the best."""
     training, gate = training_params(), retraining_params()
     force = "On: replace the champion though it may be better."
     return {
@@ -114,7 +114,7 @@ def _rate(default: float, title: str, description: str) -> Param:
 
 
 def tuning_job() -> TuningJobSpec:
-    """The tuning job of ``include/jobs/train``, with the limits and the strategy that the run asks for."""
+    """Return the tuning job of ``include/jobs/train``, with the limits and the strategy that the run asks for."""
     training = settings.training_job("train")
     return TuningJobSpec(
         **{each.name: getattr(replace(training, max_runtime=8 * 3600), each.name) for each in fields(training)},
@@ -135,7 +135,7 @@ def tuning_job() -> TuningJobSpec:
 
 
 def static_hyperparameters() -> dict[str, str | int]:
-    """What all training jobs have in common."""
+    """Return the hyperparameters that all training jobs have in common."""
     return {name: value for name, value in hyperparameters().items() if name not in RANGES}
 
 
@@ -184,14 +184,14 @@ def start_from(
 
 
 def tuned_properties() -> dict[str, str]:
-    """What a version tells about its tuning; templates."""
+    """Return the properties by which a version tells of its tuning; templates."""
     tuned = f"ti.xcom_pull(task_ids='{TASK}')"
     best = {name: f"{{{{ {tuned}['best']['hyperparameters']['{name}'] }}}}" for name in RANGES}
     return {**properties(), TUNING_JOB: f"{{{{ {tuned}['name'] }}}}", **best}
 
 
 def _features(data: str, params: Mapping[str, Any]) -> str:
-    """A digest of what the features follow from."""
+    """Return a digest of what the features follow from."""
     job = settings.processing_job("features")
     made_from = [
         data,

@@ -117,9 +117,9 @@ def _note(uri: str, told: str = "etag") -> dict[str, Any]:
 
 def version(uri: str, *, may_be_empty: bool = False) -> str:
     """
-    A digest of names and contents of the objects under an S3 prefix.
+    Return a digest of names and contents of the objects under an S3 prefix.
 
-    :param may_be_empty: nothing is as good as anything there.
+    :param may_be_empty: a prefix without objects has a digest too.
     :raises ValueError: there is nothing.
     """
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -132,7 +132,7 @@ def version(uri: str, *, may_be_empty: bool = False) -> str:
 
 
 def is_empty(uri: str) -> bool:
-    """Whether there is no object under an S3 prefix."""
+    """Say whether there is no object under an S3 prefix."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")

@@ -158,7 +158,7 @@ def _get(url: str, target: Path, answered: Callable[[], None], patience: float) 
 
 
 def _only_csv(fetched: Path, source: str, unpacked: Path) -> Path:
-    """The fetched file itself, or the one CSV file in the archive that it is."""
+    """Return the fetched file, or where it is an archive, the one CSV file in it."""
     if fetched.stat().st_size == 0:
         raise SourceError(f"the source {source} is empty")
     if not zipfile.is_zipfile(fetched):

@@ -52,7 +52,7 @@ _BLAZINGTEXT = {
 
 def image(variable: str, accounts: Mapping[str, str], repository: str, region: str) -> str:
     """
-    The image's URI: what the environment variable says, else the one of AWS's account in this Region.
+    Return the image's URI: the environment variable's value, else the one of AWS's account in this Region.
 
     :raises ValueError: neither is known.
     """
@@ -68,7 +68,7 @@ BLAZINGTEXT_IMAGE = image("SAGEMAKER_BLAZINGTEXT_IMAGE", _BLAZINGTEXT, "blazingt
 
 
 def clarify_job() -> ClarifyJobSpec:
-    """Clarify's processing job; the operator brings the configuration."""
+    """Return Clarify's processing job; the operator brings the configuration."""
     return ClarifyJobSpec(
         image_uri=CLARIFY_IMAGE,
         role_arn=settings.role_arn,
@@ -78,7 +78,7 @@ def clarify_job() -> ClarifyJobSpec:
 
 
 def blazingtext_job() -> AlgorithmJobSpec:
-    """BlazingText's training job; for so little text AWS advises a C5 instance."""
+    """Return BlazingText's training job; for so little text AWS advises a C5 instance."""
     return AlgorithmJobSpec(
         image_uri=BLAZINGTEXT_IMAGE,
         role_arn=settings.role_arn,
@@ -88,7 +88,7 @@ def blazingtext_job() -> AlgorithmJobSpec:
 
 
 def autopilot_job() -> AutoMLJobSpec:
-    """Autopilot's job, with the limits that its DAG asks for: text classification, by the API's second version."""
+    """Return Autopilot's job, text classification by the API's second version, with the limits of its DAG's form."""
     return AutoMLJobSpec(
         role_arn=settings.role_arn,
         bucket=settings.bucket,

@@ -14,7 +14,7 @@ COLUMNS = ("predicted_label", "probability")
 
 def to_judge(job: Mapping[str, Any], *, endpoint: str, reports: str) -> list[dict[str, Any]]:
     """
-    The arguments of the task group ``judge``, for each candidate that completed, the best first.
+    Return the arguments of the task group ``judge`` for each candidate that completed, the best first.
 
     :param job: what AutoMLJobOperator returns.
     :param endpoint: name that those of the endpoints begin with.
@@ -36,5 +36,5 @@ def to_judge(job: Mapping[str, Any], *, endpoint: str, reports: str) -> list[dic
 
 
 def _kind(candidate: str, job: str) -> str:
-    """A candidate's name without its job's in front and the mark at the end that makes it unique."""
+    """Return a candidate's name without that of its job and without the mark at the end that makes it unique."""
     return re.sub(r"-[0-9a-f]{8}$", "", candidate.removeprefix(job)).strip("-") or candidate

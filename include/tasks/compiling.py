@@ -42,7 +42,7 @@ def compile_model(
     task_id: str, model_data: Any, validation: Any, *, synthetic: Any = SYNTHETIC, **kwargs: Any
 ) -> ProcessingJobOperator:
     """
-    The task that compiles a trained model, and fails where that costs more than 0.6 points of accuracy.
+    Return the task that compiles a trained model, and fails where that costs more than 0.6 points of accuracy.
 
     The archive is ``model.tar.gz`` below its output ``model``: see :func:`archive`. Its result is the report, with
     ``original`` and ``compiled`` side by side.
@@ -63,7 +63,7 @@ def compile_model(
 
 
 def archive(compiled: ProcessingJobOperator) -> str:
-    """S3 URI of the archive that a task of :func:`compile_model` made; a template."""
+    """Return the S3 URI of the archive that a task of :func:`compile_model` made; a template."""
     return f"{{{{ ti.xcom_pull(task_ids='{compiled.task_id}', key='output_model') }}}}model.tar.gz"
 
 
@@ -106,7 +106,7 @@ def what_to_compile(version: str) -> dict[str, str]:
 
 def next_step(containers: list[dict[str, str]], params: Mapping[str, Any] | None = None, ti: Any = None) -> str:
     """
-    The task to go on with: ``compile`` where the twin of a version is to be served and there is none, else ``served``.
+    Return the id of the next task: ``compile`` where a twin is to be served and there is none, else ``served``.
 
     :param containers: the version, as a model's container.
     :param params: of the run, which Airflow gives; ``serve`` counts.
@@ -125,7 +125,7 @@ def what_is_served(
     containers: list[dict[str, str]], params: Mapping[str, Any] | None = None, ti: Any = None
 ) -> list[dict[str, str]]:
     """
-    A version or its twin, as the run's param ``serve`` says, as a model's container.
+    Return a version or its twin, as the run's param ``serve`` says, as a model's container.
 
     The XCom ``model_data`` is its archive, and ``twin_of_data`` that of the version where it is a twin.
 
@@ -149,11 +149,12 @@ def what_is_served(
 
 def register_twin(task_id: str, version: Any, compiled: ProcessingJobOperator) -> RegisterModelOperator:
     """
-    The task that registers what a task of :func:`compile_model` made as an approved version of ``settings.twin_group``.
+    Return the task that registers a compiled model as an approved version of ``settings.twin_group``.
 
     The version itself was approved, and the job has refused a twin that loses too much.
 
     :param version: ARN of the version that was compiled; may be a template or an XComArg.
+    :param compiled: a task of :func:`compile_model`.
     """
     pulled = f"ti.xcom_pull(task_ids='{compiled.task_id}', key="
     report = f"{pulled}'result')"
@@ -180,7 +181,7 @@ def register_twin(task_id: str, version: Any, compiled: ProcessingJobOperator) -
 
 def choose_serving(latest: Any) -> tuple[Any, Any]:
     """
-    The tasks that give a version, or its twin, to a model: the twin where the run's param ``serve`` asks for it.
+    Make the tasks that give a version to a model, or its twin where the run's param ``serve`` asks for that.
 
     Returns the first of them, and ``served``, whose result is the model's containers. They follow ``latest``.
 
@@ -201,7 +202,7 @@ def choose_serving(latest: Any) -> tuple[Any, Any]:
 
 def derivations() -> list[dict[str, Any]]:
     """
-    What a twin was made of, for the lineage; templates for a DAG that has :func:`choose_serving`.
+    Return what a twin was made of, for the lineage; templates for a DAG that has :func:`choose_serving`.
 
     SageMaker's lineage has the compiling job's output by its prefix, and a model by its archive below that.
     """

@@ -15,7 +15,7 @@ FAILURES, LOST_TRIES = 2, 20
 
 def task_defaults(*, execution_timeout: timedelta) -> dict[str, Any]:
     """
-    A DAG's ``default_args``.
+    Return a DAG's ``default_args``.
 
     A failed job is followed by another at most twice, since each costs money. Tries that are lost to a killed process
     or to an Airflow component that is away cost nothing: the next one finds the job, or its result.

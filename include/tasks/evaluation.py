@@ -15,7 +15,7 @@ SMOKE_REVIEWS = ["I love this product!", "OK, but not great.", "This is not the 
 
 def evaluate(task_id: str, model_data: Any, test: Any) -> ProcessingJobOperator:
     """
-    The task that judges a model archive by the test split, as an endpoint would serve it.
+    Return the task that judges a model archive by the test split, as an endpoint would serve it.
 
     :param model_data: S3 URI of ``model.tar.gz``.
     :param test: S3 URI of the features job's test split.
@@ -46,7 +46,7 @@ def evaluate_endpoint(
     **kwargs: Any,
 ) -> ProcessingJobOperator:
     """
-    The task that asks an endpoint about the whole test split and writes what its model is worth.
+    Return the task that asks an endpoint about the whole test split and writes what its model is worth.
 
     Any of these may be a template or an XComArg.
 

@@ -39,7 +39,7 @@ LATEST = """
 
 
 def feature_group() -> FeatureGroupOperator:
-    """The task that sees to the feature group."""
+    """Return the task that makes the feature group where it is missing."""
     return FeatureGroupOperator(
         task_id="feature_group",
         name=settings.feature_group,
@@ -53,14 +53,14 @@ def feature_group() -> FeatureGroupOperator:
 
 
 def ingest(splits: ProcessingJobOperator) -> FeatureIngestOperator:
-    """The task that puts the records of the features job into the group."""
+    """Return the task that puts the records of the features job into the group."""
     return FeatureIngestOperator(
         task_id="ingest", feature_group=settings.feature_group, source=splits.outputs["feature_store"]
     )
 
 
 def check_store(splits: ProcessingJobOperator, group: FeatureGroupOperator) -> XComArg:
-    """The task that waits until Athena counts as many records of each sentiment as the features job has written."""
+    """Return the task that waits until Athena counts the records of each sentiment that the features job wrote."""
     waits = task.sensor(
         task_id="check_store",
         poke_interval=3,
@@ -76,7 +76,7 @@ def check_store(splits: ProcessingJobOperator, group: FeatureGroupOperator) -> X
 
 
 def stored(report: Mapping[str, Any], group: Mapping[str, str], date: str, answers: str) -> bool:
-    """Whether the offline store has what the features job wrote for it; says how far it is."""
+    """Say whether the offline store has what the features job wrote for it, and log how far it is."""
     expected = {sentiment: int(count) for sentiment, count in report["feature_store"].items()}
     latest = LATEST.format(table=group["table"], date=date)
     query = f"SELECT sentiment, count(*) FROM ({latest}) WHERE place = 1 AND NOT is_deleted GROUP BY sentiment"  # noqa: S608
@@ -87,15 +87,15 @@ def stored(report: Mapping[str, Any], group: Mapping[str, str], date: str, answe
 
 def choose_source(splits: ProcessingJobOperator) -> tuple[XComArg, list[AthenaQueryOperator], dict[str, str]]:
     """
-    The tasks by which the run's param ``features_from`` takes effect, and the channels of the training job.
+    Make the tasks by which the run's param ``features_from`` takes effect, and the channels of the training job.
 
-    Returns the branch, to stand before the training and the other tasks; those tasks, which come after the check of
-    the store and before the training; and channel -> S3 URI, templates.
+    Returns the branch, for before the training and the other tasks; those tasks, for between the check of the store
+    and the training; and channel -> S3 URI, templates.
     """
 
     @task.branch
     def features_from(params: dict | None = None) -> str | list[str]:
-        """Where the training job reads its splits: S3 files, or what Athena finds in the Feature Store."""
+        """Choose where the training job reads its splits: S3 files, or what Athena finds in the Feature Store."""
         return [f"unload_{split}" for split in LEARNED] if params["features_from"] == "feature_store" else "train"
 
     channels = {}
@@ -107,14 +107,14 @@ def choose_source(splits: ProcessingJobOperator) -> tuple[XComArg, list[AthenaQu
 
 
 def derivations(splits: ProcessingJobOperator) -> list[dict[str, Any]]:
-    """What the training read, where it read what Athena had unloaded: SageMaker's lineage knows nothing of Athena."""
+    """Return what Athena unloaded for the training, for the lineage: SageMaker's own knows nothing of Athena."""
     source = f"ti.xcom_pull(task_ids='{splits.task_id}', key='output_feature_store')"
     stored = f"{{% if params.features_from == 'feature_store' %}}{{{{ {source} or '' }}}}{{% endif %}}"
     return [{"uri": unloaded(split), "sources": [stored]} for split in LEARNED]
 
 
 def unload(split: str) -> AthenaQueryOperator:
-    """The task that has Athena write one split of this run's records as Parquet, for the training job to read."""
+    """Return the task that has Athena write one split of this run's records as Parquet, for the training job."""
     group = "ti.xcom_pull(task_ids='feature_group')"
     latest = LATEST.format(table=f"{{{{ {group}['table'] }}}}", date=EVENT_TIME)
     return AthenaQueryOperator(
@@ -133,12 +133,12 @@ def unload(split: str) -> AthenaQueryOperator:
 
 
 def unloaded(split: str) -> str:
-    """S3 prefix of what :func:`unload` writes."""
+    """Return the S3 prefix of what :func:`unload` writes."""
     return f"{paths.ANSWERS}/{split}/"
 
 
 def _rows(query: str, database: str, answers: str) -> list[list[str]]:
-    """The answer to a query that gives few rows. :raises RuntimeError: it failed."""
+    """Return the answer to a query that gives few rows. :raises RuntimeError: it failed."""
     from airflow.providers.amazon.aws.hooks.athena import AthenaHook
 
     hook = AthenaHook()

@@ -16,10 +16,10 @@ def features(
     base_model: str = settings.base_model, text: str = settings.text, *, store: bool = False
 ) -> ProcessingJobOperator:
     """
-    The task that makes the three splits.
+    Return the task that makes the three splits.
 
-    For a DAG that has the task ``find_reviews``. In every DAG the same reviews and the same shares, and so the same
-    test split: models can be compared by it. What people have labelled is trained on as they say.
+    For a DAG that has the task ``find_reviews``. Every DAG takes the same reviews and the same shares, and so has the
+    same test split: models can be compared by it. Labels that people gave count instead of the ratings in training.
 
     :param base_model: whose tokenizer makes the ids.
     :param text: what a model reads of a review.

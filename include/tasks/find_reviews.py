@@ -18,10 +18,10 @@ LABELS = "{{ ti.xcom_pull(task_ids='find_reviews')['labels'] }}"
 
 def find_reviews() -> Any:
     """
-    The task that tells where the present reviews came from, and which table was made of them.
+    Return the task that tells where the present reviews came from, and which table was made of them.
 
-    Returns what :func:`include.reviews.origin.origin_of_table` does, and ``labels``: the S3 prefix of what people have
-    said of reviews, "" where nobody was asked yet. Fails where S3 has other reviews than were ingested last.
+    Its result is that of :func:`include.reviews.origin.origin_of_table`, and ``labels``: the S3 prefix of what people
+    have said of reviews, "" where nobody was asked yet. It fails where S3 has other reviews than were ingested last.
     """
     return task(task_id="find_reviews")(reviews_and_labels)(paths.ORIGIN, paths.TABLE, paths.HUMAN_LABELS)
 

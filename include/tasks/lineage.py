@@ -17,9 +17,9 @@ def trace_and_draw(
     endpoint: str, model: ModelOperator, *, derived_from: Sequence[Mapping[str, Any]] = (), synthetic: str = SYNTHETIC
 ) -> tuple[TraceEndpointOperator, ProcessingJobOperator]:
     """
-    The tasks ``lineage``, which says what made the endpoint's models, and ``lineage_graph``, which draws it.
+    Return the tasks ``lineage``, which says what made the endpoint's models, and ``lineage_graph``, which draws it.
 
-    The first stands after the deployment; the second follows it.
+    The first runs after the deployment, and the second after it.
 
     :param endpoint: its name.
     :param model: the task that made the model which was deployed: the folder has that model's name.

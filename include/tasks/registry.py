@@ -23,16 +23,16 @@ REQUIRE_APPROVAL = Param(
 
 
 def learnt_from_synthetic(package: Mapping[str, Any]) -> bool:
-    """Whether a version says of itself that it learnt from made-up reviews."""
+    """Say whether a version was trained on made-up reviews, by its own properties."""
     return str(package.get("CustomerMetadataProperties", {}).get("synthetic")).lower() == "true"
 
 
 def approval(version: Any, body: str, instead_of: str | None = None) -> tuple[Any, ApproveModelOperator]:
     """
-    The tasks that approve a version: by a person where the run's param ``require_approval`` is on, else by themselves.
+    Make the tasks that approve a version, or have a person decide where the run's param ``require_approval`` is on.
 
-    Returns the first of them and ``approve``, after which the version is approved. Who is not asked has nothing to
-    reject; who does not answer within a day has rejected.
+    Returns the first of them and ``approve``, after which the version is approved. A person who does not answer within
+    a day has rejected it.
 
     :param version: the version's ARN; an XComArg or a template.
     :param body: what the person is told, in Markdown; a template.
@@ -42,7 +42,7 @@ def approval(version: Any, body: str, instead_of: str | None = None) -> tuple[An
 
     @task.branch
     def who_approves(params: dict | None = None) -> str:
-        """A person where the run asks for one, else nobody: the model has reached the gate."""
+        """Ask a person where the run says so; else approve, since the model has passed the gate."""
         return "ask" if params["require_approval"] else "approve"
 
     ask = HITLBranchOperator(
@@ -72,14 +72,14 @@ def approval(version: Any, body: str, instead_of: str | None = None) -> tuple[An
 
 def latest_approved(group: str) -> Any:
     """
-    The task that finds the newest approved version of a group, as the container of a model.
+    Return the task that finds the newest approved version of a group, as the container of a model.
 
-    It runs where any of the ways that lead to it was gone.
+    It runs where any of the paths that lead to it was taken.
     """
 
     @task(task_id="latest_approved", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
     def latest() -> list[dict]:
-        """The newest approved version of the group, as a model's container."""
+        """Return the newest approved version of the group, as a model's container."""
         from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
         found = SageMakerJobHook().newest_model_package(group, **APPROVED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def show(uri: str) -> str:
     """
-    Print a report in Markdown; its text.
+    Print a report in Markdown, and return its text.
 
     :param uri: S3 URI of the object.
     """
