@@ -14,7 +14,7 @@ APPROVALS = ["PendingManualApproval", "Approved", "Rejected"]
 
 
 def parameters() -> dict[str, Parameter]:
-    """All knobs by name, in the order in which a console shows them."""
+    """Return all parameters by name, in the order in which a console shows them."""
     made = [
         # Places, images and rights: of one account and region, so without a default.
         ParameterString("RoleArn"),

@@ -19,7 +19,7 @@ CODE: dict[str, JobSpec] = {
 
 
 def deployment_parameters() -> dict[str, str | int]:
-    """The parameters that follow from the settings, by name."""
+    """Return the parameters that follow from the settings, by name."""
     return {
         "RoleArn": settings.role_arn,
         "Region": settings.region,

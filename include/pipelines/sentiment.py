@@ -98,7 +98,7 @@ class Workflow:
         return self.parameters[name]
 
     def output(self, *names: str) -> Join:
-        """A folder of this execution's own."""
+        """Return the S3 URI of a folder of this execution's own."""
         return Join(on="/", values=[self["OutputPrefix"], ExecutionVariables.PIPELINE_EXECUTION_ID, *names])
 
     def processing(
@@ -109,7 +109,7 @@ class Workflow:
         arguments: dict[str, Parameter],
         instances: Parameter | int = 1,
     ) -> Any:
-        """The arguments of a step that runs ``include/jobs/<job>/<job>.py``, given to it as plain jobs give it."""
+        """Return the arguments of a step that runs ``include/jobs/<job>/<job>.py``, as its DAG's task runs it."""
         processor = Processor(
             role=self["RoleArn"],
             image_uri=self["ProcessingImageUri"],
@@ -127,7 +127,7 @@ class Workflow:
         )
 
     def features(self) -> ProcessingStep:
-        """The cleaned reviews -> three splits."""
+        """Return the step that makes three splits of the cleaned reviews."""
         return ProcessingStep(
             "Processing",
             step_args=self.processing(
@@ -151,7 +151,7 @@ class Workflow:
         )
 
     def train(self, features: ProcessingStep) -> TrainingStep:
-        """The splits -> a model. The hyperparameters are the parameters themselves, not their values of today."""
+        """Return the step that trains a model; its hyperparameters are the parameters, not their present values."""
         trainer = ModelTrainer(
             role=UNSET_ROLE,
             training_image=self["TrainImageUri"],
@@ -197,7 +197,7 @@ class Workflow:
         )
 
     def evaluate(self, features: ProcessingStep, train: TrainingStep) -> tuple[ProcessingStep, PropertyFile]:
-        """The model and the test split -> how good it is, on one instance: the script shares nothing out."""
+        """Return the step that judges the model by the test split, on one instance, and the report that it writes."""
         report = PropertyFile("Evaluation", output_name="report", path="evaluation.json")
         step = ProcessingStep(
             "EvaluateModel",
@@ -218,7 +218,7 @@ class Workflow:
         return step, report
 
     def model(self, train: TrainingStep) -> ModelBuilder:
-        """What the endpoint will serve."""
+        """Return the model that the endpoint will serve."""
         return ModelBuilder(
             image_uri=self["InferenceImageUri"],
             s3_model_data_url=train.properties.ModelArtifacts.S3ModelArtifacts,
@@ -229,7 +229,7 @@ class Workflow:
         )
 
     def register(self, train: TrainingStep, evaluate: ProcessingStep) -> ModelStep:
-        """A version of the package group, with what it was found to be worth."""
+        """Return the step that registers a version of the package group, with its metrics."""
         statistics = Join(on="/", values=[_uri_of(evaluate, "report"), "evaluation.json"])
         arguments = self.model(train).register(
             content_types=[JSON_LINES],
@@ -245,13 +245,13 @@ class Workflow:
         return ModelStep("RegisterModel", step_args=arguments)
 
     def create_model(self, train: TrainingStep) -> ModelStep:
-        """A model of SageMaker's, ready for an endpoint or a transform job."""
+        """Return the step that makes a model of SageMaker's, ready for an endpoint or a transform job."""
         arguments = self.model(train).build()
         arguments.create_model_request["ExecutionRoleArn"] = self["RoleArn"]
         return ModelStep("CreateModel", step_args=arguments)
 
     def gate(self, train: TrainingStep, evaluate: ProcessingStep, report: PropertyFile) -> ConditionStep:
-        """Registered and made a model of, or failed with the reason."""
+        """Return the step that registers the model and creates it, or fails the execution with the reason."""
         accuracy = JsonGet(step_name=evaluate.name, property_file=report, json_path="metrics.accuracy.value")
         reason = ["NOT REGISTERED: the test accuracy is below", self["MinAccuracyValue"], "(MinAccuracyValue), see"]
         return ConditionStep(
@@ -264,7 +264,7 @@ class Workflow:
         )
 
     def pipeline(self) -> Pipeline:
-        """All of it."""
+        """Return the whole pipeline."""
         features = self.features()
         train = self.train(features)
         evaluate, report = self.evaluate(features, train)
