@@ -71,7 +71,7 @@ def usable(files: Sequence[Path], task: Task) -> Iterator[tuple[Group, dict[str,
 
 def choose(counts: Counter[Group], task: Task) -> tuple[dict[Group, set[int]], dict[str, list[str]]]:
     """
-    The rows to keep of each group, by their numbers within it; and the categories left out, with what they lack.
+    Choose the rows to keep of each group, by their numbers within it; and the categories left out, with what they lack.
 
     :raises BadInput: a sentiment does not occur, or not in two categories.
     """

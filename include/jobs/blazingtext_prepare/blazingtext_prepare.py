@@ -45,7 +45,7 @@ Line = tuple[str, str]
 
 
 def usable(files: Sequence[Path], held_out: HeldOut, text: str, left_out: Counter[str]) -> Iterator[Line]:
-    """Sentiment and tokens of each review that may be learnt from; why others may not is counted in ``left_out``."""
+    """Yield sentiment and tokens of each review to train on; why others are left out is counted in ``left_out``."""
     for review_id, title, body, sentiment in read_reviews(files, READ):
         if held_out.has(review_id, body):
             left_out["held_out"] += 1

@@ -24,7 +24,7 @@ TOGETHER, ALONE = 64, 50
 
 
 def answer(model: Path, records: Sequence[str]) -> dict[str, Any]:
-    """What the model's code makes of the records, each a line of JSON."""
+    """Return what the model's code answers to the records, each a line of JSON."""
     sys.path[:] = [str(model / "code"), *(entry for entry in sys.path if entry != str(Path(__file__).parent))]
     serving = importlib.import_module("inference")
     loaded = serving.model_fn(str(model))

@@ -50,13 +50,13 @@ class Classifier:
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="classifier")
 
     def __call__(self, texts: Sequence[str]) -> list[Prediction]:
-        """The predictions for ``texts``, in order; may be called by several threads at once."""
+        """Return the predictions for ``texts``, in order; may be called by several threads at once."""
         if len(texts) == 1:
             return [self.classify(texts[0])]
         return list(self.threads.map(self.classify, texts))
 
     def classify(self, text: str) -> Prediction:
-        """The prediction for one text."""
+        """Return the prediction for one text."""
         # What lies beyond is beyond the longest input too: it need not be tokenised.
         ids = np.array([self.tokenizer.encode(text[: self.longest * 100]).ids], dtype=np.int64)
         logits = self.session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0][0]

@@ -47,7 +47,11 @@ NEEDED = ("config.json", "tokenizer.json", "tokenizer_config.json")
 
 
 def check_layout(model: Path) -> None:
-    """:raises BadInput: the archive is not one of the train job: Hugging Face layout with a fast tokenizer."""
+    """
+    Check that the archive is one of the train job.
+
+    :raises BadInput: it is not in Hugging Face layout with a fast tokenizer.
+    """
     if missing := [name for name in NEEDED if not (model / name).is_file()]:
         raise BadInput(f"the model archive has no {' and no '.join(missing)}: is it one of the train job?")
     tokenizer = json.loads((model / "tokenizer_config.json").read_text(encoding="utf-8"))
@@ -57,7 +61,7 @@ def check_layout(model: Path) -> None:
 
 
 def answers(model: Path, records: Sequence[str]) -> dict[str, Any]:
-    """What the code in the model's archive answers; see ``answering.py``. :raises BadInput: it fails."""
+    """Return what the code in the model's archive answers, see ``answering.py``. :raises BadInput: it fails."""
     # -B: what Python compiles would be packed with the rest.
     command = [sys.executable, "-B", str(HERE / "answering.py"), str(model)]
     done = subprocess.run(command, input="\n".join(records), capture_output=True, text=True, check=False)
@@ -71,12 +75,12 @@ def answers(model: Path, records: Sequence[str]) -> dict[str, Any]:
 
 
 def accuracy(figures: dict[str, Any], sentiments: np.ndarray) -> float:
-    """Share of the answers that are right."""
+    """Return the share of the answers that are right."""
     return float(np.mean([label for label, _ in figures["answers"]] == sentiments))
 
 
 def agreement(one: dict[str, Any], other: dict[str, Any]) -> float:
-    """Share of the reviews that get the same sentiment from both."""
+    """Return the share of the reviews that get the same sentiment from both."""
     pairs = zip(one["answers"], other["answers"], strict=True)
     return float(np.mean([mine[0] == theirs[0] for mine, theirs in pairs]))
 
@@ -111,7 +115,7 @@ class Compilation:
         self.accuracy = accuracy(self.figures, self.sentiments)
 
     def candidates(self) -> list[dict[str, Any]]:
-        """All candidates, the one that agrees most with the original first; ``folder`` is where each is."""
+        """Return all candidates, the one that agrees most with the original first; ``folder`` is where each is."""
         export(self.original, self.scratch / "float.onnx")
         tried = [self.candidate(at, quantisation) for at, quantisation in enumerate(QUANTISATIONS)]
         return sorted(tried, key=lambda one: (-one["agreement"], -one["accuracy"]))
@@ -130,7 +134,7 @@ class Compilation:
         }
 
     def best(self, tried: Sequence[dict[str, Any]], most_loss: float) -> dict[str, Any]:
-        """The candidate to keep. :raises BadInput: all lose more accuracy than ``most_loss``."""
+        """Return the candidate to keep. :raises BadInput: all lose more accuracy than ``most_loss``."""
         # A difference of floats: 0.75 - 0.744 is more than 0.006.
         kept = [one for one in tried if self.accuracy - one["accuracy"] <= most_loss + 1e-9]
         if kept:
@@ -201,7 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def share(text: str) -> float:
-    """A number from 0 to 1."""
+    """Parse a number from 0 to 1."""
     number = float(text)
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not a share: it must lie between 0 and 1")

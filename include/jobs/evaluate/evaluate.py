@@ -35,7 +35,7 @@ from natural_mix import natural_mix, read_shares
 
 
 def predict(model: Path, texts: Sequence[str]) -> tuple[list[Answer], np.ndarray | None]:
-    """Predicted sentiments with their probabilities, by the functions that an endpoint calls; and :func:`odds_of`."""
+    """Predict sentiments with their probabilities by the functions that an endpoint calls; and :func:`odds_of`."""
     sys.path.insert(0, str(model / "code"))
     serving = importlib.import_module("inference")
     body = "".join(json.dumps({"features": [text]}) + "\n" for text in texts)
@@ -81,7 +81,7 @@ def evaluate(source: Path, target: Path, synthetic: bool) -> dict[str, Any]:
 
 
 def mixes(report: dict[str, Any]) -> list[tuple[str, dict[str, float]]]:
-    """The figures of the natural mix that the report has, and what to call each."""
+    """Return the figures of the natural mix that the report has, and what to call each."""
     natural = report.get("natural_mix", {})
     named = [("as answered", natural), ("prior-corrected", natural.get("prior_corrected", {}))]
     return [(name, figures) for name, figures in named if figures]

@@ -45,13 +45,13 @@ PATIENCE = 120.0
 
 
 def fingerprint(review_ids: Sequence[str]) -> dict[str, Any]:
-    """What tells a test split from another: a hash of its review ids, whatever their order, and their number."""
+    """Return what tells a test split from another: a hash of its review ids in any order, and their number."""
     joined = "\n".join(sorted(map(str, review_ids)))
     return {"sha256": hashlib.sha256(joined.encode()).hexdigest(), "reviews": len(review_ids)}
 
 
 def model_bytes(uris: Sequence[str], region: str | None) -> int | None:
-    """The size of the model's archives in S3 together; None without any. :raises BadInput: one is not there."""
+    """Return the size of the model's archives in S3 together, None without any. :raises BadInput: one is missing."""
     s3 = boto3.client("s3", region_name=region)
     total = 0
     for uri in uris:
@@ -73,7 +73,7 @@ class Endpoint:
         self.runtime = boto3.client("sagemaker-runtime", region_name=region)
 
     def ask(self, texts: Sequence[str]) -> list[Answer]:
-        """The most probable sentiment of each text, and its probability."""
+        """Return the most probable sentiment of each text, and its probability."""
         body = self._answer(self.protocol.write(texts))
         try:
             found = self.protocol.read(body.decode())
@@ -105,7 +105,7 @@ class Endpoint:
             pause = min(pause * 2, 10.0)
 
     def latencies(self, texts: Sequence[str]) -> dict[str, float]:
-        """Milliseconds of a request with one text: median and 95th percentile."""
+        """Measure the milliseconds of a request with one text: median and 95th percentile."""
         seconds = []
         for text in texts:
             began = time.perf_counter()
@@ -136,7 +136,7 @@ def evaluate(source: Path, target: Path, endpoint: Endpoint, notes: dict[str, An
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The job's options."""
+    """Parse the job's options."""
     parser = processing_parser("an endpoint and the test split -> how good its model is")
     parser.add_argument("--endpoint-name", required=True)
     parser.add_argument("--protocol", required=True, choices=sorted(PROTOCOLS))

@@ -144,12 +144,12 @@ class Spool:
         self.writer.close()
 
     def placing(self) -> tuple[np.ndarray, np.ndarray]:
-        """The hashes of all texts, and their sentiments."""
+        """Return the hashes of all texts, and their sentiments."""
         return np.array(self.keys, np.uint64), np.array(self.sentiments, np.int8)
 
     def learned(self, plan: Plan) -> tuple[np.ndarray, dict[str, int]]:
         """
-        The sentiments that the splits are written with, and what people changed of them.
+        Return the sentiments that the splits are written with, and what people changed of them.
 
         What people said counts in the training split alone: models are compared by held-out splits that never change.
         """
@@ -160,7 +160,7 @@ class Spool:
         return learned, {"given": len(self.labels), **changed}
 
     def batches(self) -> Iterator[pa.Table]:
-        """The reviews in the order in which they came, some batches at a time."""
+        """Yield the reviews in the order in which they came, some batches at a time."""
         with pa.OSFile(str(self.path)) as source, pa.ipc.open_file(source) as reader:
             for first in range(0, reader.num_record_batches, ROW_GROUP):
                 several = range(first, min(first + ROW_GROUP, reader.num_record_batches))
@@ -273,7 +273,7 @@ def _fraction(text: str) -> float:
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The job's arguments, with the container's paths as defaults."""
+    """Parse the job's arguments, with the container's paths as defaults."""
     parser = processing_parser("reviews -> token ids in three splits", reads="reviews", synthetic=False)
     add_expectation(parser, "reviews")
     parser.add_argument("--text", choices=TEXTS, default=TEXTS[0], help="what the model reads of a review")

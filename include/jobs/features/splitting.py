@@ -35,12 +35,12 @@ class Share:
         return "report.json" if self.first else f"report-{self.host}.json"
 
     def holds(self, key: int) -> bool:
-        """True when the text with this hash is for this instance."""
+        """Say whether the text with this hash is for this instance."""
         return key % self.of == self.index
 
 
 def this_share(config: Path, source: Path) -> Share:
-    """This instance among its siblings, by SageMaker's configuration files; alone where there are none."""
+    """Read which instance of how many this is from SageMaker's configuration files; one of one without them."""
     resources = config / "resourceconfig.json"
     if not resources.exists():
         return Share()
@@ -53,7 +53,7 @@ def this_share(config: Path, source: Path) -> Share:
 
 
 def _sharded(job: Path, source: Path) -> bool:
-    """True when S3 keys, rather than copies of everything, were dealt out to the instances."""
+    """Say whether S3 keys, rather than copies of everything, were dealt out to the instances."""
     inputs = json.loads(job.read_text()).get("ProcessingInputs", []) if job.exists() else []
     return any(
         one.get("S3Input", {}).get("S3DataDistributionType") == "ShardedByS3Key"
@@ -86,7 +86,7 @@ class Plan:
 
 
 def text_key(text: str, seed: int) -> int:
-    """64 bits of a hash of the text, letter case and spacing aside."""
+    """Return 64 bits of a hash of the text, letter case and spacing aside."""
     return int.from_bytes(hashlib.blake2b(f"{seed}\n{folded(text)}".encode(), digest_size=8).digest(), "big")
 
 
@@ -145,7 +145,7 @@ def plan_reference(keys: np.ndarray, sentiments: np.ndarray) -> Plan:
 
 
 def _totals(keys: np.ndarray, sentiments: np.ndarray) -> dict[int, int]:
-    """How many reviews each class has. :raises BadInput: there are no two."""
+    """Count the reviews of each class. :raises BadInput: fewer than two classes have any."""
     totals = {int(value): int(count) for value, count in zip(*np.unique(sentiments, return_counts=True), strict=True)}
     if len(totals) < 2:
         classes = f"all {len(keys)} usable reviews are of one class ({', '.join(map(str, totals))}, column sentiment)"
@@ -155,7 +155,7 @@ def _totals(keys: np.ndarray, sentiments: np.ndarray) -> dict[int, int]:
 
 def balanced(plan: Plan, keys: np.ndarray, sentiments: np.ndarray) -> np.ndarray:
     """
-    Which of the placed reviews to keep for as many of each class in every split; those with the least hashes.
+    Choose placed reviews, as many of each class in every split; those with the least hashes.
 
     :param keys: the texts' hashes, and ``sentiments`` the classes, as for :func:`plan_splits`.
     """
@@ -169,7 +169,7 @@ def balanced(plan: Plan, keys: np.ndarray, sentiments: np.ndarray) -> np.ndarray
 
 
 def _pools(keys: np.ndarray, shares: dict[str, float]) -> np.ndarray:
-    """The split whose share of the hashes each key falls into, by its place in ``SPLITS``."""
+    """Return the split whose share of the hashes each key falls into, by its place in ``SPLITS``."""
     position = keys / WHOLE
     ends = [position < shares["test"], position < shares["test"] + shares["validation"]]
     return np.select(ends, [SPLITS.index("test"), SPLITS.index("validation")], SPLITS.index("train")).astype(np.int8)
@@ -178,7 +178,7 @@ def _pools(keys: np.ndarray, shares: dict[str, float]) -> np.ndarray:
 def _candidates(
     keys: np.ndarray, sentiments: np.ndarray, shares: dict[str, float]
 ) -> dict[tuple[str, int], np.ndarray]:
-    """For each held-out split and class: the first review of each text that falls into its share, by the hash."""
+    """Find, for each held-out split and class, the first review of each text that falls into its share, by the hash."""
     pools = _pools(keys, shares)
     found = {}
     for pool in HELD_OUT:
@@ -189,7 +189,7 @@ def _candidates(
 
 
 def _widened(unique: dict[int, np.ndarray], totals: dict[int, int]) -> dict[str, float]:
-    """For few reviews: shares that hold ``FEWEST`` texts of each class, or a quarter of the smallest."""
+    """Widen the shares of few reviews to ``FEWEST`` texts of each class, or a quarter of the smallest."""
     fewest = min(FEWEST, min(map(len, unique.values())) // 4)
     too_few = BadInput(f"too few reviews to hold any out for validation and test: {totals} by sentiment")
     if not fewest:

@@ -24,7 +24,7 @@ MOST_WORDS = 200_000
 
 def token_ids(tokenizer: PreTrainedTokenizerBase, length: int) -> WholeTexts | Words:
     """
-    The quickest way to this tokenizer's ids, as many as ``length`` a text, special tokens among them.
+    Return the quickest way to this tokenizer's ids, at most ``length`` a text, special tokens among them.
 
     The tokenizer below transformers' wrapper does it: the same ids, without offsets, masks and dicts that nobody needs.
     """
@@ -44,7 +44,7 @@ class WholeTexts:
         backend.enable_truncation(length)
 
     def __call__(self, texts: Sequence[str]) -> pa.ListArray:
-        """The ids of each text, list<int32>."""
+        """Return the ids of each text, list<int32>."""
         encodings = self._backend.encode_batch_fast(list(texts))
         return pa.array([encoding.ids for encoding in encodings], type=pa.list_(pa.int32()))
 
@@ -60,7 +60,7 @@ class Words:
         self._forget()
 
     def __call__(self, texts: Sequence[str]) -> pa.ListArray:
-        """The ids of each text, list<int32>."""
+        """Return the ids of each text, list<int32>."""
         # Arrow splits the texts and finds the different words; Python sees each of those once a batch.
         split = pc.split_pattern(pa.array(texts, pa.large_string()), " ")
         words = split.flatten().dictionary_encode()
@@ -73,7 +73,7 @@ class Words:
         return self._in_brackets(values, np.add.reduceat(sizes, np.cumsum(counts) - counts))
 
     def _in_brackets(self, values: np.ndarray, sizes: np.ndarray) -> pa.ListArray:
-        """The texts' ids, ``sizes`` of them each, cut to the room there is, between the two special ones."""
+        """Return the texts' ids, ``sizes`` of them each, cut to the room there is, between the two special ones."""
         kept = np.minimum(sizes, self._room)
         offsets = np.concatenate([[0], np.cumsum(kept + 2)])
         ids = np.empty(offsets[-1], np.int32)
@@ -99,6 +99,6 @@ class Words:
 
 
 def ragged(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """``starts[0]``, ``starts[0] + 1``, ... as many as ``sizes[0]``; then the same of the next."""
+    """Return ``starts[0]``, ``starts[0] + 1``, ... as many as ``sizes[0]``; then the same of the next."""
     before = np.cumsum(sizes) - sizes
     return np.arange(sizes.sum()) + np.repeat(starts - before, sizes)

@@ -13,7 +13,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 def locate(name: str, channel: Path, scratch: Path) -> str:
     """
-    What ``from_pretrained`` should load: the ``channel`` when the job has one, else ``name``.
+    Return what ``from_pretrained`` should load: the ``channel`` when the job has one, else ``name``.
 
     :param name: a hub name, a folder, or an S3 prefix, whose files are fetched into ``scratch``.
     """
@@ -44,7 +44,7 @@ def _fetch(uri: str, scratch: Path) -> Path:
 
 
 def load_tokenizer(base_model: str) -> PreTrainedTokenizerBase:
-    """The base model's fast tokenizer. :raises BadInput: there is none."""
+    """Load the base model's fast tokenizer. :raises BadInput: there is none."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(base_model)
     except (OSError, ValueError) as error:
@@ -55,5 +55,5 @@ def load_tokenizer(base_model: str) -> PreTrainedTokenizerBase:
 
 
 def vocabulary_hash(tokenizer: PreTrainedTokenizerBase) -> str:
-    """Equal for two tokenizers with the same ids: training compares its own with the features'."""
+    """Hash the vocabulary: equal for tokenizers with the same ids. Training compares its own with the features'."""
     return hashlib.sha256(json.dumps(sorted(tokenizer.get_vocab().items())).encode()).hexdigest()[:16]

@@ -61,12 +61,12 @@ def input_fn(body: bytes | str, content_type: str = JSON_LINES) -> Request:
 
 
 def predict_fn(data: Request, model: Classifier) -> tuple[list[Prediction], str]:
-    """The predictions, and the form of the request."""
+    """Return the predictions, and the form of the request."""
     return model([model_input(*review, model.text) for review in data.reviews]), data.content_type
 
 
 def output_fn(prediction: tuple[list[Prediction], str], accept: str = "") -> str:
-    """The answer in the form that ``accept`` names, else in that of the request."""
+    """Return the answer in the form that ``accept`` names, else in that of the request."""
     found, asked_in = prediction
     predictions = [{name: one[name] for name in ANSWERED} for one in found]
     wanted = [_kind(one) for one in accept.split(",")]
@@ -118,7 +118,7 @@ def _from_csv(text: str) -> list[Review]:
 
 
 def _review(record: Any, place: str) -> Review:
-    """Title and body of ``{"features": ["text"]}``, ``{"features": ["title", "body"]}``, ``"text"``, or a row."""
+    """Read title and body of ``{"features": ["text"]}``, ``{"features": ["title", "body"]}``, ``"text"``, or a row."""
     features = record.get("features") if isinstance(record, dict) else record
     texts = features if isinstance(features, list) else [features]
     if len(texts) not in (1, 2) or not all(isinstance(text, str) for text in texts):

@@ -41,8 +41,9 @@ def aws_failure(message: str, error: Any) -> BadInput | Unavailable:
 
 def run(name: str, work: Callable[[], int | None], reason: Path) -> int:
     """
-    Do the ``work`` of the job ``name``; the exit status: that of the work (None is 0), 2 for unusable input, 1 where
-    something did not answer.
+    Do the ``work`` of the job ``name``, and return the exit status.
+
+    That is the status of the work (None is 0), 2 for unusable input, 1 where something did not answer.
 
     :param reason: the file that SageMaker takes the failure reason from; written where there is a container.
     """
@@ -58,7 +59,7 @@ def run(name: str, work: Callable[[], int | None], reason: Path) -> int:
 
 def processing_parser(description: str, *, reads: str | None = "", synthetic: bool = True) -> argparse.ArgumentParser:
     """
-    A parser with the arguments of a processing job: the container's paths, and whether the reviews are made up.
+    Return a parser with the arguments of a processing job: the container's paths, and whether the reviews are made up.
 
     :param reads: where ``--input`` points below the inputs, "" for all of them; None for a job without.
     :param synthetic: whether there is ``--synthetic``; see :func:`is_synthetic`.
@@ -87,7 +88,7 @@ def share(text: str) -> float:
 
 
 def is_synthetic(options: argparse.Namespace) -> bool:
-    """Whether the reviews are made up, which every report and chart then says."""
+    """Say whether the reviews are made up, which every report and chart then says."""
     return str(options.synthetic).lower() == "true"
 
 

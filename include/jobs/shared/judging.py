@@ -23,7 +23,7 @@ Answer = tuple[int, float]
 
 
 def read_reviews(folder: Path, split: str = "test") -> pa.Table:
-    """review_id, review_body, sentiment of the split. :raises BadInput: there are no such Parquet parts, or no rows."""
+    """Read review_id, review_body, sentiment of the split. :raises BadInput: there are no such parts, or no rows."""
     parts = sorted(folder.glob("*.parquet")) if folder.is_dir() else []
     if not parts:
         raise BadInput(f"there is no .parquet file of a {split} split in {folder}")
@@ -38,7 +38,7 @@ def read_reviews(folder: Path, split: str = "test") -> pa.Table:
 
 
 def measure(true: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
-    """All figures, in the form of SageMaker's model-quality files."""
+    """Return all figures, in the form of SageMaker's model-quality files."""
     present = [sentiment for sentiment in SENTIMENTS if (true == sentiment).any()]
     figures = precision_recall_fscore_support(true, predicted, labels=SENTIMENTS, zero_division=0)
     names = ("precision", "recall", "f1", "support")
@@ -56,7 +56,7 @@ def measure(true: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
 
 
 def write_predictions(reviews: pa.Table, answers: Sequence[Answer], path: Path) -> None:
-    """Every prediction, by review: what two models are compared by."""
+    """Write every prediction, by review, which two models are compared by."""
     columns = reviews.select(["review_id", "sentiment"]).to_pydict().values()
     with path.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text)
@@ -65,7 +65,7 @@ def write_predictions(reviews: pa.Table, answers: Sequence[Answer], path: Path) 
 
 
 def write_errors(reviews: pa.Table, answers: Sequence[Answer], path: Path) -> None:
-    """The wrong predictions, the surest first."""
+    """Write the wrong predictions, the surest first."""
     rows = zip(reviews.to_pylist(), answers, strict=True)
     wrong = [(row, label, probability) for row, (label, probability) in rows if label != row["sentiment"]]
     wrong.sort(key=lambda entry: -entry[2])

@@ -46,7 +46,7 @@ class Drops:
         self.first.setdefault(reason, place)
 
     def lines(self) -> list[str]:
-        """For the log: a line a reason."""
+        """Return a line for each reason, for the log."""
         return [f"dropped {n} rows: {reason} (first: {self.first[reason]})" for reason, n in self.counts.items()]
 
 
@@ -58,13 +58,13 @@ class Row:
     place: str
 
     def blank(self, columns: Sequence[str]) -> str | None:
-        """The first of ``columns`` that is blank here, or None."""
+        """Return the first of ``columns`` that is blank here, or None."""
         if all(map(str.strip, map(self.values.__getitem__, columns))):
             return None
         return next(column for column in columns if not self.values[column].strip())
 
     def sentiment(self) -> int | None:
-        """-1, 0 or 1 for 1-2, 3, 4-5 stars; None when the rating is no whole number from 1 to 5."""
+        """Return -1, 0 or 1 for 1-2, 3, 4-5 stars; None when the rating is no whole number from 1 to 5."""
         try:
             rating = float(self.values["Rating"])
         except ValueError:
@@ -82,7 +82,7 @@ def count_rows(path: Path) -> str:
 
 
 def input_files(folder: Path) -> list[Path]:
-    """All files below ``folder``, sorted; hidden ones and macOS's archive leftovers aside."""
+    """Return all files below ``folder``, sorted; hidden ones and macOS's archive leftovers aside."""
     if not folder.is_dir():
         raise BadInput(f"the input folder {folder} does not exist")
     below = [path for path in folder.rglob("*") if path.is_file()]
@@ -96,7 +96,7 @@ def input_files(folder: Path) -> list[Path]:
 
 def read_rows(files: Sequence[Path], required: Sequence[str], drops: Drops) -> Iterator[Row]:
     """
-    The rows of ``files``, one after the other.
+    Yield the rows of ``files``, one after the other.
 
     Rows that hold a NUL, bytes that are not UTF-8, or another number of fields than the header are counted in
     ``drops``. :raises BadInput: a file is empty, is no CSV, or lacks one of the ``required`` columns.
@@ -154,7 +154,7 @@ def _open(path: Path) -> IO[str]:
 
 
 def _lines(text: IO[str], nul: bool) -> Iterable[str]:
-    """The lines with NULs replaced. A generator takes as long as the reading: only where there is one to replace."""
+    """Return the lines with NULs replaced; as they are without one, since a generator takes as long as the reading."""
     return (line.replace("\0", NUL) for line in text) if nul else text
 
 

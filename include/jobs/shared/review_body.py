@@ -6,5 +6,5 @@ _ONE_SPACE_EACH = str.maketrans({",": " ", "\r": " ", "\n": " "})
 
 
 def as_in_the_table(text: str) -> str:
-    """The raw text with one space for each comma, CR and LF."""
+    """Return the raw text with one space for each comma, CR and LF."""
     return text.translate(_ONE_SPACE_EACH)

@@ -32,7 +32,7 @@ _TOKEN = re.compile(
 
 
 def tokenise(text: str) -> str:
-    """The tokens of a text, with single spaces between; "" where it has none."""
+    """Return the tokens of a text, with single spaces between; "" where it has none."""
     plain = _APOSTROPHES.sub("'", _LEFT_OUT.sub(" ", text.lower()))
     plain = _JOINED.sub(lambda match: " ".join(filter(None, match.groups())), plain)
     return " ".join(_TOKEN.findall(plain))

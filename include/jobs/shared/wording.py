@@ -6,7 +6,7 @@ UNKNOWN = "unknown"
 
 
 def duration(seconds: float | None) -> str:
-    """``4.2 s``, ``48 s``, ``6 min 40 s``, ``1 h 5 min``."""
+    """Write a duration as ``4.2 s``, ``48 s``, ``6 min 40 s`` or ``1 h 5 min``."""
     if seconds is None:
         return UNKNOWN
     if seconds < 9.95:
@@ -22,7 +22,7 @@ def duration(seconds: float | None) -> str:
 
 
 def amount(value: float | None, unit: str) -> str:
-    """``0.42 ms``, ``9.3 ms``, ``128 ms``: three digits at most."""
+    """Write an amount as ``0.42 ms``, ``9.3 ms`` or ``128 ms``: three digits at most."""
     if value is None:
         return UNKNOWN
     digits = 2 if value < 0.995 else 1 if value < 99.95 else 0
@@ -30,7 +30,7 @@ def amount(value: float | None, unit: str) -> str:
 
 
 def size(count: float | None) -> str:
-    """``12 kB``, ``2.1 MB``, ``85 MB``, in powers of a thousand."""
+    """Write a size as ``12 kB``, ``2.1 MB`` or ``85 MB``, in powers of a thousand."""
     if count is None:
         return UNKNOWN
     for unit, power in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
@@ -41,5 +41,5 @@ def size(count: float | None) -> str:
 
 
 def cell(text: str) -> str:
-    """A text as one cell of a table in Markdown."""
+    """Return a text as one cell of a table in Markdown."""
     return " ".join(text.replace("|", "\\|").split())

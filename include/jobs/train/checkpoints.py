@@ -29,7 +29,7 @@ def write(folder: Path, settings: dict[str, Any], progress: Progress, parts: dic
 
 
 def read(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """The checkpoint in ``folder``, if there is one of a training with these ``settings``; else None."""
+    """Return the checkpoint in ``folder``, if there is one of a training with these ``settings``; else None."""
     file = folder / "checkpoint.pt"
     if not file.exists():
         return None

@@ -33,7 +33,7 @@ class Classifier:
         self.batched: MicroBatcher[str, Prediction] = MicroBatcher(self.classify, BATCH)
 
     def __call__(self, texts: Sequence[str]) -> list[Prediction]:
-        """The predictions for ``texts``, in order; may be called by several threads at once."""
+        """Return the predictions for ``texts``, in order; may be called by several threads at once."""
         return self.batched(texts) if texts else []
 
     def allow_bf16(self) -> None:
@@ -46,7 +46,7 @@ class Classifier:
 
     @torch.inference_mode()
     def classify(self, texts: list[str]) -> list[Prediction]:
-        """The predictions, computed in batches of texts of like length."""
+        """Return the predictions, computed in batches of texts of like length."""
         # What lies beyond is beyond the longest input too: it need not be tokenised.
         ids = self.tokenizer([text[: self.longest * 100] for text in texts], truncation=True, max_length=self.longest)
         order = sorted(range(len(texts)), key=lambda at: len(ids["input_ids"][at]))
@@ -69,7 +69,7 @@ class Classifier:
         return predictions
 
     def padded(self, rows: list[list[int]]) -> dict[str, torch.Tensor]:
-        """``input_ids`` and ``attention_mask`` [rows, width], on the model's device."""
+        """Return ``input_ids`` and ``attention_mask`` [rows, width], on the model's device."""
         width, padding = -(-max(map(len, rows)) // self.multiple) * self.multiple, self.tokenizer.pad_token_id or 0
         width = min(width, self.longest)
         ids = torch.tensor([row + [padding] * (width - len(row)) for row in rows])

@@ -35,18 +35,18 @@ class Cluster:
         return self.rank == 0
 
     def sum(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The sum over all processes."""
+        """Return the sum over all processes."""
         if self.size > 1:
             tensor = tensor.to(self.device)
             dist.all_reduce(tensor)
         return tensor.cpu()
 
     def any(self, flag: bool) -> bool:
-        """True when it is true in one of them."""
+        """Say whether the flag is true in one of the processes."""
         return flag if self.size == 1 else bool(self.sum(torch.tensor(float(flag))))
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Wait until all processes are here."""
         if self.size > 1:
             dist.barrier()
 
@@ -58,7 +58,7 @@ class Cluster:
 
 def width_multiple(device: torch.device) -> int:
     """
-    What the width of a batch is to be a multiple of.
+    Return the number that the width of a batch is to be a multiple of.
 
     A GPU chooses kernels for each width that it meets for the first time, which takes longer than the step.
     """

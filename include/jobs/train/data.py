@@ -30,7 +30,7 @@ class Batch:
     labels: torch.Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on ``device``."""
+        """Return the same batch on ``device``."""
         return Batch(self.input_ids.to(device), self.attention_mask.to(device), self.labels.to(device))
 
 
@@ -45,12 +45,12 @@ class Examples:
         return len(self.labels)
 
     def row(self, index: int) -> np.ndarray:
-        """The ids of one review, cut to the longest allowed; the closing special token stays."""
+        """Return the ids of one review, cut to the longest allowed; the closing special token stays."""
         ids = self.ids[self.offsets[index] : self.offsets[index + 1]]
         return ids if len(ids) <= self.longest else np.append(ids[: self.longest - 1], ids[-1])
 
     def take(self, limit: int, seed: int) -> Examples:
-        """At most ``limit`` rows, drawn at random; 0 means all."""
+        """Draw at most ``limit`` rows at random; 0 means all."""
         if not limit or limit >= len(self):
             return self
         rows = np.sort(np.random.default_rng(seed).permutation(len(self))[:limit])
@@ -59,7 +59,7 @@ class Examples:
         return Examples(np.concatenate(ids), offsets, self.labels[rows], self.longest)
 
     def batch(self, rows: np.ndarray, padding: int, multiple: int = 1) -> Batch:
-        """These rows as one batch, padded to the longest, or to the next ``multiple`` where that is allowed."""
+        """Return these rows as one batch, padded to the longest, or to the next ``multiple`` where that is allowed."""
         width = min(-(-int(self.lengths[rows].max()) // multiple) * multiple, self.longest)
         ids = np.full((len(rows), width), padding, dtype=np.int64)
         mask = np.zeros((len(rows), width), dtype=np.int64)
@@ -71,7 +71,7 @@ class Examples:
 
 def read_split(folder: Path, longest: int, vocabulary: str | None = None, text: str | None = None) -> Examples:
     """
-    All Parquet parts of a split: the features job's, or those that Athena unloads from the Feature Store.
+    Read all Parquet parts of a split: the features job's, or those that Athena unloads from the Feature Store.
 
     :param longest: tokens a review at most.
     :param vocabulary: the hash of the base model's vocabulary, which the features must have been made with.
@@ -109,7 +109,7 @@ def _read_part(part: Path, expected: Mapping[str, str | None]) -> pa.Table:
 
 
 def class_weights(labels: np.ndarray) -> np.ndarray:
-    """n / (classes x n of the class), [classes]; 0 for a class that does not occur."""
+    """Return n / (classes x n of the class), [classes]; 0 for a class that does not occur."""
     counts = np.bincount(labels, minlength=CLASSES)
     present = counts > 0
     return np.where(present, len(labels) / (present.sum() * np.maximum(counts, 1)), 0.0)
@@ -130,7 +130,7 @@ def learned_shares(labels: np.ndarray, balance: str) -> list[float]:
 
 def epoch_rows(labels: np.ndarray, balance: str, most: int, epoch: int, seed: int) -> np.ndarray:
     """
-    The rows of one epoch, shuffled.
+    Return the rows of one epoch, shuffled.
 
     ``undersample``: as many of each class as the smallest has. ``oversample``: as many of each as the largest has, but
     no more than ``most`` rows in all (0: no limit). A class with more than its part moves on through its rows from
@@ -164,7 +164,7 @@ def bucketed(examples: Examples, rows: np.ndarray, size: int, seed: int) -> list
 
 
 def by_length(examples: Examples, size: int) -> Iterator[np.ndarray]:
-    """All rows, longest first, ``size`` at a time: for evaluation."""
+    """Yield all rows, longest first, ``size`` at a time: for evaluation."""
     order = np.argsort(-examples.lengths, kind="stable")
     for start in range(0, len(order), size):
         yield order[start : start + size]

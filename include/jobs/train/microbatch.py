@@ -36,7 +36,7 @@ class MicroBatcher(Generic[Item, Answer]):
         self._at_work = threading.Lock()
 
     def __call__(self, items: Sequence[Item]) -> list[Answer]:
-        """The answers to ``items``. :raises Exception: whatever ``work`` raised for them."""
+        """Return the answers to ``items``. :raises Exception: whatever ``work`` raised for them."""
         call: _Call[Item, Answer] = _Call(items)
         with self._lock:
             self._queue.append(call)
@@ -49,7 +49,7 @@ class MicroBatcher(Generic[Item, Answer]):
         return call.answers
 
     def _take(self, mine: _Call[Item, Answer]) -> list[_Call[Item, Answer]]:
-        """This call, and those that wait with it, as far as they fit."""
+        """Take this call, and those that wait with it, as far as they fit."""
         with self._lock:
             taken, size = [mine], len(mine.items)
             for call in self._queue:

@@ -21,7 +21,7 @@ ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 
 
 def load(base_model: str, device: torch.device) -> PreTrainedModel:
-    """The base model with a new head for three classes. :raises BadInput: it cannot be loaded."""
+    """Load the base model with a new head for three classes. :raises BadInput: it cannot be loaded."""
     logging.set_verbosity_error()  # else it warns that the head is new
     logging.disable_progress_bar()
     try:
@@ -42,7 +42,7 @@ def load(base_model: str, device: torch.device) -> PreTrainedModel:
 
 
 def check_length(tokenizer: PreTrainedTokenizerBase, longest: int) -> None:
-    """:raises BadInput: reviews would be longer than the model has positions for."""
+    """Check that the model has a position for each token. :raises BadInput: reviews would be longer."""
     if longest > tokenizer.model_max_length:
         raise BadInput(f"max_seq_length {longest} is more than the {tokenizer.model_max_length} of the base model")
 
@@ -55,7 +55,7 @@ def freeze(model: PreTrainedModel, part: str) -> None:
 
 
 def parameter_groups(model: PreTrainedModel, rate: float, head_rate: float, decay: float) -> list[dict[str, Any]]:
-    """For the optimizer: encoder and head at their rates; no weight decay on biases and norms."""
+    """Return groups for the optimizer: encoder and head at their rates, no weight decay on biases and norms."""
     groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -68,7 +68,7 @@ def parameter_groups(model: PreTrainedModel, rate: float, head_rate: float, deca
 
 
 def learned(model: PreTrainedModel) -> dict[str, torch.Tensor]:
-    """A copy of what training changes."""
+    """Return a copy of what training changes."""
     return {
         name: parameter.detach().cpu().clone()
         for name, parameter in model.named_parameters()

@@ -16,7 +16,7 @@ BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 def gains_by_bf16(device: torch.device, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """
-    Whether bf16 is the faster arithmetic on ``device``: whether it has instructions for it.
+    Say whether bf16 is the faster arithmetic on ``device``: whether it has instructions for it.
 
     Asked of the processor rather than tried: beside other work a trial of a few milliseconds says anything.
     """

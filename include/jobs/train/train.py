@@ -114,18 +114,18 @@ class Trainer:
         return terms.fit(self.train, weights, options.ngrams, options.seed)
 
     def batches(self, epoch: int) -> list[np.ndarray]:
-        """The batches of an epoch, the same in every process: rows of the training split."""
+        """Return the batches of an epoch, the same in every process: rows of the training split."""
         options = self.options
         rows = epoch_rows(self.train.labels, options.balance, options.max_epoch_rows, epoch, options.seed)
         return bucketed(self.train, rows, options.train_batch_size, options.seed + epoch)
 
     def rate(self, step: int) -> float:
-        """The share of the learning rate at ``step``: up from 0 during warm-up, then down to 0, both in a line."""
+        """Return the share of the learning rate at ``step``: from 0 up during warm-up, then down to 0, both linear."""
         warm_up = max(1, int(self.total * self.options.warmup_ratio))
         return min((step + 1) / warm_up, max(0.0, (self.total - step) / max(1, self.total - warm_up)))
 
     def arithmetic(self) -> AbstractContextManager[Any]:
-        """bf16 where it is faster."""
+        """Compute in bf16 where that is faster."""
         return torch.autocast(self.cluster.device.type, torch.bfloat16, enabled=self.bf16)
 
     def fit(self) -> None:
@@ -151,16 +151,16 @@ class Trainer:
             self.stop_or_save()
 
     def part(self, rows: np.ndarray) -> Batch:
-        """This process's part of a batch; a batch smaller than the cluster gives a row to each all the same."""
+        """Return this process's part of a batch; of one smaller than the cluster each still gets a row."""
         rows = np.resize(rows, max(len(rows), self.cluster.size))
         return self.batch(self.train, rows[self.cluster.rank :: self.cluster.size])
 
     def batch(self, examples: Examples, rows: np.ndarray) -> Batch:
-        """These rows, where they are computed on."""
+        """Return these rows as a batch on the device that computes."""
         return examples.batch(rows, self.padding, self.multiple).to(self.cluster.device)
 
     def step(self, batch: Batch) -> torch.Tensor:
-        """One step of the optimizer; the loss, not yet read."""
+        """Take one step of the optimizer, and return the loss, not yet read."""
         with self.arithmetic():
             logits = self.forward(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
         loss = cross_entropy(
@@ -185,7 +185,7 @@ class Trainer:
 
     @torch.inference_mode()
     def evaluate(self, examples: Examples) -> dict[str, float]:
-        """Loss, accuracy and macro F1 on ``examples``, each process doing its share."""
+        """Return loss, accuracy and macro F1 on ``examples``, each process doing its share."""
         self.model.eval()
         counts = torch.zeros(CLASSES, CLASSES, dtype=torch.float64)
         loss = torch.zeros(1, dtype=torch.float64)
@@ -212,7 +212,7 @@ class Trainer:
         }
 
     def settings(self) -> dict[str, Any]:
-        """What makes this training what it is: hyperparameters and data."""
+        """Return what tells this training from others: hyperparameters and data."""
         given = {key: value for key, value in vars(self.options).items() if key not in INCIDENTAL}
         return {**given, "rows": len(self.train), "tokens": int(self.train.lengths.sum())}
 
@@ -240,7 +240,7 @@ class Trainer:
         print(f"going on from the checkpoint: epoch {self.progress.epoch + 1}, step {self.progress.step}", flush=True)
 
     def stop_or_save(self) -> None:
-        """After a step: a checkpoint when it is time for one. :raises Stopped: SIGTERM came, here or elsewhere."""
+        """Save a checkpoint after a step when it is time. :raises Stopped: SIGTERM came, here or elsewhere."""
         if self.cluster.any(self.stopping):
             self.checkpoint()
             raise Stopped
@@ -287,13 +287,13 @@ class Meter:
 
 
 def line(figures: dict[str, float]) -> str:
-    """The line that the metric regexes read."""
+    """Return the line that the metric regexes read."""
     accuracy, f1 = 100 * figures["val_acc"], figures["val_f1"]
     return f"val_loss: {figures['val_loss']:.4f} - val_acc: {accuracy:.2f}% - val_f1: {f1:.4f}"
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """Hyperparameters, and the container's paths as SageMaker tells them."""
+    """Parse hyperparameters, and the container's paths as SageMaker tells them."""
     parser = argparse.ArgumentParser(description="token ids -> a fine-tuned classifier")
     add, env = parser.add_argument, os.environ.get
     add("--base_model", default="roberta-base", help="hub name, folder or S3 prefix in Hugging Face layout")
