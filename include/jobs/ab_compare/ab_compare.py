@@ -57,7 +57,7 @@ def work(source: Path, target: Path, look: int, plan: Plan, synthetic: bool) -> 
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The job's options."""
+    """Parse the job's options."""
     parser = processing_parser("the answers of two variants -> which of them wins")
     default = Plan()
     parser.add_argument("--look", type=int, required=True, help="how many looks' answers there are")

@@ -40,13 +40,13 @@ class Counts:
         return self.gained is not None
 
     def test(self) -> Test:
-        """The test of the design."""
+        """Run the test of the design."""
         if self.gained is not None and self.lost is not None:
             return mcnemar(self.gained, self.lost, self.reviews)
         return two_proportions(self.champion, self.challenger)
 
     def interval(self, level: float) -> Interval:
-        """Of the difference, in favour of the challenger."""
+        """Return the interval of the difference, in favour of the challenger."""
         if self.gained is not None and self.lost is not None:
             return bonett_price(self.gained, self.lost, self.reviews, level)
         return newcombe(self.champion, self.challenger, level)

@@ -103,7 +103,7 @@ def compare(asked: Sequence[Asked], look: int, plan: Plan) -> dict[str, Any]:
 
 
 def _fractions(so_far: Sequence[Counts], look: int, plan: Plan) -> list[float]:
-    """Shares of the planned reviews: those seen at the looks so far, even ones for the rest; 1 at the last look."""
+    """Return shares of the planned reviews: those seen at the looks so far, even ones for the rest; 1 at the last."""
     planned = max(plan.reviews, so_far[-1].reviews)
     shares: list[float] = []
     for at in range(1, plan.looks + 1):
@@ -129,7 +129,7 @@ def _figures(name: str, asked: Sequence[Asked], now: Counts, latencies: np.ndarr
 
 
 def _power(now: Counts, plan: Plan) -> dict[str, Any]:
-    """How many reviews a variant needs for ``min_difference``, and the least difference that the plan can find."""
+    """Return how many reviews a variant needs for ``min_difference``, and the least difference that the plan finds."""
     factor = inflation(plan.looks, plan.accuracy_alpha, plan.power, plan.spending)
     right, total = now.champion
     share, alpha = right / total, plan.accuracy_alpha

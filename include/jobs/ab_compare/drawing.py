@@ -14,7 +14,7 @@ STYLES = {"p50": "-", "p95": "--", "p99": ":"}
 
 
 def draw_accuracy(report: dict[str, Any]) -> bytes:
-    """A PNG: each variant's accuracy, and their difference with its interval at this look's level."""
+    """Draw, as PNG, each variant's accuracy, and their difference with its interval at this look's level."""
     figure, (left, right) = _figure(report, "Accuracy of both variants", (12, 3.6), width_ratios=[1.35, 1])
     for place, (name, found) in enumerate(report["variants"].items()):
         percent = [100 * share for share in found["accuracy_95"]]
@@ -37,7 +37,7 @@ def draw_accuracy(report: dict[str, Any]) -> bytes:
 
 
 def draw_latency(report: dict[str, Any], latencies: dict[str, np.ndarray]) -> bytes:
-    """A PNG: how the latencies of both are distributed, up to a little beyond the slower one's 99th percentile."""
+    """Draw, as PNG, how the latencies of both are distributed, to a little beyond the slower one's 99th percentile."""
     figure, (axes, table) = _figure(report, "Latency of both variants", (12, 4.4), width_ratios=[2, 1])
     most = max(found["latency_ms"]["p99"]["value"] for found in report["variants"].values()) * 1.15
     bins = np.linspace(min(values.min() for values in latencies.values()) * 0.95, most, 40)
@@ -67,7 +67,7 @@ def draw_latency(report: dict[str, Any], latencies: dict[str, np.ndarray]) -> by
 
 
 def draw_looks(report: dict[str, Any]) -> bytes:
-    """A PNG: the test's statistic at each look so far, between the boundaries that end the experiment."""
+    """Draw, as PNG, the test's statistic at each look so far, between the boundaries that end the experiment."""
     figure, (axes,) = _figure(report, "When the experiment may end", (9, 4.6))
     looks = report["looks"]
     shares, bounds = looks["fractions"], np.array(looks["boundaries"])

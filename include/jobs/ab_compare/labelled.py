@@ -28,7 +28,7 @@ class Asked(NamedTuple):
 
 
 def read_labels(folder: Path) -> dict[str, int]:
-    """review_id -> sentiment of the test split. :raises BadInput: there are no such Parquet parts, or no rows."""
+    """Read review_id -> sentiment of the test split. :raises BadInput: there are no such Parquet parts, or no rows."""
     found = {str(review_id): sentiment for review_id, sentiment in rows(folder, "review_id", "sentiment")}
     if not found:
         raise BadInput(f"there is no test split with reviews in {folder}")

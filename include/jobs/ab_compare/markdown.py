@@ -9,7 +9,7 @@ SPENDING = {"obrien_fleming": "O'Brien-Fleming", "pocock": "Pocock"}
 
 
 def as_markdown(report: dict[str, Any]) -> str:
-    """The decision first, then what it rests on."""
+    """Return the report in Markdown: the decision first, then what it rests on."""
     plan, test, power = report["plan"], report["test"], report["power"]
     mark = "SYNTHETIC: " if report["synthetic"] else ""
     low, high = test["interval"]

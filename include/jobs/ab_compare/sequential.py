@@ -23,12 +23,12 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(240)
 
 
 def _obrien_fleming(alpha: float, fraction: float) -> float:
-    """Hardly anything early: the last look is about as sharp as a single test."""
+    """Spend hardly anything early: the last look is about as sharp as a single test."""
     return float(2 * norm.sf(norm.isf(alpha / 2) / math.sqrt(fraction)))
 
 
 def _pocock(alpha: float, fraction: float) -> float:
-    """About as much at each look: early stops are likelier, and the last look is blunter."""
+    """Spend about as much at each look: early stops are likelier, and the last look is blunter."""
     return alpha * math.log(1 + (math.e - 1) * fraction)
 
 
@@ -89,7 +89,7 @@ def _check(fractions: Sequence[float]) -> None:
 
 
 def _tail(fractions: Sequence[float], bounds: Sequence[float], drift: float) -> Callable[[float], float]:
-    """Probability of z above a value at the last of ``fractions``, having stayed within ``bounds`` before."""
+    """Return the probability of z above a value at the last of ``fractions``, within ``bounds`` at those before."""
     last = fractions[-1]
     if not bounds:
         return lambda z: float(norm.sf(z - drift * math.sqrt(last)))
@@ -106,7 +106,7 @@ def _tail(fractions: Sequence[float], bounds: Sequence[float], drift: float) -> 
 def _inside(
     fractions: Sequence[float], bounds: Sequence[float], drift: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """After each look: places of the score between the boundaries, and the probability mass at each of them."""
+    """Yield, after each look, places of the score between the boundaries, and the probability mass at each of them."""
     places, masses, before = np.zeros(1), np.ones(1), 0.0
     for fraction, bound in zip(fractions, bounds, strict=True):
         step, edge = fraction - before, bound * math.sqrt(fraction)

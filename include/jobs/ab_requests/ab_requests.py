@@ -33,7 +33,7 @@ LEAST = {"random": 20, "paired": 2}
 
 
 def read_reviews(folder: Path) -> list[Review]:
-    """review_id and text of the split. :raises BadInput: there are no such Parquet parts, or no rows."""
+    """Read review_id and text of the split. :raises BadInput: there are no such Parquet parts, or no rows."""
     found = sorted((str(review_id), text) for review_id, text in rows(folder, "review_id", "review_body"))
     if not found:
         raise BadInput(f"there is no test split with reviews in {folder}")
@@ -41,7 +41,7 @@ def read_reviews(folder: Path) -> list[Review]:
 
 
 def as_lines(reviews: Iterable[Review]) -> bytes:
-    """The requests of a file."""
+    """Return the requests of a file, a line of JSON each."""
     lines = ({"id": name, "body": json.dumps({"features": [text]})} for name, text in reviews)
     return "".join(json.dumps(line) + "\n" for line in lines).encode()
 

@@ -25,7 +25,7 @@ from job import BadInput, is_synthetic, processing_parser, run, write_files
 
 
 def read(folder: Path, needed: tuple[str, ...]) -> dict[str, Any]:
-    """The one document of a folder. :raises BadInput: there is none, or it lacks one of ``needed``."""
+    """Read the one document of a folder. :raises BadInput: there is none, or it lacks one of ``needed``."""
     paths = sorted(folder.glob("*.json")) if folder.is_dir() else []
     if len(paths) != 1:
         raise BadInput(f"there must be one .json document in {folder}; there are {len(paths)}")
@@ -40,7 +40,7 @@ def read(folder: Path, needed: tuple[str, ...]) -> dict[str, Any]:
 
 
 def summarise(scaling: dict[str, Any]) -> dict[str, Any]:
-    """When the alarm went off, and when there were more instances. :raises BadInput: nothing was sampled."""
+    """Find when the alarm went off, and when there were more instances. :raises BadInput: nothing was sampled."""
     samples = scaling["samples"]
     if not samples:
         raise BadInput("the endpoint under load was never sampled")

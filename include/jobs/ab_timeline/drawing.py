@@ -18,7 +18,7 @@ SHOWN = {
 
 
 def draw_autoscaling(scaling: dict[str, Any], synthetic: bool) -> bytes:
-    """A PNG: metric and target above, alarms in the middle, instances below, over the same seconds."""
+    """Draw, as PNG, metric and target above, alarms in the middle, instances below, over the same seconds."""
     samples = scaling["samples"]
     began = samples[0]["at"]
     seconds = [sample["at"] - began for sample in samples]
@@ -104,7 +104,7 @@ def _instances(axes: Axes, samples: list[dict[str, Any]], seconds: list[float]) 
 
 
 def draw_traffic(metrics: dict[str, Any], synthetic: bool) -> bytes:
-    """A PNG: CloudWatch's metrics of both variants, one below the other."""
+    """Draw, as PNG, CloudWatch's metrics of both variants, one below the other."""
     figure = titled(f"What CloudWatch counted on {metrics['endpoint']}", (12, 6.8), synthetic=synthetic)
     panels = figure.subplots(len(SHOWN), 1, sharex=True)
     times = [point["at"] for found in metrics["variants"].values() for points in found.values() for point in points]

@@ -26,7 +26,7 @@ from wording import cell, duration
 
 
 def read_candidates(job: str, region: str | None) -> list[dict[str, Any]]:
-    """All candidates of the job, the best first. :raises BadInput: it cannot be asked for, or has none."""
+    """Return all candidates of the job, the best first. :raises BadInput: it cannot be described, or has none."""
     sagemaker = boto3.client("sagemaker", region_name=region)
     try:
         pages = sagemaker.get_paginator("list_candidates_for_auto_ml_job").paginate(AutoMLJobName=job)
@@ -58,7 +58,7 @@ def _place(row: dict[str, Any]) -> tuple[bool, float, str]:
 
 
 def as_markdown(report: dict[str, Any]) -> str:
-    """The table for a log or a repository."""
+    """Return the table in Markdown, for a log or a repository."""
     mark = "SYNTHETIC: " if report["synthetic"] else ""
     rows = report["candidates"]
     metric = next((row["metric"] for row in rows if row["metric"]), "objective")

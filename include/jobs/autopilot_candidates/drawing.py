@@ -12,7 +12,7 @@ REST = "#9db4c6"
 
 
 def draw(report: dict[str, Any]) -> bytes:
-    """A PNG; the candidates in the order of the report, from the top."""
+    """Draw the candidates, as PNG, in the order of the report, from the top."""
     rows = report["candidates"]
     figure = Figure(figsize=(9, 1.5 + 0.55 * len(rows)), dpi=120, layout="constrained")
     axes = figure.subplots()

@@ -55,7 +55,7 @@ class Answers:
 
     @classmethod
     def read(cls, source: Path) -> Answers:
-        """All five, from ``source``. :raises BadInput: one is missing, broken or contradicts another."""
+        """Read all five from ``source``. :raises BadInput: one is missing, broken or contradicts another."""
         rows = {query: _answer(source / query, columns) for query, columns in QUERIES.items()}
         split: dict[str, dict[int, float]] = defaultdict(dict)
         try:
@@ -74,7 +74,7 @@ class Answers:
         return answers
 
     def check(self, split_total: int) -> None:
-        """:raises BadInput: the answers do not count the same reviews, or there are none."""
+        """Check that all answers count the same reviews. :raises BadInput: they do not, or there are none."""
         totals = {
             "sentiments": sum(self.by_sentiment.values()),
             "categories": sum(self.by_category.values()),
@@ -89,7 +89,7 @@ class Answers:
             raise BadInput("the answers do not name the same categories")
 
     def report(self, synthetic: bool) -> dict[str, Any]:
-        """The numbers in the charts."""
+        """Return the numbers in the charts."""
         return {
             "rows": sum(self.by_sentiment.values()),
             "by_sentiment": {str(sentiment): self.by_sentiment.get(sentiment, 0) for sentiment in (-1, 0, 1)},

@@ -43,7 +43,7 @@ def _plural(count: int) -> str:
 
 
 def draw_sentiments(by_sentiment: Mapping[int, int], path: Path, synthetic: bool) -> None:
-    """A bar a sentiment."""
+    """Draw a bar for each sentiment."""
     total = sum(by_sentiment.values())
     with _chart(path, "Reviews by sentiment", _plural(total), synthetic) as axes:
         for sentiment in sorted(NAMES):
@@ -56,7 +56,7 @@ def draw_sentiments(by_sentiment: Mapping[int, int], path: Path, synthetic: bool
 
 
 def draw_average_sentiment(average: Mapping[str, float], path: Path, synthetic: bool) -> None:
-    """A horizontal bar a category, the best liked on top."""
+    """Draw a horizontal bar for each category, the best liked on top."""
     ranked = sorted(average.items(), key=lambda item: item[1])
     subtitle = "mean of -1 (negative), 0 (neutral), 1 (positive)"
     with _chart(path, "Average sentiment by category", subtitle, synthetic, _height(ranked)) as axes:
@@ -71,7 +71,7 @@ def draw_average_sentiment(average: Mapping[str, float], path: Path, synthetic: 
 
 
 def draw_categories(by_category: Mapping[str, int], path: Path, synthetic: bool) -> None:
-    """A horizontal bar a category, the largest on top."""
+    """Draw a horizontal bar for each category, the largest on top."""
     ranked = sorted(by_category.items(), key=lambda item: item[1])
     subtitle = f"{_plural(sum(by_category.values()))} in {len(ranked)} categories"
     with _chart(path, "Reviews by category", subtitle, synthetic, _height(ranked)) as axes:
@@ -83,7 +83,7 @@ def draw_categories(by_category: Mapping[str, int], path: Path, synthetic: bool)
 
 
 def draw_split(split: Mapping[str, Mapping[int, float]], path: Path, synthetic: bool) -> None:
-    """A stacked bar of 100 % a category, the largest share of positive reviews on top."""
+    """Draw a stacked bar of 100 % for each category, the largest share of positive reviews on top."""
     ranked = sorted(split.items(), key=lambda item: item[1].get(1, 0.0))
     subtitle = "percent of each category's reviews"
     with _chart(path, "Sentiment split by category", subtitle, synthetic, _height(ranked) + 0.4) as axes:
@@ -109,7 +109,7 @@ def draw_split(split: Mapping[str, Mapping[int, float]], path: Path, synthetic: 
 
 
 def draw_words(words: Mapping[int, int], path: Path, synthetic: bool) -> None:
-    """A histogram of words a review, with a line at the longest."""
+    """Draw a histogram of the words in a review, with a line at the longest."""
     longest = max(words)
     beyond = sum(count for number, count in words.items() if number > LONGEST_SHOWN)
     subtitle = _plural(sum(words.values())) + (f", {beyond:,} of them beyond {LONGEST_SHOWN} words" if beyond else "")

@@ -35,7 +35,7 @@ TOLERANCE = 1e-9
 
 def read_analysis(folder: Path, facet: str) -> dict[str, dict[str, float]]:
     """
-    Facet value -> metric -> its value, of an analysis.json.
+    Read facet value -> metric -> its value from an analysis.json.
 
     :raises BadInput: it is not there, is something else, or lacks CI or DPL of some value.
     """
@@ -59,7 +59,11 @@ def read_analysis(folder: Path, facet: str) -> dict[str, dict[str, float]]:
 
 
 def compare(before: dict[str, dict[str, float]], after: dict[str, dict[str, float]]) -> dict[str, Any]:
-    """The two side by side, and whether the second is balanced. :raises BadInput: they have no category in common."""
+    """
+    Compare the two side by side, and say whether the second is balanced.
+
+    :raises BadInput: they have no category in common.
+    """
     unknown = sorted(set(after) - set(before))
     if unknown or not after:
         raise BadInput(f"the balanced set has categories that the other lacks: {', '.join(unknown) or 'none at all'}")
@@ -87,7 +91,7 @@ def compare(before: dict[str, dict[str, float]], after: dict[str, dict[str, floa
 
 
 def as_csv(report: dict[str, Any]) -> str:
-    """The table for programs."""
+    """Return the table as CSV, for programs."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -96,7 +100,7 @@ def as_csv(report: dict[str, Any]) -> str:
 
 
 def as_markdown(report: dict[str, Any]) -> str:
-    """The table for people."""
+    """Return the table in Markdown, for people."""
     mark = "SYNTHETIC: " if report["synthetic"] else ""
     verdict = "balanced" if report["balanced"] else "NOT balanced"
     lines = [

@@ -12,7 +12,7 @@ FAINT, BEFORE, AFTER = "#8a929c", "#c3cbd4", "#2f6f9f"
 
 
 def draw(report: dict[str, Any]) -> bytes:
-    """A PNG; the categories in the order of the report, from the top."""
+    """Draw the categories, as PNG, in the order of the report, from the top."""
     rows = report["categories"][::-1]
     # A dollar sign would begin a formula.
     names = [str(row["category"]).replace("$", r"\$") for row in rows]

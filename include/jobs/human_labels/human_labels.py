@@ -73,7 +73,7 @@ def why_unlabelled(selected: list[Row], items: Mapping[str, Item], labelled: set
 
 
 def answers_csv(items: Mapping[str, Item]) -> bytes:
-    """Every answer, by review."""
+    """Return every answer, by review, as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["review_id", "worker", "label", "at", "seconds"])

@@ -10,7 +10,7 @@ METHODS = {"majority": "majority", "dawid_skene": "Dawid and Skene's model"}
 
 
 def as_markdown(report: dict[str, Any]) -> str:
-    """What people said, how the model did by it, and how far people agree."""
+    """Return the report in Markdown: what people said, how the model did by it, and how far people agree."""
     mark = "SYNTHETIC: " if report["synthetic"] else ""
     lines = [
         f"# {mark}Labels by people: {report['labelled']} of {report['asked']} reviews",

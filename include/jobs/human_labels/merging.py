@@ -52,7 +52,7 @@ def dawid_skene(items: Mapping[str, Votes]) -> dict[str, Merged | None]:
 
 
 def _estimate(votes: np.ndarray, beliefs: np.ndarray) -> np.ndarray:
-    """One round: shares of the labels and tables of the workers from the beliefs, and new beliefs from these."""
+    """Estimate shares of the labels and tables of the workers from the beliefs, and new beliefs from these."""
     shares = beliefs.sum(axis=0) + _BEFORE
     # worker x true label x answer
     tables = np.einsum("it,iwa->wta", beliefs, votes) + _BEFORE

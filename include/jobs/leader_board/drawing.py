@@ -13,7 +13,7 @@ REST = "#9db4c6"
 
 
 def draw(board: dict[str, Any]) -> bytes:
-    """A PNG; the models in the order of the board, from the top."""
+    """Draw the models, as PNG, in the order of the board, from the top."""
     rows = board["models"]
     height = 2.1 + 0.62 * len(rows)
     title = f"Sentiment models on the same {board['test_split']['reviews']:,} test reviews"

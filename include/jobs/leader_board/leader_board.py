@@ -39,7 +39,7 @@ class Unusable(Exception):
 
 
 def read_evaluation(path: Path) -> dict[str, Any]:
-    """One evaluation as a row of the board, with its ``test_split``. :raises Unusable: it is not what it should be."""
+    """Read an evaluation as a row of the board, with its ``test_split``. :raises Unusable: it cannot be a row."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
@@ -80,7 +80,7 @@ def _amount(value: Any) -> float | None:
 
 
 def interval(accuracy: float, reviews: int) -> list[float]:
-    """Wilson's interval of a share at 95 %."""
+    """Return Wilson's interval of a share at 95 %."""
     square = _Z * _Z / reviews
     middle = accuracy + square / 2
     margin = _Z * math.sqrt(accuracy * (1 - accuracy) / reviews + square / (4 * reviews))
@@ -88,7 +88,7 @@ def interval(accuracy: float, reviews: int) -> list[float]:
 
 
 def rank(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By accuracy; where that is equal by macro F1, then by latency."""
+    """Rank by accuracy; where that is equal by macro F1, then by latency."""
     ranked = sorted(rows, key=lambda row: (-row["accuracy"], -row["macro_f1"], row["latency_ms"]["p50"], row["model"]))
     return [
         {
@@ -102,7 +102,7 @@ def rank(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def compare(folder: Path) -> dict[str, Any]:
     """
-    The board.
+    Return the board: all models with a usable evaluation, the best first.
 
     :param folder: holds a folder for each model.
     :raises BadInput: there is no usable evaluation.

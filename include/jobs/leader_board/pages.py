@@ -13,7 +13,7 @@ _HEADINGS = ("model", "accuracy (95 %)", "macro F1", "training", "latency p50", 
 
 
 def sentences(board: dict[str, Any]) -> list[str]:
-    """What the board says, in words."""
+    """Say in words what the board says."""
     best, reviews = board["models"][0], board["test_split"]["reviews"]
     said = [
         f"{best['model']} leads with an accuracy of {best['accuracy']:.1%} on {reviews:,} reviews that no model has "
@@ -28,7 +28,7 @@ def sentences(board: dict[str, Any]) -> list[str]:
 
 
 def as_markdown(board: dict[str, Any]) -> str:
-    """The table for a log or a repository."""
+    """Return the table in Markdown, for a log or a repository."""
     lines = [f"# {_mark(board)}Leader board of the sentiment models", "", *sentences(board), ""]
     lines += [f"| # | {' | '.join(_HEADINGS)} |", "|---:|:---|---:|---:|---:|---:|---:|"]
     for row in board["models"]:
@@ -50,7 +50,7 @@ def as_markdown(board: dict[str, Any]) -> str:
 
 
 def as_html(board: dict[str, Any], picture: bytes) -> str:
-    """A page by itself, the chart inside."""
+    """Return a page that stands alone, with the chart in it."""
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

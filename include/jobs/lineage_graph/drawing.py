@@ -31,7 +31,7 @@ _STATUSES = {"PendingManualApproval": "pending"}
 
 
 def draw(graph: dict[str, Any], synthetic: bool) -> dict[str, bytes]:
-    """The picture as ``png`` and ``svg``, of the same drawing."""
+    """Draw the graph, and return the picture as ``png`` and ``svg``."""
     figure = _figure(graph, synthetic)
     # Text stays text in the SVG, to be searched and read aloud; the same graph gives the same bytes.
     settings = {"svg.fonttype": "none", "svg.hashsalt": "lineage"}
@@ -45,7 +45,7 @@ def draw(graph: dict[str, Any], synthetic: bool) -> dict[str, bytes]:
 
 
 def label(vertex: dict[str, Any]) -> tuple[str, list[str]]:
-    """What a box says: the type in words, and in one or two lines which one it is."""
+    """Return a box's text: the type in words, and in one or two lines which one it is."""
     properties = vertex.get("properties", {})
     source = str(vertex["source"] or vertex["name"] or vertex["arn"])
     name = source.rpartition(":")[2].partition("/")[2] if source.startswith("arn:") else source
@@ -65,7 +65,7 @@ def label(vertex: dict[str, Any]) -> tuple[str, list[str]]:
 
 
 def lines(text: str) -> list[str]:
-    """A text in one or two lines, broken after a slash, hyphen or colon where one is at the right place."""
+    """Break a text into one or two lines, after a slash, hyphen or colon where one is at the right place."""
     if len(text) <= _LINE_CHARACTERS:
         return [text]
     last = max(len(text) - _LINE_CHARACTERS, 1)
@@ -75,7 +75,7 @@ def lines(text: str) -> list[str]:
 
 
 def shorten(text: str) -> str:
-    """A text in one line; what is longer loses its middle."""
+    """Shorten a text to one line; what is longer loses its middle."""
     if len(text) <= _LINE_CHARACTERS:
         return text
     end = _LINE_CHARACTERS // 2
@@ -83,7 +83,7 @@ def shorten(text: str) -> str:
 
 
 def _tail(uri: str) -> str:
-    """The end of a long S3 URI, which says most: its last three parts."""
+    """Return the last three parts of a long S3 URI, which say most."""
     parts = uri.removeprefix("s3://").rstrip("/").split("/")
     slash = "/" if uri.endswith("/") else ""
     kept = "/".join(parts if len(uri) <= _LINE_CHARACTERS else parts[-3:])
@@ -113,7 +113,7 @@ def _figure(graph: dict[str, Any], synthetic: bool) -> Figure:
 
 
 def _places(layout: Layout, width: float, height: float) -> dict[str, tuple[float, float]]:
-    """The middle of each box and bend, in inches."""
+    """Return the middle of each box and bend, in inches."""
     places = {}
     for number, layer in enumerate(layout.layers):
         x = width - _MARGIN - _WIDTH / 2 - number * (_WIDTH + _GAP)

@@ -66,7 +66,7 @@ def _leads(following: dict[str, set[str]], start: str, to: str) -> bool:
 
 
 def _depths(names: list[str], edges: list[Edge]) -> dict[str, int]:
-    """The longest way from each vertex to one that leads to nothing."""
+    """Return the length of the longest path from each vertex to one that leads to nothing."""
     following = defaultdict(list)
     for source, destination in edges:
         following[source].append(destination)

@@ -23,7 +23,7 @@ from job import BadInput, is_synthetic, processing_parser, run, write_files
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """The graph. :raises BadInput: there is not one, or it is not a lineage graph."""
+    """Read the graph. :raises BadInput: there is not one, or it is not a lineage graph."""
     found = sorted(folder.glob("*.json"))
     if len(found) != 1:
         raise BadInput(f"{folder} must hold one graph in JSON; it holds {len(found)}")

@@ -17,7 +17,7 @@ Record = dict[str, Any]
 
 
 def draw(report: Record) -> bytes:
-    """A PNG; trials without an objective are marks at the bottom of the first panel."""
+    """Draw the trials, as PNG; those without an objective are marks at the bottom of the first panel."""
     names = list(report["ranges"])[:MOST_PANELS]
     columns = max(1, min(COLUMNS, len(names)))
     below = -(-len(names) // columns)
@@ -39,7 +39,7 @@ def draw(report: Record) -> bytes:
 
 
 def _search(axes: Axes, report: Record) -> None:
-    """The objective of each trial in the order of their starts, and the best one so far."""
+    """Draw the objective of each trial in the order of their starts, and the best one so far."""
     better = min if report["direction"] == "Minimize" else max
     rows = sorted(report["trials"], key=lambda row: row["number"])
     judged = [row for row in rows if row["value"] is not None]
@@ -63,7 +63,7 @@ def _search(axes: Axes, report: Record) -> None:
 
 
 def _panel(axes: Axes, report: Record, name: str) -> None:
-    """The objective over one hyperparameter."""
+    """Draw the objective over one hyperparameter."""
     rows = [row for row in report["trials"] if row["value"] is not None and name in row["hyperparameters"]]
     place = _places(axes, [row["hyperparameters"][name] for row in rows], report["ranges"][name])
     places = [place(row["hyperparameters"][name]) for row in rows]
@@ -103,5 +103,5 @@ def _is_number(text: str) -> bool:
 
 
 def _text(words: str) -> str:
-    """A dollar sign would begin a formula."""
+    """Escape dollar signs, which would begin a formula."""
     return words.replace("$", r"\$")

@@ -88,7 +88,7 @@ def _row(number: int, summary: Record) -> Record:
 
 
 def _plain(text: str) -> str:
-    """The text of a hyperparameter without the quotation marks that script mode puts around it."""
+    """Return the text of a hyperparameter without the quotation marks that script mode puts around it."""
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
@@ -102,7 +102,7 @@ def _ranges(each: list[Record]) -> dict[str, Record]:
 
 
 def as_csv(report: Record) -> str:
-    """All trials, a column for each hyperparameter."""
+    """Return all trials as CSV, with a column for each hyperparameter."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = list(report["ranges"])
@@ -115,7 +115,7 @@ def as_csv(report: Record) -> str:
 
 
 def as_markdown(report: Record) -> str:
-    """The table for a log or a repository; long ones are cut."""
+    """Return the table in Markdown, for a log or a repository; a long one is cut."""
     mark = "SYNTHETIC: " if report["synthetic"] else ""
     names, rows = list(report["ranges"]), report["trials"]
     parents = f" Started from {', '.join(report['started_from'])}." if report["started_from"] else ""
@@ -139,7 +139,7 @@ def as_markdown(report: Record) -> str:
 
 
 def _short(text: str) -> str:
-    """A real number with four digits; other texts as they are."""
+    """Shorten a real number to four digits; other texts stay as they are."""
     try:
         return text if text.lstrip("-").isdecimal() else f"{float(text):.4g}"
     except ValueError:
