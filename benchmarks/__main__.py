@@ -20,6 +20,7 @@ BENCHMARKS = {
     "athena": "jobs",
     "s3": "jobs",
     "features": "jobs",
+    "tokenising": "jobs",
     "train": "jobs",
     "balance": "jobs",
     "clarify": "jobs",
