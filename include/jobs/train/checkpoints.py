@@ -1,4 +1,9 @@
-"""Checkpoints: all that is needed to go on with a training where it was, in one file, replaced whole."""
+"""
+Checkpoints: all that is needed to go on with a training where it was, in one file, replaced whole.
+
+Not by accelerate, whose ``save_state`` writes four files: a kill between two of them leaves parts of different steps
+(``benchmarks/results/checkpoints.md``).
+"""
 
 from __future__ import annotations
 
