@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 ROOT = Path(__file__).parent.parent
 for folder in (ROOT / "tests", ROOT / "tests" / "localaws"):
@@ -66,8 +67,8 @@ def table(title: str, lines: list[Line]) -> None:
 
 
 def spread(times: list[float]) -> str:
-    ordered = sorted(1000 * each for each in times)
-    return f"p50 {statistics.median(ordered):.1f} ms, p95 {ordered[int(len(ordered) * 0.95)]:.1f} ms"
+    middle, high = 1000 * np.percentile(times, (50, 95))
+    return f"p50 {middle:.1f} ms, p95 {high:.1f} ms"
 
 
 def timed(call: Callable[[], Any]) -> float:
