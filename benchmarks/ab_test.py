@@ -86,7 +86,8 @@ def reviews_needed(plan: Any) -> int:
         needed = pairs_needed(DIFFERING, plan.min_difference, alpha, power)
     else:
         needed = requests_needed(ACCURACY, plan.min_difference, alpha, power)
-    return math.ceil(needed * inflation(plan.looks, alpha, power, plan.spending))
+    rounded: int = math.ceil(needed * inflation(plan.looks, alpha, power, plan.spending))
+    return rounded
 
 
 def simulate(plan: Any, better: float, speed: float) -> Iterator[tuple[dict[str, Any], bool]]:

@@ -21,7 +21,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import boto3
 import duckdb
@@ -79,7 +79,7 @@ def prepare(source: Path, target: Path) -> int:
         if source.suffix == ".zip":
             archive = stack.enter_context(zipfile.ZipFile(source))
             name = next(n for n in archive.namelist() if n.endswith(".csv") and not n.startswith("__"))
-            lines = io.TextIOWrapper(stack.enter_context(archive.open(name)), "utf-8", newline="")
+            lines: TextIO = io.TextIOWrapper(stack.enter_context(archive.open(name)), "utf-8", newline="")
         else:
             lines = stack.enter_context(open(source, encoding="utf-8", newline=""))
         found = [
@@ -111,7 +111,7 @@ class Athena:
             execution = self.client.get_query_execution(QueryExecutionId=identifier)["QueryExecution"]
             state = execution["Status"]["State"]
             if state == "SUCCEEDED":
-                return identifier
+                return str(identifier)
             if state in ("FAILED", "CANCELLED"):
                 raise RuntimeError(execution["Status"]["StateChangeReason"])
             time.sleep(0.005)

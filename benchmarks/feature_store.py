@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -58,7 +59,7 @@ def measured(records: int, calls: int) -> list[tuple[str, str, str]]:
         ]
         for name, call in (("GetRecord", get), ("PutRecord", put)):
             call(runtime, 0)
-            times = [timed(lambda n, call=call: call(runtime, n), turn % records) for turn in range(calls)]
+            times = [timed(partial(call, runtime), turn % records) for turn in range(calls)]
             lines.append((f"{name}, one client", spread(times), "p50 < 5 ms"))
         times, errors, wall = crowded(lambda n: get(runtime, n), [turn % records for turn in range(calls * 4)])
         figures = f"{spread(times)}, {len(times) / wall:.0f}/s, {errors} errors"

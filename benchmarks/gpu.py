@@ -29,7 +29,12 @@ from benchmarks.job_code import bundle
 from benchmarks.train import plain
 
 #: RoBERTa-base: 12 layers of 768.
-SHAPE = {"vocab_size": 50265, "max_position_embeddings": 514, "type_vocab_size": 1, "layer_norm_eps": 1e-5}
+SHAPE: dict[str, Any] = {
+    "vocab_size": 50265,
+    "max_position_embeddings": 514,
+    "type_vocab_size": 1,
+    "layer_norm_eps": 1e-5,
+}
 ROWS, EPOCHS = 3200, 3
 CALLS, CLIENTS, MANY = 300, 32, 2048
 #: what the width of a batch is a multiple of -> how that is called; 0 is the plain loop.
@@ -108,7 +113,7 @@ def random_roberta(folder: Path) -> None:
 
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(folder / "minilm")
-    config = RobertaConfig(**SHAPE, pad_token_id=tokenizer.pad_token_id, num_labels=3)
+    config = RobertaConfig(**SHAPE, pad_token_id=tokenizer.pad_token_id, num_labels=3)  # type: ignore[call-arg]
     config.id2label = {0: "-1", 1: "0", 2: "1"}
     RobertaForSequenceClassification(config).save_pretrained(folder / "roberta")
     tokenizer.model_max_length = 128
@@ -195,7 +200,7 @@ def reviews(folder: Path) -> list[str]:
 
     tokenizer = AutoTokenizer.from_pretrained(folder / "minilm")
     ids = pq.read_table(folder / "features" / "test", columns=["input_ids"])["input_ids"].to_pylist()
-    return [tokenizer.decode(row, skip_special_tokens=True) for row in ids]
+    return [str(tokenizer.decode(row, skip_special_tokens=True)) for row in ids]
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ import random
 import sys
 import time
 
-from benchmarks.human_review import Line, label, table
+from benchmarks.human_review import Line, table
 from benchmarks.human_review_portal import FLOW, Visitor, office
 
-from human_kit import Humans  # isort: skip
+from human_kit import Humans, label  # isort: skip
 
 
 def main() -> None:

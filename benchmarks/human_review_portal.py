@@ -16,13 +16,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
 
-from benchmarks.human_review import Line, label, spread, table, timed
+from benchmarks.human_review import Line, spread, table, timed
 
-from human_kit import Humans  # isort: skip
+from human_kit import Humans, label  # isort: skip
 from localaws_kit import LocalAws, start  # isort: skip
 from portal_kit import address, browser, sign_in  # isort: skip
 from workforce_kit import PASSWORD, add_worker, make_people, make_team  # isort: skip
@@ -80,7 +81,7 @@ class Visitor:
         self.portal = httpx.Client(base_url=address(self.server), cookies=cookies, timeout=20)
 
     def jobs(self) -> httpx.Response:
-        page = self.portal.get("/")
+        page: httpx.Response = self.portal.get("/")
         if page.status_code != 200 or "/logout" not in page.text:
             raise SystemExit(f"the list of jobs is not there: {page.status_code} {page.text[:500]}")
         return page
@@ -125,7 +126,7 @@ def crowd(people: list[Visitor], count: int) -> list[Line]:
             for _ in range(count // len(people)):
                 place, csrf = visitor.take()
                 time.sleep(PAUSE * random.uniform(0.5, 1.5))
-                times.append(timed(lambda place=place, csrf=csrf: visitor.submit(place, csrf)))
+                times.append(timed(partial(visitor.submit, place, csrf)))
         except BaseException as error:
             failed.append(error)
 

@@ -19,6 +19,7 @@ import tempfile
 import time
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = b"import time\nprint(f'first line at {time.time()}.')\ntime.sleep(0.5)\n"
@@ -81,7 +82,7 @@ def connect(home: Path) -> tuple[object, object]:
     return boto3.client("sagemaker"), s3
 
 
-def one(sagemaker: object, _s3: object, home: Path, name: str) -> dict[str, float]:
+def one(sagemaker: Any, _s3: Any, home: Path, name: str) -> dict[str, float]:
     begin = time.time()
     sagemaker.create_training_job(
         TrainingJobName=name,

@@ -114,7 +114,7 @@ def _json_bytes(wire: Wire, random: random.Random) -> str:
             ("a number alone", lambda body: _HUGE),
         ]
     )
-    wire.body = change(wire.body)
+    wire.body = change(wire.body)  # type: ignore[no-untyped-call]
     return str(name)
 
 

@@ -279,7 +279,8 @@ def _wrong_types(shape: Shape, place: Place, protocol: str) -> Iterator[tuple[st
         # The query protocol's writer makes true of any text.
         yield "neither true nor false", "perhaps" if is_json else 5, is_json
     elif kind == "timestamp" and is_json:
-        yield from (("no time", value, True) for value in ("never", 1e18, -1e18, 1e308, True, [], "99999-01-01"))
+        no_times: list[Any] = ["never", 1e18, -1e18, 1e308, True, [], "99999-01-01"]
+        yield from (("no time", value, True) for value in no_times)
     elif kind == "blob" and is_json:
         yield "no base64", "@@", True
     elif is_json and body and kind in ("list", "map", "structure") and not getattr(shape, "is_document_type", False):

@@ -88,7 +88,7 @@ def serve(home: Path) -> None:
             return sigv4.Key(_SECRET) if access_key == _KEY else super()._key(access_key)
 
     sigv4.MAX_SKEW = timedelta(days=40_000)
-    server.Application = Emptied  # type: ignore[misc]
+    server.Application = Emptied  # type: ignore[attr-defined, misc]
     server.serve(Home(home), 0)
 
 

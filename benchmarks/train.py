@@ -95,7 +95,7 @@ def plain(script: Any, settings: argparse.Namespace) -> dict[str, float]:
             batch = padded(trainer, rows[start : start + settings.train_batch_size])
             logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
             loss = cross_entropy(logits, batch["labels"])
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()

@@ -9,8 +9,9 @@ from typing import Any
 
 from benchmarks.chaos import checks
 from benchmarks.chaos.kills import Helper, Killer, Record, now, say
-from stack import processes, services
+from stack import processes
 from stack.airflow_api import AirflowApi
+from stack.health import PARTS
 from stack.layout import Stack, StackError
 from stack.summary import INGEST, TRAIN
 
@@ -59,7 +60,8 @@ class Campaign:
         entry: dict[str, Any] = {"ingest": ingest, "at": now(), "train": None}
         self.record.runs.append(entry)
         with self._killer.at_work():
-            states = self._ended(INGEST, ingest, self._trigger(ingest, {"max_reviews": self._reviews + number}))
+            self._trigger(ingest, {"max_reviews": self._reviews + number})
+            states = self._ended(INGEST, ingest)
             if states == "success":
                 entry["train"] = train = self._set_off(ingest)
                 states = self._ended(TRAIN, train) if train else "not set off"
@@ -132,7 +134,7 @@ class Campaign:
             time.sleep(1)
 
     def _whole(self) -> bool:
-        if not all(processes.find(self.stack, part) for part in services.PARTS):
+        if not all(processes.find(self.stack, part) for part in PARTS):
             return False
         try:
             health = self.api.call("GET", "/monitor/health")

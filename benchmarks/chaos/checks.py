@@ -13,7 +13,7 @@ import psutil
 
 from amazon_ml.naming import job_name
 from include.settings import Settings
-from stack import processes, services
+from stack import health, processes
 from stack.airflow_api import AirflowApi
 from stack.layout import Stack
 from stack.summary import INGEST, TRAIN, client
@@ -178,7 +178,7 @@ class Ledger:
 
     def _listed(self) -> dict[str, str]:
         s3 = client(self._stack, "s3")
-        found = {}
+        found: dict[str, str] = {}
         for bucket in (each["Name"] for each in s3.list_buckets()["Buckets"]):
             for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
                 found |= {f"{bucket}/{item['Key']}": item["ETag"] for item in page.get("Contents", [])}
@@ -226,7 +226,7 @@ def orphans(stack: Stack) -> list[str]:
 
 
 def _unaccounted(stack: Stack) -> list[str]:
-    heads = [process for part in services.PARTS if (process := processes.find(stack, part))]
+    heads = [process for part in health.PARTS if (process := processes.find(stack, part))]
     heads += [*model_servers(stack), *supervisors(stack).values()]
     known = {head.pid for head in heads}
     left = []

@@ -18,11 +18,11 @@ import psutil
 
 from benchmarks.chaos import checks
 from include.tasks.defaults import FAILURES
-from stack import processes, services
+from stack import health, processes
 from stack.layout import Stack
 
 #: what is killed: the stack's five parts, and what they start.
-KINDS = (*services.PARTS, "worker", "task", "supervisor", "script", "model-server")
+KINDS = (*health.PARTS, "worker", "task", "supervisor", "script", "model-server")
 #: how often in a row ``stack up`` may fail with nothing killed meanwhile.
 UP_TRIES = 4
 
@@ -159,7 +159,7 @@ class Killer:
         kill = {"at": now(), "kind": kind, "pid": victim.process.pid, "job": victim.job, "title": title}
         self._record.kills.append(kill)
         say(f"kill -9 {kind} {victim.process.pid} {victim.job}")
-        if kind in services.PARTS:
+        if kind in health.PARTS:
             self._helper.call(kind)
 
     def _spared(self) -> set[str]:
@@ -176,7 +176,7 @@ def first_name(job: str) -> str:
 
 def victims(stack: Stack, spared: set[str]) -> list[Victim]:
     """Return what could be killed now; of the jobs in ``spared`` not the scripts."""
-    found = [Victim(part, process) for part in services.PARTS if (process := processes.find(stack, part))]
+    found = [Victim(part, process) for part in health.PARTS if (process := processes.find(stack, part))]
     scheduler = processes.find(stack, "airflow-scheduler")
     for worker in children(scheduler):
         found.append(Victim("worker", worker))
