@@ -57,7 +57,7 @@ check: lint  ## The inner loop: lint, and the tests that need neither Airflow no
 lint: $(READY)  ## ruff, mypy, and which module may import which
 	$(AIRFLOW) -m ruff check .
 	$(AIRFLOW) -m ruff format --check .
-	$(JOBS) -m mypy localaws benchmarks
+	$(JOBS) -m mypy localaws benchmarks tests/localaws
 	$(AIRFLOW) -m mypy plugins/amazon_ml stack
 	PYTHONPATH=.:plugins $(JOBS_ENV)/bin/lint-imports --no-cache
 

@@ -111,7 +111,7 @@ class Engine:
         from localaws.athena.sql.render import as_text
         from localaws.athena.sql.scope import Analysis
 
-        analysis = Analysis(sql, self, None)
+        analysis = Analysis(sql, self, None)  # type: ignore[arg-type]
         relation = selects.compile_query(parse_query(sql), analysis, {})
         for use in analysis.tables:
             connection.execute(f"CREATE OR REPLACE TEMP VIEW {use.identifier} AS SELECT * FROM ({self._values})")

@@ -63,7 +63,12 @@ def tiny_bert(folder: Path, layers: int = 3) -> Path:
     (folder / "vocab.txt").write_text("\n".join(words))
     BertTokenizer(str(folder / "vocab.txt"), model_max_length=128).save_pretrained(folder)
     torch.manual_seed(1)
-    sizes = {"hidden_size": 32, "num_hidden_layers": layers, "num_attention_heads": 2, "intermediate_size": 64}
+    sizes: dict[str, Any] = {
+        "hidden_size": 32,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
     BertModel(BertConfig(vocab_size=len(words), max_position_embeddings=128, **sizes)).save_pretrained(folder)
     return folder
 
@@ -114,7 +119,7 @@ class AutoMl:
         """Start a job of the second version; its ARN."""
         source = {"S3DataType": "S3Prefix", "S3Uri": self.put(f"{name}/data/reviews", data)}
         channel = {"ChannelType": "training", "DataSource": {"S3DataSource": source}}
-        config = {"ContentColumn": "review_body", "TargetLabelColumn": "sentiment"}
+        config: dict[str, Any] = {"ContentColumn": "review_body", "TargetLabelColumn": "sentiment"}
         config |= {"CompletionCriteria": {"MaxCandidates": 1}, **more.pop("text", {})}
         request = {
             "AutoMLJobName": name,

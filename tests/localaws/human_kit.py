@@ -108,7 +108,7 @@ class Clocked(Context):
         self.clock[0] += timedelta(seconds=seconds)
         sweep.sweep(self)
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str = "") -> Any:
         assert service == "s3"
         return self.bucket
 

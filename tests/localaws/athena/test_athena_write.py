@@ -193,7 +193,7 @@ def test_an_upload_that_fails_takes_back_those_before_it(tmp_path: Path) -> None
             stored.pop(given["Key"], None)
 
     planned: dict[str, list[str]] = {}
-    local = {}
+    local: dict[tuple[str, ...], Path] = {}
     for name in ("a", "b", "c"):
         (tmp_path / name).write_bytes(b"data")
         local[(name,)] = tmp_path / name

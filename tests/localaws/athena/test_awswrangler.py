@@ -120,7 +120,7 @@ def test_to_parquet_writes_appends_and_overwrites_a_partitioned_dataset(lake: st
             "part": ["x", "y", "x"],
         }
     )
-    target = {
+    target: dict[str, Any] = {
         "path": f"{lake}/dataset/",
         "dataset": True,
         "database": DATABASE,

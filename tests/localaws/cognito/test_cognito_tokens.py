@@ -176,6 +176,7 @@ def test_no_forged_token_is_taken(server: LocalAws, portal: httpx.Client, app: P
     good = tokens(portal, app)["access_token"]
     assert user_info(portal, app, good).status_code == 200
     published = keys(server, app).keys[0]
+    assert isinstance(published, RSAKey)
     claims = jwt.decode(good, published, algorithms=["RS256"]).claims
     header, payload, signature = good.split(".")
     none = base64.urlsafe_b64encode(json.dumps({"alg": "none", "kid": published.kid}).encode()).rstrip(b"=").decode()

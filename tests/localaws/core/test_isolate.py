@@ -23,6 +23,7 @@ from localaws.sagemaker.feature_store.flusher import FeatureStore
 from localaws.sagemaker.pipelines import machine as pipelines
 from localaws.sagemaker.tuning import machine as tuning
 from localaws.sagemaker.tuning import trials
+from localaws.sagemaker.tuning.search import KIND
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -85,9 +86,9 @@ def test_a_tuning_job_whose_training_job_cannot_be_looked_at_fails_all_the_same(
         "HyperParameterTuningJobStatus": "InProgress",
         "_Trials": [{"TrainingJobName": "t-001", "TrainingJobStatus": "InProgress"}],
     }
-    ctx.store.put(tuning.KIND, "t", record)
+    ctx.store.put(KIND, "t", record)
     tuning.fail(record, "why", ctx)
-    stored = ctx.store.get(tuning.KIND, "t") or {}
+    stored = ctx.store.get(KIND, "t") or {}
     assert (stored["HyperParameterTuningJobStatus"], stored["FailureReason"]) == ("Failed", "why")
 
 

@@ -164,7 +164,7 @@ def test_the_default_order_is_the_documented_one(sagemaker: Any, operation: str)
 @pytest.mark.parametrize("operation", ["ListAutoMLJobs", "ListEndpoints", "ListHyperParameterTuningJobs"])
 def test_what_takes_long_to_make_is_listed_in_the_documented_order_too(operation: str) -> None:
     noun = operation.removeprefix("List").removesuffix("s")
-    records = [
+    records: list[dict[str, Any]] = [
         {f"{noun}Name": name, "CreationTime": number, f"{noun}Config": {"Strategy": "Grid", "ResourceLimits": {}}}
         for number, name in enumerate(NAMES)
     ]

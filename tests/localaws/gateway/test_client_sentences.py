@@ -89,7 +89,7 @@ def test_what_is_not_there_is_refused_in_awss_words(
 
 def test_duplicates_are_refused_in_awss_words(sagemaker: Any, name: str) -> None:
     experiment = {"ExperimentName": name}
-    requests = [
+    requests: list[tuple[str, dict[str, Any]]] = [
         ("model", {"ModelName": name, "PrimaryContainer": CONTAINER, "ExecutionRoleArn": ROLE}),
         (
             "endpoint_config",

@@ -93,7 +93,7 @@ def test_a_key_that_leads_out_of_its_bucket_is_refused(localaws: LocalAws, bucke
 def test_a_client_is_told_so_whatever_it_asks_for(localaws: LocalAws, bucket: str, key: str) -> None:
     s3, where = client("s3"), {"Bucket": bucket, "Key": key}
     part = {"UploadId": "any", "PartNumber": 1}
-    for operation, asked in {
+    requests: dict[str, dict[str, Any]] = {
         "put_object": {"Body": b"x"},
         "get_object": {},
         "delete_object": {},
@@ -103,7 +103,8 @@ def test_a_client_is_told_so_whatever_it_asks_for(localaws: LocalAws, bucket: st
         "upload_part_copy": {**part, "CopySource": {"Bucket": bucket, "Key": "plain"}},
         "complete_multipart_upload": {"UploadId": "any"},
         "copy_object": {"CopySource": {"Bucket": bucket, "Key": "plain"}},
-    }.items():
+    }
+    for operation, asked in requests.items():
         with pytest.raises(ClientError, match="Couldn't parse the specified URI") as caught:
             getattr(s3, operation)(**where, **asked)
         assert caught.value.response["Error"]["Code"] == "InvalidURI", operation

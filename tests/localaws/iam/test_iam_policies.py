@@ -90,7 +90,7 @@ def test_a_condition_holds_as_its_operator_says(
     operator: str, key: str, wanted: Any, given: list[str] | None, expected: bool
 ) -> None:
     found = policy(allow(Condition={operator: {key: wanted}}))
-    context = {} if given is None else {"aws_x": given}
+    context: dict[str, Any] = {} if given is None else {"aws_x": given}
     assert (decision(found, **context) == "allowed") is expected
 
 

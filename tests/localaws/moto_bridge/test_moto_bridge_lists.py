@@ -136,7 +136,7 @@ def test_what_a_request_only_compares_is_not_written_again(tmp_path: Path) -> No
         assert moto.handle("iam", "CreateRole", request).status == 200
         return len(taken)
 
-    _Change._take = count  # type: ignore[method-assign]
+    _Change._take = count  # type: ignore[assignment, method-assign]
     try:
         costs = [create(f"compared-{index}") for index in range(30)]
     finally:

@@ -64,7 +64,7 @@ def content(response: HttpResponse) -> bytes:
 
 
 def uploaded_in_parts(moto: Moto, tmp_path: Path, **fields: str) -> HttpResponse:
-    begun = ask(moto, "CreateMultipartUpload", "POST", "/uploads/parts?uploads=", **fields)
+    begun = ask(moto, "CreateMultipartUpload", "POST", "/uploads/parts?uploads=", **fields)  # type: ignore[arg-type]
     found = ET.fromstring(content(begun)).find("{*}UploadId")
     assert found is not None
     where = f"/uploads/parts?uploadId={found.text}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ DAY = 24 * 3600
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Let time pass."""
-    real = pool_sign_in.time.time
+    real = time.time
 
     def pass_by(seconds: float) -> None:
-        monkeypatch.setattr(pool_sign_in.time, "time", lambda: real() + seconds)
+        monkeypatch.setattr(time, "time", lambda: real() + seconds)
 
     return pass_by
 

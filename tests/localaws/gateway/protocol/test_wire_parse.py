@@ -76,7 +76,8 @@ def test_texts_that_are_no_time_are_refused(text: str) -> None:
 
 
 def test_a_wrong_structure_list_or_map_is_refused() -> None:
-    for body in ({"Tags": {}}, {"Tags": ["x"]}):
+    bodies: list[dict[str, Any]] = [{"Tags": {}}, {"Tags": ["x"]}]
+    for body in bodies:
         with pytest.raises(SerializationException):
             read("sagemaker", "AddTags", body)
     with pytest.raises(SerializationException):

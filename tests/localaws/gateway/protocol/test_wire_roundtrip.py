@@ -66,6 +66,7 @@ def test_every_answer_is_read_by_botocore_as_it_was_meant(service: str) -> None:
 
 
 def _read(response: HttpResponse, operation: OperationModel) -> dict[str, Any]:
+    assert isinstance(response.body, bytes)
     headers = HeadersDict(response.headers)
     return {
         "status_code": response.status,

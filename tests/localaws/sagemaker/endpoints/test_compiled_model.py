@@ -31,14 +31,19 @@ TEXTS = ["good", "bad dress", "a good dress", "bad bad bad", "a dress", "unknown
 def classifier(folder: Path) -> Path:
     """A model's archive as the train job makes it, of a tiny BERT that nobody has trained."""
     import torch
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast  # type: ignore[attr-defined]
 
     (folder / "code").mkdir(parents=True)
     (folder / "vocab.txt").write_text("\n".join(WORDS))
     tokenizer = BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=32)
     tokenizer.save_pretrained(folder)
     torch.manual_seed(1)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    sizes: dict[str, Any] = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
     config = BertConfig(
         vocab_size=len(WORDS),
         max_position_embeddings=32,

@@ -240,7 +240,7 @@ def test_features_are_added_and_old_files_read_as_null(kit: Kit) -> None:
     )
 
 
-BAD_GROUPS = {
+BAD_GROUPS: dict[str, dict[str, Any]] = {
     "no store": {"OnlineStoreConfig": None, "OfflineStoreConfig": None},
     "no role": {"RoleArn": None},
     "an identifier that is no feature": {"RecordIdentifierFeatureName": "nobody"},

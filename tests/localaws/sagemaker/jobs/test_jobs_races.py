@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from localaws.core import reconciler
+from localaws.core import beneath, reconciler
 from localaws.core.context import Context
 from localaws.core.credentials import Credentials
 from localaws.core.store import Store
@@ -212,7 +212,7 @@ def test_a_look_in_the_middle_of_a_deletion_does_not_start_the_job_again(
     training.describe_training_job({"TrainingJobName": "going"}, ctx)
     supervisors.begun.clear()
     looking = threading.Event()
-    remove, supervised = control.beneath.remove, JobFolder.supervised
+    remove, supervised = beneath.remove, JobFolder.supervised
     looker = threading.Thread(target=training.JOBS.sync, args=(stale, ctx))
 
     def remove_and_be_looked_at(path: Path) -> None:
@@ -226,7 +226,7 @@ def test_a_look_in_the_middle_of_a_deletion_does_not_start_the_job_again(
         return supervised(folder)
 
     monkeypatch.setattr(JobFolder, "supervised", look)
-    monkeypatch.setattr(control.beneath, "remove", remove_and_be_looked_at)
+    monkeypatch.setattr(beneath, "remove", remove_and_be_looked_at)
     training.delete_training_job({"TrainingJobName": "going"}, ctx)
     looker.join(LIMIT_S)
     assert not looker.is_alive()

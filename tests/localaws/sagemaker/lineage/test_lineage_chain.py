@@ -152,7 +152,9 @@ def test_depth_counts_associations_and_pages_join_to_the_whole(chain: Chain) -> 
     near = chain.query(start, "Ascendants", MaxDepth=1)["Vertices"]
     assert {vertex["Type"] for vertex in near} == {"Endpoint", "ModelDeployment"}
     whole = chain.query(start, "Ascendants", IncludeEdges=True)
-    vertices, edges, token = [], [], {}
+    vertices: list[Any] = []
+    edges: list[Any] = []
+    token: dict[str, str] = {}
     while True:
         page = chain.query(start, "Ascendants", IncludeEdges=True, MaxResults=3, **token)
         assert len(page["Vertices"]) <= 3

@@ -62,7 +62,8 @@ class FakeJobs:
     kind, prefix = "processing-job", "ProcessingJob"
 
     def __init__(self, ctx: Surroundings) -> None:
-        self.ctx, self.begun = ctx, []
+        self.ctx = ctx
+        self.begun: list[str] = []
 
     def start(self, request: dict[str, Any], ctx: Surroundings, **members: Any) -> dict[str, Any]:
         name = request["ProcessingJobName"]
@@ -89,7 +90,7 @@ def test_a_kill_at_any_write_to_the_store_leaves_one_job_a_step(monkeypatch: pyt
     def run(kill_at: int) -> tuple[dict[str, Any], list[str], int]:
         ctx = Surroundings()
         fake = FakeJobs(ctx)
-        replaced = dataclasses.replace(jobs.PROCESSING, start=fake.start, jobs=fake)
+        replaced = dataclasses.replace(jobs.PROCESSING, start=fake.start, jobs=fake)  # type: ignore[arg-type]
         monkeypatch.setitem(kinds.KINDS, "Processing", replaced)
         arn = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p/execution/abcdefghijkl"
         record = {
@@ -126,7 +127,7 @@ def test_a_kill_at_any_write_to_the_store_leaves_one_job_a_step(monkeypatch: pyt
         monkeypatch.setattr(Store, "put", put)
         steps = ctx.store.all(STEPS)
         assert [step["StepStatus"] for step in steps] == ["Succeeded"] * 5
-        return found, fake.begun, writes
+        return found or {}, fake.begun, writes
 
     ended, begun, total = run(0)
     assert ended["PipelineExecutionStatus"] == "Succeeded"

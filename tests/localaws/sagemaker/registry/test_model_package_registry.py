@@ -136,7 +136,7 @@ def test_approving_what_is_not_there_is_refused(sagemaker: Any, group: str) -> N
     assert found["BatchDescribeModelPackageErrorMap"][arn]["ErrorCode"] == "ValidationException"
 
 
-BAD = {
+BAD: dict[str, dict[str, Any]] = {
     "neither name nor group": {"ModelPackageGroupName": None},
     "a group that is not there": {"ModelPackageGroupName": "nobody"},
     "nothing to deploy": {"InferenceSpecification": None},

@@ -100,7 +100,8 @@ def test_members_are_groups_of_the_workforces_client(
 def test_members_of_both_kinds_are_refused(server: LocalAws, sagemaker: Any, people: People) -> None:
     make_team(server, people)
     oidc = {"OidcMemberDefinition": {"Groups": ["labelers"]}}
-    for members in ([people.member, oidc], [oidc], [{}]):
+    bad: list[list[dict[str, Any]]] = [[people.member, oidc], [oidc], [{}]]
+    for members in bad:
         request = {"WorkteamName": "other", "MemberDefinitions": members, "Description": "d"}
         assert refused(sagemaker.create_workteam, **request)[0] == "ValidationException"
 
