@@ -43,6 +43,13 @@ _TIMEOUTS = {
 _ROOT = Path(__file__).parent.parent
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Turn warnings of job scripts into errors as pyproject.toml does for packages; tests import them by bare names."""
+    scripts = "|".join(sorted({path.stem for path in (_ROOT / "include" / "jobs").glob("*/*.py")}))
+    for category in ("DeprecationWarning", "FutureWarning"):
+        config.addinivalue_line("filterwarnings", f"error::{category}:({scripts})$")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a running localaws, which `make check` leaves out, and what may take longer than the others."""
     for item in items:
