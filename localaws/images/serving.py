@@ -28,6 +28,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from localaws.core import own_code
 from localaws.images.inference import Model, Reply, RequestContext, trace_of
 from localaws.images.inference_defaults import InferenceError
 
@@ -126,10 +127,14 @@ def framework(image: str) -> str:
 
 
 def _hide_localaws() -> None:
-    """Take this package's folder off the import path: a model's code sees what it would see in the container."""
-    root = str(Path(__file__).parents[2])
-    sys.path[:] = [entry for entry in sys.path if entry not in ("", root)]
-    kept = [entry for entry in os.environ.pop("PYTHONPATH", "").split(os.pathsep) if entry not in ("", root)]
+    """
+    Take the checkout off the import path: a model's code sees what it would see in the container.
+
+    An installed localaws stays, since its folder has the model's packages too.
+    """
+    hidden = {"", "" if own_code.installed() else str(own_code.ROOT)}
+    sys.path[:] = [entry for entry in sys.path if entry not in hidden]
+    kept = [entry for entry in os.environ.pop("PYTHONPATH", "").split(os.pathsep) if entry not in hidden]
     if kept:
         os.environ["PYTHONPATH"] = os.pathsep.join(kept)
 

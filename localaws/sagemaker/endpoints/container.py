@@ -7,11 +7,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import localaws
+from localaws.core import own_code
 from localaws.images import Image
 from localaws.sagemaker.jobs import sandbox
-
-_ROOT = Path(localaws.__file__).parents[1]
 
 
 def command(image: Image, worker: str, socket: Path, silence: float, *, base: str = sandbox.ML_ROOT) -> list[str]:
@@ -35,5 +33,7 @@ def variables(region: str, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def importing(given: Mapping[str, str]) -> dict[str, str]:
-    """Return the PYTHONPATH by which the process finds localaws, before the model's own paths."""
-    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), given.get("PYTHONPATH")]))}
+    """Return the PYTHONPATH by which a process finds the localaws of a checkout, before the model's own paths."""
+    if own_code.installed():
+        return {}
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(own_code.ROOT), given.get("PYTHONPATH")]))}

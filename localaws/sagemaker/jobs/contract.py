@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import localaws
+from localaws.core import own_code
 from localaws.core.beneath import Tree
 from localaws.core.job_client import Aws
 from localaws.images import Image
@@ -23,9 +23,6 @@ from localaws.sagemaker.jobs.mirror import Mirror, Mirroring
 from localaws.sagemaker.jobs.processes import MARK
 from localaws.sagemaker.jobs.progress import shorten
 from localaws.sagemaker.jobs.staging import Source, under
-
-#: the folder to import localaws from, for the modules that play an image.
-_ROOT = str(Path(localaws.__file__).parent.parent)
 
 
 @dataclass(frozen=True)
@@ -195,7 +192,9 @@ class Contract(ABC):
 
     def play(self, module: str) -> list[str]:
         """Return the command line that runs a module of localaws as the image's entry point."""
-        start = f"import sys; sys.path[0] = {_ROOT!r}; from {module} import main; main()"
+        # In place of the working directory. Installed packages are on the path already, behind the standard library.
+        first = [] if own_code.installed() else [str(own_code.ROOT)]
+        start = f"import sys; sys.path[:1] = {first!r}; from {module} import main; main()"
         return [sys.executable, "-c", start]
 
     def write(self, host: str, path: str, body: Any) -> None:

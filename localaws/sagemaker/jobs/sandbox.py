@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import localaws
+from localaws.core.own_code import is_the_interpreters
 from localaws.sagemaker.jobs.enter import PLAN
 
 ML_ROOT = "/opt/ml"
@@ -179,8 +180,9 @@ def _visible() -> Iterator[Path]:
         interpreter = interpreter.parent / interpreter.readlink()
         given.append(str(interpreter.parent))
     for path in map(Path, filter(None, given)):
-        # The folder that localaws is imported from has the state of localaws beside it, and much more.
-        if (path.is_absolute() and not _CODE.is_relative_to(path)) or path == _CODE:
+        # A checkout has the state of localaws in it, and much more.
+        has_localaws = _CODE.is_relative_to(path) and path != _CODE
+        if path.is_absolute() and (not has_localaws or is_the_interpreters(path)):
             yield path
             yield path.resolve()
 
