@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from localaws.core import extras
 from localaws.core import home as lifecycle
 from localaws.core.home import Home, LifecycleError
 
@@ -31,6 +32,10 @@ def main(argv: list[str] | None = None) -> int:
         return commands[arguments.command](home, arguments)
     except LifecycleError as error:
         return _fail(error)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "localaws":
+            raise
+        return _fail(extras.missing(error.name, "server"))
 
 
 def _parser() -> argparse.ArgumentParser:
