@@ -105,6 +105,7 @@ with DAG(
             task_id=f"ask_{name}",
             query=f"{name}.sql",
             database=settings.database,
+            workgroup=settings.work_group,
             output_location=f"{paths.ANSWERS}/{name}/",
         )
         for name in QUERIES

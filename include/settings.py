@@ -31,6 +31,7 @@ class Settings:
     region: str
     role_arn: str
     database: str
+    work_group: str
     endpoint_name: str
     feature_group: str
     model_group: str
@@ -65,6 +66,7 @@ class Settings:
             region=region,
             role_arn=get("SAGEMAKER_ROLE_ARN", "arn:aws:iam::123456789012:role/SageMakerExecutionRole"),
             database=get("REVIEWS_DATABASE", "reviews"),
+            work_group=get("REVIEWS_WORK_GROUP", "primary"),
             endpoint_name=get("REVIEWS_ENDPOINT", "sentiment"),
             feature_group=get("REVIEWS_FEATURE_GROUP", "reviews"),
             model_group=get("REVIEWS_MODEL_GROUP", "sentiment"),

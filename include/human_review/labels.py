@@ -70,6 +70,7 @@ def publish(labels: ProcessingJobOperator) -> tuple[Any, Any]:
         task_id="table",
         query=TABLE,
         database=settings.database,
+        workgroup=settings.work_group,
         output_location=f"{paths.ANSWERS}/human_labels/",
     )
     group = FeatureGroupOperator(

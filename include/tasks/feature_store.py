@@ -128,6 +128,7 @@ def unload(split: str) -> AthenaQueryOperator:
             ) TO '{unloaded(split)}' WITH (format = 'PARQUET')
         """,  # noqa: S608 (nothing in it comes from people)
         database=f"{{{{ {group}['database'] }}}}",
+        workgroup=settings.work_group,
         output_location=f"{paths.ANSWERS}/unload_{split}/",
     )
 
@@ -142,7 +143,8 @@ def _rows(query: str, database: str, answers: str) -> list[list[str]]:
     from airflow.providers.amazon.aws.hooks.athena import AthenaHook
 
     hook = AthenaHook()
-    found = hook.run_query(query, {"Database": database}, {"OutputLocation": answers})
+    place = {"OutputLocation": answers}
+    found = hook.run_query(query, {"Database": database}, place, workgroup=settings.work_group)
     state = hook.poll_query_status(found, sleep_time=1)
     if state != "SUCCEEDED":
         raise RuntimeError(f"Athena query {found} {state}: {hook.get_state_change_reason(found)}")
