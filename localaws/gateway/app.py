@@ -29,6 +29,7 @@ from localaws.core.operations import (
 from localaws.gateway import guard, regions, s3_answers, s3_keys
 from localaws.gateway.admission import MAX_DOCUMENT, MAX_OBJECT, MAX_UNSIGNED, Admission
 from localaws.gateway.auth import sigv4
+from localaws.gateway.calls import Calls
 from localaws.gateway.protocol import faults
 from localaws.gateway.protocol.http import HttpRequest, HttpResponse
 from localaws.gateway.protocol.parse import parse
@@ -80,6 +81,7 @@ class Application:
         self._context = context
         self._moto = moto
         self._id = uuid.uuid4().hex
+        self._calls = Calls(context.home / "calls.txt", context.credentials.access_key)
 
     def admit(self, request: HttpRequest) -> Admission:
         """
@@ -110,6 +112,8 @@ class Application:
             if where is None:
                 where = route(request, admission.proof.service if admission.proof else "")
                 self._check_let_in(where, request, admission.proof)
+            if not _is_no_operation(where):
+                self._calls.note(request, admission.proof, where.service, where.operation)
             return self._dispatch(where, request, admission.proof.region if admission.proof else "")
         except Exception as error:
             return self.fault(error, request)
@@ -130,8 +134,7 @@ class Application:
         if "smithy-protocol" in request.headers:
             protocol = request.headers.get("smithy-protocol")
             raise NotImplementedByLocalAws(f"localaws does not implement the protocol {protocol}.")
-        ours = where == _DURABLE or where.operation in (_PAGE, _DOCUMENT)
-        known = ours or (where.service, where.operation) in LIVE
+        known = _is_no_operation(where) or (where.service, where.operation) in LIVE
         if not known and not self._moto.carries(where.service, where.operation):
             raise _not_implemented(where, request)
 
@@ -209,6 +212,11 @@ class Application:
             return self._moto.handle(where.service, where.operation, request)
         except NotImplementedError as error:
             raise _not_implemented(where, request) from error
+
+
+def _is_no_operation(where: Route) -> bool:
+    """Return whether a path of this server's own is asked for, which AWS does not have."""
+    return where == _DURABLE or where.operation in (_PAGE, _DOCUMENT)
 
 
 def _internal_failure() -> AwsError:
