@@ -45,14 +45,14 @@ env: $(READY)  ## Print the settings of an AWS client for localaws: eval "$$(mak
 # processes or wait for them, beside others.
 test: PYTEST = -m pytest -q --no-loadscope-reorder
 test: LAST_FAILED = -m pytest -q --last-failed --last-failed-no-failures=none --maxfail=5
-test: OF_JOBS = tests/include tests/localaws
+test: OF_JOBS = tests/include tests/infra tests/localaws
 test: OF_AIRFLOW = tests/e2e tests/plugins tests/dags tests/stack
 test: $(READY)  ## localaws and jobs in their environment, Airflow's side in its own; ALL=1 for the longest runs too
 	$(JOBS) $(PYTEST) -n 3 $(OF_JOBS) $(if $(AGAIN),|| $(JOBS) $(LAST_FAILED) $(OF_JOBS))
 	$(AIRFLOW) $(PYTEST) -n 2 $(OF_AIRFLOW) $(if $(AGAIN),|| $(AIRFLOW) $(LAST_FAILED) $(OF_AIRFLOW))
 
 check: lint  ## The inner loop: lint, and the tests that need neither Airflow nor a running localaws
-	$(JOBS) -m pytest -q -n 2 -m "not localaws" --no-loadscope-reorder tests/include tests/localaws
+	$(JOBS) -m pytest -q -n 2 -m "not localaws" --no-loadscope-reorder tests/include tests/infra tests/localaws
 
 lint: $(READY)  ## ruff, mypy, and which module may import which
 	$(AIRFLOW) -m ruff check .

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 #: of the jobs' environment, what only tests import.
-_TESTS_ALONE = {"awswrangler", "sagemaker", "optuna", "playwright", "axe-playwright-python", "pyjwt"}
+_TESTS_ALONE = {"awswrangler", "sagemaker", "optuna", "playwright", "axe-playwright-python", "pyjwt", "cfn-lint"}
 
 
 def test_hooks_run_the_ruff_of_make_lint() -> None:

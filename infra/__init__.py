@@ -1,0 +1,1 @@
+"""What the project needs of an AWS account: a CloudFormation template, and the policies of its roles."""
