@@ -22,7 +22,7 @@ def spec_of(dagbag: Any, **params: Any) -> tuple[Any, dict[str, Any]]:
             assert task_ids == "start_from"
             return {"parent": "earlier", "channels": {}, "features": "digest"}
 
-    context = {"params": given, "ti": Ti()}
+    context: Any = {"params": given, "ti": Ti()}
     return rendered(tune, tune.job, context), to_ranges(tune.render_template(tune.ranges, context))
 
 

@@ -58,10 +58,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     dags.mkdir()
     for source in [*(ROOT / "dags").glob("*.py"), *(ROOT / "tests" / "e2e" / "dags").glob("*.py")]:
         (dags / source.name).symlink_to(source)
-    source = os.environ.get("REVIEWS_SOURCE", "")
-    if not source:
-        source = str(folder / "reviews.csv")
-        synthetic.write(Path(source))
+    reviews = os.environ.get("REVIEWS_SOURCE", "")
+    if not reviews:
+        reviews = str(folder / "reviews.csv")
+        synthetic.write(Path(reviews))
     # It knows nothing but the demo's words, and is small: a dozen jobs load it, or what it became.
     base_model = str(folder / "base_model")
     making = subprocess.Popen([JOBS_PYTHON, "-c", MAKE_BASE_MODEL, base_model])
@@ -72,7 +72,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         airflow_port=airflow_port,
         dags=dags,
         settings={
-            "REVIEWS_SOURCE": str(Path(source).resolve()),
+            "REVIEWS_SOURCE": str(Path(reviews).resolve()),
             "REVIEWS_MAX_REVIEWS": "600",
             "REVIEWS_BASE_MODEL": base_model,
             "REVIEWS_EPOCHS": "1",

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def outcome(stack: Stack, samples: Any) -> tuple[dict, str]:
+def outcome(stack: Stack, samples: Any) -> tuple[dict[str, Any], str]:
     screen = io.StringIO()
     # As `python -m stack demo` runs it: what it writes is its user's alone.
     with processes.private():
@@ -44,7 +44,7 @@ SUMMARY = {
 }
 
 
-def test_the_demo_goes_from_raw_reviews_to_predictions(outcome: tuple[dict, str]) -> None:
+def test_the_demo_goes_from_raw_reviews_to_predictions(outcome: tuple[dict[str, Any], str]) -> None:
     summary, _ = outcome
     assert summary.keys() >= SUMMARY
     assert summary["reviews"].keys() >= {"rows", "by_sentiment", "by_category"}
@@ -61,7 +61,7 @@ def test_the_demo_goes_from_raw_reviews_to_predictions(outcome: tuple[dict, str]
 
 
 @LONG
-def test_the_demo_ends_with_people_s_labels_learnt(outcome: tuple[dict, str], api: AirflowApi) -> None:
+def test_the_demo_ends_with_people_s_labels_learnt(outcome: tuple[dict[str, Any], str], api: AirflowApi) -> None:
     people, screen = outcome[0]["people"], outcome[1]
     assert 0 < people["labelled"] == people["asked"] <= 40
     assert people["learnt"]["in_training"] == people["labelled"]
@@ -73,13 +73,13 @@ def test_the_demo_ends_with_people_s_labels_learnt(outcome: tuple[dict, str], ap
 
 
 @LONG
-def test_a_password_that_was_chosen_is_its_user_s_alone(outcome: tuple[dict, str], stack: Stack) -> None:
+def test_a_password_that_was_chosen_is_its_user_s_alone(outcome: tuple[dict[str, Any], str], stack: Stack) -> None:
     kept = stack.home / "demo" / "worker.json"
     assert kept.stat().st_mode & 0o777 == 0o600
     assert json.loads(kept.read_text())["password"] not in outcome[1]
 
 
-def test_the_summary_is_written_and_its_charts_are_pictures(outcome: tuple[dict, str], stack: Stack) -> None:
+def test_the_summary_is_written_and_its_charts_are_pictures(outcome: tuple[dict[str, Any], str], stack: Stack) -> None:
     summary, _ = outcome
     assert json.loads((stack.home / "demo" / "summary.json").read_text()) == summary
     assert len(summary["charts"]) == 6
@@ -87,7 +87,7 @@ def test_the_summary_is_written_and_its_charts_are_pictures(outcome: tuple[dict,
         assert Path(chart).read_bytes().startswith(b"\x89PNG"), chart
 
 
-def test_the_terminal_shows_every_task_and_the_result(outcome: tuple[dict, str], api: AirflowApi) -> None:
+def test_the_terminal_shows_every_task_and_the_result(outcome: tuple[dict[str, Any], str], api: AirflowApi) -> None:
     summary, screen = outcome
     for dag_id in ("ingest_reviews", "train_sentiment"):
         for task_id in api.order(dag_id):
@@ -96,7 +96,7 @@ def test_the_terminal_shows_every_task_and_the_result(outcome: tuple[dict, str],
     assert "user admin" in screen
 
 
-def test_one_run_starts_each_job_once(outcome: tuple[dict, str], stack: Stack, api: AirflowApi) -> None:
+def test_one_run_starts_each_job_once(outcome: tuple[dict[str, Any], str], stack: Stack, api: AirflowApi) -> None:
     names = [job.name for job in (stack.home / "localaws" / "jobs").glob("*/*")]
     runs = outcome[0]["runs"]
     started = {"ingest_reviews": ["transform", "charts"], "train_sentiment": ["features", "train", "evaluate"]}

@@ -52,7 +52,7 @@ def old_ti(ti: FakeTask) -> FakeTask:
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Iterator[Path]:
+def source(tmp_path: Path) -> Path:
     """A folder of code with a script that ends at once, ``main.py``, to be overwritten as a test needs."""
     folder = tmp_path / "source"
     folder.mkdir()

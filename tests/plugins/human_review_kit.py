@@ -42,7 +42,7 @@ def pool(**changes: Any) -> Callable[[], UserPoolOperator]:
 
 
 def workforce(pool_id: str, client_id: str, name: str = "default") -> Callable[[], WorkforceOperator]:
-    given = {"workforce_name": name, "user_pool_id": pool_id, "client_id": client_id}
+    given: dict[str, Any] = {"workforce_name": name, "user_pool_id": pool_id, "client_id": client_id}
     return lambda: WorkforceOperator(task_id="workforce", **given)
 
 

@@ -285,7 +285,8 @@ def test_containers_are_told_what_to_answer_with_and_what_they_are_handed() -> N
 def test_a_model_takes_one_image_or_containers() -> None:
     ModelOperator(task_id="a", role_arn=ROLE, image_uri="i", model_data="s3://m")
     ModelOperator(task_id="b", role_arn=ROLE, containers=[{"image": "i", "model_data": "s3://m", "environment": {}}])
-    for both_or_none in ({}, {"image_uri": "i", "containers": []}):
+    options: list[dict[str, Any]] = [{}, {"image_uri": "i", "containers": []}]
+    for both_or_none in options:
         with pytest.raises(ValueError, match="an image_uri, or containers"):
             ModelOperator(task_id="c", role_arn=ROLE, **both_or_none)
 
@@ -412,7 +413,7 @@ def test_templates_in_the_job_are_rendered(autopilot: Autopilot, ti: FakeTask) -
     criteria = made["AutoMLProblemTypeConfig"]["TextClassificationJobConfig"]["CompletionCriteria"]
     assert criteria["MaxCandidates"] == 2
     assert all(hasattr(operator, field_name) for field_name in operator.template_fields)
-    assert (operator.best.key, operator.candidates.key) == ("best", "candidates")
+    assert (operator.best.key, operator.candidates.key) == ("best", "candidates")  # type: ignore[attr-defined]
 
 
 def test_an_entry_of_a_candidate_that_runs_has_no_figures_yet() -> None:

@@ -125,8 +125,8 @@ def test_another_configuration_is_another_computation_another_place_is_not() -> 
 def test_every_template_field_is_an_attribute_and_later_tasks_depend_on_it() -> None:
     operator = ClarifyBiasOperator(task_id="bias", job=SPEC, config=BIAS, dataset="s3://data/x/")
     assert all(hasattr(operator, name) for name in operator.template_fields)
-    assert (operator.analysis.key, operator.metrics.key) == ("analysis", "metrics")
-    assert operator.analysis.operator is operator
+    assert (operator.analysis.key, operator.metrics.key) == ("analysis", "metrics")  # type: ignore[attr-defined]
+    assert operator.analysis.operator is operator  # type: ignore[attr-defined]
 
 
 def test_metrics_by_facet_keeps_a_metric_without_a_value_and_refuses_what_is_no_analysis() -> None:
@@ -134,7 +134,8 @@ def test_metrics_by_facet_keeps_a_metric_without_a_value_and_refuses_what_is_no_
     facets = {"product": [{"value_or_threshold": "hat", "metrics": metrics}]}
     found = metrics_by_facet({"pre_training_bias_metrics": {"label": "x", "facets": facets}})
     assert found == {"product": {"hat": {"CDDL": None, "CI": 0.5}}}
-    for other in ({}, {"pre_training_bias_metrics": {}}, {"pre_training_bias_metrics": {"facets": []}}):
+    others: list[Any] = [{}, {"pre_training_bias_metrics": {}}, {"pre_training_bias_metrics": {"facets": []}}]
+    for other in others:
         with pytest.raises(ValueError, match="no analysis of pre-training bias"):
             metrics_by_facet(other)
 

@@ -53,7 +53,7 @@ def test_records_without_a_body_and_unknown_endpoints_are_named(
         airflow.run(batch(aws, [], source=f"s3://{BUCKET}/batch/junk.jsonl"), ti)
     with pytest.raises(ValueError, match="must be an S3 URI or a list"):
         airflow.run(batch(aws, [], source="[]"), ti)
-    body = {"records": "s3://b/k", "output": "s3://b/o/"}
+    body: dict[str, Any] = {"records": "s3://b/k", "output": "s3://b/o/"}
     with pytest.raises(RequestRefused, match=r"Could not find endpoint .*nowhere"):
         airflow.run(lambda: InvokeEndpointBatchOperator(task_id="x", endpoint_name="nowhere", **body), ti)
 
@@ -166,7 +166,7 @@ class Throttled:
 def test_a_throttled_request_is_sent_again_as_often_as_it_may(
     monkeypatch: pytest.MonkeyPatch, refusals: int, asked: int, status: int
 ) -> None:
-    given = {"records": "s3://b/k", "output": "s3://b/o/", "attempts": 4}
+    given: dict[str, Any] = {"records": "s3://b/k", "output": "s3://b/o/", "attempts": 4}
     operator = InvokeEndpointBatchOperator(task_id="x", endpoint_name=NAME, **given)
     paused: list[float] = []
     monkeypatch.setattr(operator, "_pause", paused.append)
@@ -177,7 +177,7 @@ def test_a_throttled_request_is_sent_again_as_often_as_it_may(
 
 
 def test_a_killed_task_sends_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {"records": "s3://b/k", "output": "s3://b/o/"}
+    given: dict[str, Any] = {"records": "s3://b/k", "output": "s3://b/o/"}
     operator = InvokeEndpointBatchOperator(task_id="x", endpoint_name=NAME, **given)
     operator.on_kill()
     with pytest.raises(TaskKilled):

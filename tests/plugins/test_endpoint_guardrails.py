@@ -136,7 +136,8 @@ def test_an_update_waits_for_a_change_that_came_between(
     aws: Any, airflow: Airflow, ti: FakeTask, served: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operator = endpoint("two")()
-    update, asked = operator._update, []
+    update = operator._update
+    asked: list[Any] = []
 
     def raced(request: Any) -> bool:
         if not asked:

@@ -76,7 +76,7 @@ def test_metrics_are_waited_for_until_they_have_what_was_sent(
 
 def test_metrics_that_never_come_are_named(aws: Any, airflow: Airflow, old_ti: FakeTask) -> None:
     put_invocations(aws, "never", "a", 4)
-    given = {"endpoint_name": "never", "variants": ["a", "b"], "timeout": timedelta(minutes=1)}
+    given: dict[str, Any] = {"endpoint_name": "never", "variants": ["a", "b"], "timeout": timedelta(minutes=1)}
     expect = {"a": 4, "b": 1}
     with pytest.raises(DeadlineExceeded, match="CloudWatch has only 0 of 1 of b's invocations of endpoint never"):
         airflow.run(lambda: EndpointMetricsOperator(task_id="m", **given, expect=expect), old_ti)
@@ -91,9 +91,9 @@ def test_metrics_that_never_come_are_named(aws: Any, airflow: Airflow, old_ti: F
 def test_metrics_have_the_requests_that_were_sent(aws: Any, airflow: Airflow, ti: FakeTask) -> None:
     given, name = variants(aws, airflow)[:1], "metered"
     airflow.run(lambda: EndpointOperator(task_id="d", endpoint_name=name, variants=given), ti)
-    sent = {"records": [record(f"r{n}") for n in range(5)], "output": f"s3://{BUCKET}/metered/"}
+    sent: dict[str, Any] = {"records": [record(f"r{n}") for n in range(5)], "output": f"s3://{BUCKET}/metered/"}
     airflow.run(lambda: InvokeEndpointBatchOperator(task_id="batch", endpoint_name=name, **sent), ti)
-    asked = {"metrics": {"Invocations": "Sum", "ModelLatency": "p99"}, "expect": {"champion": 5}}
+    asked: dict[str, Any] = {"metrics": {"Invocations": "Sum", "ModelLatency": "p99"}, "expect": {"champion": 5}}
     found = airflow.run(lambda: EndpointMetricsOperator(task_id="m", endpoint_name=name, **asked), ti)["totals"]
     assert found["champion"]["Invocations"] == 5
     assert found["champion"]["ModelLatency"] > 0

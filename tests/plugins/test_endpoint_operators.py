@@ -233,7 +233,7 @@ def test_an_endpoint_is_asked_and_answers_in_csv(
     runtime = Runtime(b'1,0.9\n"-1",0.5\n')
     sent: list[dict[str, Any]] = []
     call = runtime.call
-    monkeypatch.setattr(runtime, "call", lambda method, **request: (sent.append(request), call(method))[1])
+    monkeypatch.setattr(runtime, "call", lambda method, **request: (sent.append(request), call(method))[1])  # type: ignore[func-returns-value]
     answer = airflow.run(csv_asked(ti, runtime, monkeypatch), ti)
     assert answer["predictions"] == [
         {"features": 'so "good", yes', "label": "1", "share": "0.9"},

@@ -86,7 +86,7 @@ def items(aws: Any) -> str:
 def annotate(server: tuple[str, str], task: int, label: str) -> None:
     """What a person's page does."""
     url, token = server
-    chosen = {"from_name": "sentiment", "to_name": "text", "type": "choices", "value": {"choices": [label]}}
+    chosen: Any = {"from_name": "sentiment", "to_name": "text", "type": "choices", "value": {"choices": [label]}}
     answer = requests.post(
         f"{url}/api/tasks/{task}/annotations/",
         json={"result": [chosen], "lead_time": 2.5},

@@ -309,5 +309,5 @@ def test_the_dags_tasks_are_joined_by_the_graph() -> None:
     # Another model's deployment leaves this one's graph and picture as they are.
     assert trace.graph_folder.endswith("/reports/lineage/sentiment/the-model_name-of-model/graphs/")
     draw.render_template_fields({"run_id": "r", "ti": Pulled()})
-    assert draw.output_uris["lineage"].endswith("/reports/lineage/sentiment/the-model_name-of-model/")
+    assert str(draw.output_uris["lineage"]).endswith("/reports/lineage/sentiment/the-model_name-of-model/")
     assert draw.job.entry_point == "lineage_graph.py"

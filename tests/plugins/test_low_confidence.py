@@ -51,8 +51,8 @@ def test_the_report_is_beside_the_challenger_s_evaluation(aws: Any, capsys: pyte
         lines = [",".join(row.values()) for row in rows(right, [0.5] * 12)]
         body = "\n".join(["review_id,sentiment,predicted_label,probability", *lines])
         s3.put_object(Bucket=BUCKET, Key=f"slice/{name}/predictions.csv", Body=body.encode())
-    places = [f"s3://{BUCKET}/slice/{name}/" for name in ("after", "before")]
-    found = low_confidence.report(*places, 0.9, synthetic=True)
+    after, before = (f"s3://{BUCKET}/slice/{name}/" for name in ("after", "before"))
+    found = low_confidence.report(after, before, 0.9, synthetic=True)
     written = {
         name: s3.get_object(Bucket=BUCKET, Key=f"slice/after/low_confidence.{name}")["Body"].read().decode()
         for name in ("json", "md")

@@ -46,7 +46,7 @@ def dag() -> DAG:
         train = TrainingJobOperator(
             task_id="train",
             job=TrainingJobSpec(**COMMON),
-            channels={"train": features.outputs["train"], "sub": f"{features.outputs['train']}part/"},
+            channels={"train": features.outputs["train"], "sub": f"{features.outputs['train']}part/"},  # type: ignore[dict-item]
             hyperparameters={"epochs": "{{ params.epochs }}"},
             execution_timeout=timedelta(hours=1),
         )
@@ -61,7 +61,7 @@ def dag() -> DAG:
         def gate(report: dict[str, Any]) -> None:
             """Takes the result of a job as an argument."""
 
-        gate(features.result)
+        gate(features.result)  # type: ignore[arg-type]
         assert deploy.deferrable
     return made
 
@@ -75,7 +75,7 @@ def test_outputs_carry_the_dependency(dag: DAG) -> None:
 
 
 def test_an_output_can_be_part_of_a_longer_text(dag: DAG) -> None:
-    channel = dag.task_dict["train"].channels["sub"]
+    channel = dag.task_dict["train"].channels["sub"]  # type: ignore[union-attr]
     assert channel.startswith("{{ task_instance.xcom_pull(task_ids='features'")
     assert channel.endswith("key='output_train') }}part/")
 
@@ -139,7 +139,7 @@ def test_a_job_can_be_mapped() -> None:
 def test_asking_for_an_output_or_result_that_is_not_declared_is_an_error_of_the_dag_file(dag: DAG) -> None:
     features = dag.task_dict["features"]
     with pytest.raises(KeyError):
-        features.outputs["test"]
+        features.outputs["test"]  # type: ignore[union-attr]
     bare = ProcessingJobOperator(task_id="bare", job=ProcessingJobSpec(**COMMON))
     with pytest.raises(ValueError, match="has no result"):
         _ = bare.result

@@ -145,7 +145,7 @@ def test_code_is_where_the_job_operators_would_put_it_and_uploaded_once(
     }
     specs = {"Work": ProcessingJobSpec(**given), "Train": TrainingJobSpec(**given)}
     operator = UploadCodeOperator(task_id="code", jobs=specs)
-    context = {"ti": ti, "params": {"bucket": BUCKET}}
+    context: Any = {"ti": ti, "params": {"bucket": BUCKET}}
     uris = operator.execute(context)
     digest = specs["Work"].source().digest
     assert uris == {
@@ -153,7 +153,7 @@ def test_code_is_where_the_job_operators_would_put_it_and_uploaded_once(
         "Train": f"s3://{BUCKET}/jobs/code/{digest}/sourcedir.tar.gz",
     }
     assert ti.pushed == {f"code_{key}": uri for key, uri in uris.items()}
-    assert {key: made.key for key, made in operator.uris.items()} == {key: f"code_{key}" for key in specs}
+    assert {key: made.key for key, made in operator.uris.items()} == {key: f"code_{key}" for key in specs}  # type: ignore[attr-defined]
     written = aws("s3").head_object(Bucket=BUCKET, Key=f"jobs/code/{digest}/sourcedir.tar.gz")["LastModified"]
     assert operator.execute(context) == uris
     assert aws("s3").head_object(Bucket=BUCKET, Key=f"jobs/code/{digest}/sourcedir.tar.gz")["LastModified"] == written

@@ -130,7 +130,7 @@ def test_a_job_is_left_when_airflow_does_not_say_whether_its_task_goes_on(
 
 def test_a_kill_is_carried_out_however_often_it_is_cancelled(client: Hanging, monkeypatch: pytest.MonkeyPatch) -> None:
     """The triggerer cancels a trigger again in each of its rounds, also while that stops its job."""
-    monkeypatch.setattr("amazon_ml.triggers.sagemaker_job.task_state", lambda _: time.sleep(0.5) or "failed")
+    monkeypatch.setattr("amazon_ml.triggers.sagemaker_job.task_state", lambda _: time.sleep(0.5) or "failed")  # type: ignore[func-returns-value]
     trigger = make()
     trigger.task_instance = FakeTask()
 

@@ -89,7 +89,7 @@ def test_the_request_says_all_that_the_spec_does() -> None:
         input_filter="$.text",
         output_filter="$['id','SageMakerOutput']",
         join_input=True,
-        environment={"LIMIT": 3},
+        environment={"LIMIT": 3},  # type: ignore[dict-item]
         extra={"ExperimentConfig": {"TrialName": "t"}},
     )
     request = spec.to_request(name="n", dag_id="d", model="m", source="s3://b/in/", output=None)

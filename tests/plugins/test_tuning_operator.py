@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from operator_kit import BUCKET, IMAGE, ROLE, Airflow, FakeTask
@@ -92,7 +92,11 @@ def test_ranges_are_texts_of_awss_own_form_and_others_are_refused() -> None:
         ],
     }
     assert to_ranges({"batch": categorical_of("[16, 32]")}) == to_ranges({"batch": categorical(16, 32)})
-    entries = [{"name": "a", "value": None}, {"name": "b", "value": 1.0}, {"name": "c", "value": 2.0}]
+    entries: list[dict[str, Any]] = [
+        {"name": "a", "value": None},
+        {"name": "b", "value": 1.0},
+        {"name": "c", "value": 2.0},
+    ]
     assert [entry["name"] for entry in best_first(entries, "Maximize")] == ["c", "b", "a"]
     assert [entry["name"] for entry in best_first(entries, "Minimize")] == ["b", "c", "a"]
 
@@ -104,7 +108,7 @@ def test_ranges_are_texts_of_awss_own_form_and_others_are_refused() -> None:
         (continuous("5e-5", "1e-5"), "rate has a minimum above its maximum: 5e-5 to 1e-5"),
         (integer(3, 2), "rate has a minimum above its maximum: 3 to 2"),
         (continuous("nan", 1), "rate has a minimum above its maximum: nan to 1"),
-        (integer(1, 2.5), "the range of rate is not of numbers: 1 to 2.5"),
+        (integer(1, cast(int, 2.5)), "the range of rate is not of numbers: 1 to 2.5"),
         (categorical(), "the range of rate needs a list of one value or more"),
         (categorical_of("16, 32"), "the values of rate are not a JSON list: 16, 32"),
         (categorical_of("16"), "the range of rate needs a list of one value or more: 16"),
@@ -132,7 +136,7 @@ def request(spec: TuningJobSpec, **changes: Any) -> dict[str, Any]:
 def test_strategy_criteria_and_warm_start_are_awss_members_and_what_is_not_given_is_left_out(source: Path) -> None:
     spec = tune(source, FakeTask(), 1, 2)().job
     # As templates give them.
-    given = {"strategy": "Hyperband", "min_resource": "1", "max_resource": "9", "target": "0.9"}
+    given: dict[str, Any] = {"strategy": "Hyperband", "min_resource": "1", "max_resource": "9", "target": "0.9"}
     given |= {"max_jobs_not_improving": "5", "complete_on_convergence": "True", "seed": "7"}
     whole = request(replace(spec, **given, warm_start_from="first, second", warm_start_type="TransferLearning"))
     check("CreateHyperParameterTuningJob", whole)
@@ -151,7 +155,9 @@ def test_strategy_criteria_and_warm_start_are_awss_members_and_what_is_not_given
             {"HyperParameterTuningJobName": "second"},
         ],
     }
-    nothing = dict.fromkeys(("min_resource", "max_resource", "target", "max_jobs_not_improving", "seed"), "")
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("min_resource", "max_resource", "target", "max_jobs_not_improving", "seed"), ""
+    )
     bare = request(replace(spec, **nothing, warm_start_from=" ", complete_on_convergence="False"))
     assert bare == request(spec)
     assert spec.fingerprint(whole) != spec.fingerprint(bare)

@@ -162,7 +162,8 @@ def test_a_second_workforce_in_the_region_is_refused_with_the_name_of_the_first(
 def test_a_create_whose_answer_got_lost_is_not_taken_for_a_second_workforce(
     aws: Any, airflow: Airflow, ti: FakeTask, ids: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    describe, missed = SageMakerJobHook.describe, []
+    describe = SageMakerJobHook.describe
+    missed: list[Any] = []
 
     def miss_once(self: SageMakerJobHook, kind: str, name: str) -> dict[str, Any] | None:
         if kind == "Workforce" and not missed:

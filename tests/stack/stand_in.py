@@ -7,8 +7,10 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 BEAT_S = 0.05
 KINDS = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
@@ -64,7 +66,7 @@ def health() -> dict[str, dict[str, str | None]]:
     return found
 
 
-def answer(port: int, home: Path, body, ready=lambda: None) -> None:
+def answer(port: int, home: Path, body: Callable[[], Any], ready: Callable[[], Any] = lambda: None) -> None:
     """Answer every request, one after the other; not at all while ``mute`` is in ``home``."""
     with socket.create_server(("127.0.0.1", port)) as server:
         ready()

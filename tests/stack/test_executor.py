@@ -149,8 +149,8 @@ def test_a_worker_whose_task_was_given_up_is_ended_with_it(executor: Executor, t
     worker.suspend()
     executor.change_state(stuck.key, FAILED, remove_running=True)  # type: ignore[arg-type]
     executor.told(1)
-    until(lambda: executor.heartbeat() or not (runs(task) or runs(worker)))
-    until(lambda: executor.heartbeat() or len(executor.idle) == 4)
+    until(lambda: executor.heartbeat() or not (runs(task) or runs(worker)))  # type: ignore[func-returns-value]
+    until(lambda: executor.heartbeat() or len(executor.idle) == 4)  # type: ignore[func-returns-value]
 
 
 def test_the_end_of_a_first_leg_is_not_told_of_once_a_second_one_waits(executor: Executor, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_the_end_of_a_first_leg_is_not_told_of_once_a_second_one_waits(executor:
     again.pids()
     (tmp_path / "go").touch()
     until((tmp_path / "deferred.done").exists)
-    until(lambda: executor.heartbeat() or len(executor.idle) == 3)
+    until(lambda: executor.heartbeat() or len(executor.idle) == 3)  # type: ignore[func-returns-value]
     assert executor.get_event_buffer() == {}
     assert executor.has_task(SimpleNamespace(id="?", key="deferred"))  # type: ignore[arg-type]
     (tmp_path / "later" / "go").touch()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -22,7 +23,7 @@ STUBBORN = [sys.executable, "-c", "import signal, time; signal.signal(signal.SIG
 
 
 @pytest.fixture
-def stack(tmp_path: Path):
+def stack(tmp_path: Path) -> Iterator[Stack]:
     stack = Stack(home=tmp_path)
     yield stack
     processes.sweep(stack)

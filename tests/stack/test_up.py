@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -158,7 +159,8 @@ def test_a_part_that_ends_while_the_others_are_waited_for_is_restarted(running: 
 
 
 def test_a_part_that_dies_as_it_is_looked_at_is_restarted(running: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, looks = pids(running), []
+    before = pids(running)
+    looks: list[Any] = []
     observe = health.observe
 
     def observe_and_kill(stack: Stack) -> dict[str, Part]:
