@@ -14,6 +14,7 @@ The candidates are in S3 as a table and a chart under `reports/autopilot/`, the 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import DAG, Param, chain, task, task_group
 
@@ -91,7 +92,9 @@ with DAG(
         planned = task(task_id="plan")(to_judge)(autopilot.output, endpoint=ENDPOINT, reports=paths.EVALUATIONS)
 
     @task_group
-    def judge(name, kind, containers, model_data, training_seconds, endpoint, report):
+    def judge(
+        name: Any, kind: Any, containers: Any, model_data: Any, training_seconds: Any, endpoint: Any, report: Any
+    ) -> None:
         """One candidate: behind an endpoint of its own, asked about the test split, and taken down."""
         model = ModelOperator(task_id="model", role_arn=settings.role_arn, containers=containers)
         deploy = EndpointOperator(
@@ -122,7 +125,7 @@ with DAG(
     judged = judge.expand_kwargs(planned)
 
     @task(outlets=[EVALUATIONS])
-    def best(plans: list) -> list:
+    def best(plans: list[dict[str, Any]]) -> Any:
         """Every candidate has its evaluation. Returns the containers of Autopilot's best."""
         return plans[0]["containers"]
 

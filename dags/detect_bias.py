@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import DAG, Metadata, Param, chain, task
 
@@ -89,7 +90,7 @@ with DAG(
     )
 
     @task(outlets=[BALANCED_REVIEWS])
-    def check_balance(balanced: dict, comparison: dict):
+    def check_balance(balanced: dict[str, Any], comparison: dict[str, Any]) -> None:
         """Fail unless Clarify finds the same class imbalance in each category, and no difference in proportions."""
         for row in comparison["categories"]:
             print(

@@ -11,6 +11,7 @@ Charts and their numbers are in S3 under `charts/`.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.providers.amazon.aws.operators.glue_crawler import GlueCrawlerRunOperator
 from airflow.providers.amazon.aws.operators.s3 import S3CreateBucketOperator
@@ -66,7 +67,7 @@ with DAG(
     create_bucket = S3CreateBucketOperator(task_id="create_bucket", bucket_name=settings.bucket)
 
     @task
-    def upload_raw(params: dict | None = None) -> dict:
+    def upload_raw(params: Any = None) -> dict[str, Any]:
         """Fetch the raw reviews and put them into S3; what :func:`include.reviews.upload.upload` returns."""
         from include.reviews.upload import upload
 
@@ -121,7 +122,7 @@ with DAG(
     )
 
     @task(outlets=[REVIEWS])
-    def check_counts(transformed: dict, drawn: dict, raw: dict):
+    def check_counts(transformed: dict[str, Any], drawn: dict[str, Any], raw: dict[str, Any]) -> None:
         """Fail unless all count the same: who uploaded the reviews, the job that cleaned them, and Athena."""
         from include.reviews.origin import note_table
 
