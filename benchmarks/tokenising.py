@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from benchmarks.features import LENGTH, MODEL
 from benchmarks.job_code import bundle
-from include.reviews import fetch
+from include.reviews.source import fetch
 from localaws.images import hub
 
 ROUNDS = 3

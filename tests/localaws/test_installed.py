@@ -96,7 +96,7 @@ def test_the_pytest_plugin_starts_a_server_for_the_session(installed: Path, tmp_
     (tmp_path / "test_mine.py").write_text(_PYTEST)
     # Settings of AWS itself must not win over the server's.
     environment = wheel_kit.clean() | {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", "AWS_PROFILE": "nobody"}
-    command = [installed, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command = [str(installed), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert "1 passed" in done.stdout, done.stdout + done.stderr
 

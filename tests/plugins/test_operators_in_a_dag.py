@@ -124,7 +124,8 @@ def test_the_hook_has_the_operators_connection() -> None:
     hook = made.hook
     assert isinstance(hook, SageMakerJobHook)
     assert (hook.aws_conn_id, hook._region_name, hook._verify) == ("aws_other", "eu-west-1", "/ca.pem")
-    assert hook._config.read_timeout == 7
+    config: Any = hook._config
+    assert config.read_timeout == 7
 
 
 def test_a_job_can_be_mapped() -> None:

@@ -34,7 +34,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return pauses
 
 
-def asking(tmp_path: Path, session: Busy) -> AirflowApi:
+def asking(tmp_path: Path, session: Any) -> AirflowApi:
     api = AirflowApi(Stack(home=tmp_path, localaws_port=1, airflow_port=2))
     api._session = session
     return api
