@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -45,13 +46,13 @@ class Api:
 
 def test_the_training_that_an_asset_sets_off_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "_check_alive", lambda stack: None)
-    api = Api([], [("leader_board", "other"), ("train_sentiment", "asset__1")])
+    api: Any = Api([], [("leader_board", "other"), ("train_sentiment", "asset__1")])
     assert demo.run_set_off(api, "ingest_reviews", "demo__1", time.monotonic() + 30) == "asset__1"
 
 
 def test_an_asset_that_sets_off_nothing_in_time_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "_check_alive", lambda stack: None)
-    api = Api()
+    api: Any = Api()
     with pytest.raises(StackError, match="the Asset of ingest_reviews demo__1 did not set off train_sentiment"):
         demo.run_set_off(api, "ingest_reviews", "demo__1", time.monotonic() + 0.1)
 
