@@ -39,9 +39,9 @@ SCALING = [
 
 def params() -> dict[str, Param]:
     """Return the params of a run."""
-    share = {"type": "number", "minimum": 0, "maximum": 1}
-    within = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
-    above = {"type": "number", "exclusiveMinimum": 0}
+    share: dict[str, Any] = {"type": "number", "minimum": 0, "maximum": 1}
+    within: dict[str, Any] = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+    above: dict[str, Any] = {"type": "number", "exclusiveMinimum": 0}
     return {
         "endpoint": Param(
             OWN,

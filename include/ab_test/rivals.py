@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import TriggerRule, chain, task
@@ -37,7 +36,7 @@ def choose() -> tuple[Any, Any]:
     return which, rivals
 
 
-def needs_twin(params: Mapping[str, Any] | None = None, ti: Any = None) -> str:
+def needs_twin(params: Any = None, ti: Any = None) -> str:
     """
     Return the id of the next task, ``compile`` or ``rivals``.
 
@@ -60,7 +59,7 @@ def needs_twin(params: Mapping[str, Any] | None = None, ti: Any = None) -> str:
     return "compile"
 
 
-def find_rivals(champion: str, params: Mapping[str, Any] | None = None) -> dict[str, str]:
+def find_rivals(champion: str, params: Any = None) -> dict[str, str]:
     """
     Return ``{"champion", "challenger"}``, ARNs of approved versions.
 

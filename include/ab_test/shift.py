@@ -61,14 +61,14 @@ def _steps() -> Iterator[Any]:
             yield task(task_id="check")(check_health)(f"{PLACE}/health/health-{number}/")
 
 
-def next_step(verdict: Mapping[str, Any], params: Mapping[str, Any] | None = None) -> str:
+def next_step(verdict: Mapping[str, Any], params: Any = None) -> str:
     """Return the id of the next task: the shift, a person's approval where the run asks for one, or the champion."""
     if verdict["decision"] != CHALLENGER:
         return "keep_champion"
     return "approve" if params["require_approval"] else f"shift_{STEPS[0]}.weights"
 
 
-def check_health(answers: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def check_health(answers: str, params: Any = None) -> dict[str, Any]:
     """
     Return ``{"requests", "errors", "p95_ms", "variants"}`` of a step's answers.
 

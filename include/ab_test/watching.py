@@ -94,7 +94,8 @@ def _short(alarm: str) -> str:
 
 def _alarms(hook: Any, endpoint: str, variant: str) -> list[dict[str, Any]]:
     prefix = f"TargetTracking-endpoint/{endpoint}/variant/{variant}-"
-    return hook.sibling(CloudWatchHook).alarms(prefix)
+    found: list[dict[str, Any]] = hook.sibling(CloudWatchHook).alarms(prefix)
+    return found
 
 
 def _threshold(hook: Any, endpoint: str, variant: str) -> float | None:
@@ -118,7 +119,7 @@ def _activities(hook: Any, endpoint: str, variant: str, began: float) -> list[di
 
 
 def _metric(hook: Any, endpoint: str, variant: str, began: float, period: int) -> list[dict[str, float]]:
-    asked = {"since": datetime.fromtimestamp(began, UTC), "until": datetime.now(UTC), "period": period}
+    asked: dict[str, Any] = {"since": datetime.fromtimestamp(began, UTC), "until": datetime.now(UTC), "period": period}
     found = read_series(hook.sibling(CloudWatchHook), endpoint, [variant], {METRIC: "Sum"}, **asked)
     return found[variant][METRIC]
 

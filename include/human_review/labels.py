@@ -97,9 +97,7 @@ def is_new(report: Mapping[str, Any]) -> bool:
     return bool(report["labelled"])
 
 
-def announce(
-    batch: str, report: Mapping[str, Any], inlet_events: Mapping[Any, Any] | None = None
-) -> Iterator[Metadata]:
+def announce(batch: str, report: Mapping[str, Any], inlet_events: Any = None) -> Iterator[Metadata]:
     """
     Update the Asset, which sets off the training: once for each batch, however often the task is cleared.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.sdk import Param
 
 from include import paths
@@ -18,8 +20,8 @@ ITEMS, TIES = f"{PLACE}/items/items.jsonl", f"{PLACE}/ties/items.jsonl"
 
 def params() -> dict[str, Param]:
     """Return the params of a run."""
-    share = {"type": "number", "minimum": 0, "maximum": 1}
-    emails = {"type": "array", "items": {"type": "string", "pattern": r"^[^@\s]+@[^@\s]+$"}}
+    share: dict[str, Any] = {"type": "number", "minimum": 0, "maximum": 1}
+    emails: dict[str, Any] = {"type": "array", "items": {"type": "string", "pattern": r"^[^@\s]+@[^@\s]+$"}}
     return {
         "review_backend": Param(
             "a2i",

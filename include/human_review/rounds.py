@@ -23,7 +23,8 @@ def ask(number: int, items: str, people: str) -> tuple[Any, list[Any]]:
     place = f"{PLACE}/round-{number}/"
     this = Round(number, items, _answers(number), place, batch=BATCH, people=people, minutes="params.minutes")
     begin: dict[str, list[str]] = {}
-    firsts, lasts = [], []
+    firsts: list[Any] = []
+    lasts: list[Any] = []
     with TaskGroup(f"round_{number}"):
         for name, backend in BACKENDS.items():
             with TaskGroup(name):
@@ -45,20 +46,20 @@ def _task_id(made: Any) -> str:
     return str(getattr(made, "operator", made).task_id)
 
 
-def which_backend(begin: Mapping[str, Sequence[str]], params: Mapping[str, Any] | None = None) -> list[str]:
+def which_backend(begin: Mapping[str, Sequence[str]], params: Any = None) -> list[str]:
     """Return the ids of the first tasks of the back end that the run's form names."""
     return list(begin[params["review_backend"]])
 
 
 def ties(lasts: Sequence[Any]) -> Any:
     """Return the task that looks for even answers, and starts the second round where somebody can decide them."""
-    rule = {"trigger_rule": TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS}
-    found = task.branch(task_id="ties", **rule)(next_round)(ITEMS, _answers(1), TIES)
+    rule = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
+    found = task.branch(task_id="ties", trigger_rule=rule)(next_round)(ITEMS, _answers(1), TIES)
     chain(lasts, found)
     return found
 
 
-def next_round(items: str, answers: str, ties: str, params: Mapping[str, Any] | None = None) -> str:
+def next_round(items: str, answers: str, ties: str, params: Any = None) -> str:
     """
     Write the items on which people were even, and return the id of the next task.
 

@@ -69,7 +69,7 @@ CACHED = CacheConfig(enable_caching=True, expire_after="PT1H")
 PATIENT = SageMakerJobStepRetryPolicy(list(SageMakerJobExceptionTypeEnum), interval_seconds=60, max_attempts=4)
 
 
-class ParameterisedTraining(TrainingStep):
+class ParameterisedTraining(TrainingStep):  # type: ignore[misc]
     """A training step with parameters also where ModelTrainer takes plain text and plain numbers only."""
 
     def __init__(self, name: str, *, role: Parameter, volume: Parameter, max_runtime: Parameter, **kwargs: Any) -> None:
@@ -79,7 +79,7 @@ class ParameterisedTraining(TrainingStep):
     @property
     def arguments(self) -> dict[str, Any]:
         """The CreateTrainingJob request."""
-        request = super().arguments
+        request: dict[str, Any] = super().arguments
         request["RoleArn"] = self.role
         request["ResourceConfig"]["VolumeSizeInGB"] = self.volume
         request["StoppingCondition"] = {"MaxRuntimeInSeconds": self.max_runtime}

@@ -23,9 +23,7 @@ def has_champion(known: Mapping[str, Any]) -> bool:
     return known["champion"] is not None
 
 
-def judge(
-    challenger: str, champion: str, champion_synthetic: str, params: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def judge(challenger: str, champion: str, champion_synthetic: str, params: Any = None) -> dict[str, Any]:
     """
     Decide whether the challenger is deployed: it reaches ``min_accuracy`` and, where there is a champion, is better.
 
@@ -68,7 +66,7 @@ def replace_champion(
     known: Mapping[str, Any],
     challenger: str,
     version: Mapping[str, Any],
-    params: Mapping[str, Any] | None = None,
+    params: Any = None,
 ) -> dict[str, str] | None:
     """
     Return what the challenger replaces, ``{"champion": ARN | ""}``; None ends the run without a deployment.

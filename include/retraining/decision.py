@@ -34,7 +34,7 @@ SETTINGS = (
 )
 
 
-def look(params: Mapping[str, Any] | None = None, names: Sequence[str] = SETTINGS) -> dict[str, Any]:
+def look(params: Any = None, names: Sequence[str] = SETTINGS) -> dict[str, Any]:
     """
     Find out what this training would be made from, what has changed since the last one, and which is the champion.
 
@@ -95,7 +95,7 @@ def _is_served(champion: str, serve: str | None) -> bool:
     return any(hook.serves(settings.endpoint_name, version) for version in wanted if version)
 
 
-def next_step(known: Mapping[str, Any], params: Mapping[str, Any] | None = None) -> str | None:
+def next_step(known: Mapping[str, Any], params: Any = None) -> str | None:
     """
     Return the id of the next task, and log why.
 

@@ -140,7 +140,7 @@ def static_hyperparameters() -> dict[str, str | int]:
 
 
 def start_from(
-    channels: Mapping[str, str], known: Mapping[str, Any], params: Mapping[str, Any] | None = None, ti: Any = None
+    channels: Mapping[str, str], known: Mapping[str, Any], params: Any = None, ti: Any = None
 ) -> dict[str, Any]:
     """
     Decide what the tuning job of this run starts from, and what it learns from.

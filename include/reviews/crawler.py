@@ -18,7 +18,7 @@ def define(settings: Settings, *, target: str) -> str:
     """
     from airflow.providers.amazon.aws.hooks.glue_crawler import GlueCrawlerHook
 
-    hook = GlueCrawlerHook()
+    hook: Any = GlueCrawlerHook()  # type: ignore[no-untyped-call]
     classifier = f"{settings.database}-csv"
     _put_database(hook.glue_client, settings.database)
     _put_classifier(hook.glue_client, classifier)
@@ -35,7 +35,7 @@ def define(settings: Settings, *, target: str) -> str:
         hook.update_crawler(**crawler)
     else:
         hook.create_crawler(**crawler)
-    return crawler["Name"]
+    return str(crawler["Name"])
 
 
 def _put_database(glue: Any, name: str) -> None:

@@ -104,7 +104,7 @@ def what_to_compile(version: str) -> dict[str, str]:
     }
 
 
-def next_step(containers: list[dict[str, str]], params: Mapping[str, Any] | None = None, ti: Any = None) -> str:
+def next_step(containers: list[dict[str, str]], params: Any = None, ti: Any = None) -> str:
     """
     Return the id of the next task: ``compile`` where a twin is to be served and there is none, else ``served``.
 
@@ -121,9 +121,7 @@ def next_step(containers: list[dict[str, str]], params: Mapping[str, Any] | None
     return "compile"
 
 
-def what_is_served(
-    containers: list[dict[str, str]], params: Mapping[str, Any] | None = None, ti: Any = None
-) -> list[dict[str, str]]:
+def what_is_served(containers: list[dict[str, str]], params: Any = None, ti: Any = None) -> list[dict[str, str]]:
     """
     Return a version or its twin, as the run's param ``serve`` says, as a model's container.
 

@@ -94,7 +94,7 @@ def choose_source(splits: ProcessingJobOperator) -> tuple[XComArg, list[AthenaQu
     """
 
     @task.branch
-    def features_from(params: dict | None = None) -> str | list[str]:
+    def features_from(params: Any = None) -> str | list[str]:
         """Choose where the training job reads its splits: S3 files, or what Athena finds in the Feature Store."""
         return [f"unload_{split}" for split in LEARNED] if params["features_from"] == "feature_store" else "train"
 
@@ -142,7 +142,7 @@ def _rows(query: str, database: str, answers: str) -> list[list[str]]:
     """Return the answer to a query that gives few rows. :raises RuntimeError: it failed."""
     from airflow.providers.amazon.aws.hooks.athena import AthenaHook
 
-    hook = AthenaHook()
+    hook: Any = AthenaHook()
     place = {"OutputLocation": answers}
     found = hook.run_query(query, {"Database": database}, place, workgroup=settings.work_group)
     state = hook.poll_query_status(found, sleep_time=1)

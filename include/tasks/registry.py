@@ -41,7 +41,7 @@ def approval(version: Any, body: str, instead_of: str | None = None) -> tuple[An
     """
 
     @task.branch
-    def who_approves(params: dict | None = None) -> str:
+    def who_approves(params: Any = None) -> str:
         """Ask a person where the run says so; else approve, since the model has passed the gate."""
         return "ask" if params["require_approval"] else "approve"
 
@@ -78,7 +78,7 @@ def latest_approved(group: str) -> Any:
     """
 
     @task(task_id="latest_approved", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
-    def latest() -> list[dict]:
+    def latest() -> list[dict[str, Any]]:
         """Return the newest approved version of the group, as a model's container."""
         from amazon_ml.hooks.sagemaker import SageMakerJobHook
 

@@ -103,7 +103,7 @@ class AugmentedAi:
         return [pool, people, page], collected
 
 
-def accounts(team: str, params: Mapping[str, Any] | None = None) -> list[dict[str, str]]:
+def accounts(team: str, params: Any = None) -> list[dict[str, str]]:
     """Return who is to have an account in a team: arguments of :class:`WorkerOperator`."""
     people = params["workers"] if team == TEAMS[1] else params["referees"]
     return [{"username": email, "email_address": email, "secret_name": f"{SECRETS}/{email}"} for email in people]
