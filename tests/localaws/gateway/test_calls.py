@@ -6,12 +6,15 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from botocore.config import Config
-from localaws_kit import LocalAws
 
+from localaws.core.context import Context
+from localaws.core.credentials import Credentials
+from localaws.gateway.admission import Admission
+from localaws.gateway.app import Application
 from localaws.gateway.auth.sigv4 import Proof
 from localaws.gateway.calls import Calls
-from localaws.gateway.protocol.http import Headers, HttpRequest
+from localaws.gateway.protocol.http import Headers, HttpRequest, HttpResponse
+from localaws.gateway.router import Route
 
 AIRFLOW = "Boto3/1.43 md/Botocore#1.43 Airflow/3.3.2 AmPP/9.39.0"
 
@@ -51,6 +54,18 @@ def test_an_unsigned_call_is_not_written(tmp_path: Path) -> None:
     assert not (tmp_path / "calls.txt").exists()
 
 
-def test_a_server_writes_what_airflow_asks_of_it(localaws: LocalAws) -> None:
-    localaws.client("sts", config=Config(user_agent_extra="Airflow/3.3.2")).get_caller_identity()
-    assert "airflow sts:GetCallerIdentity" in (localaws.home / "localaws" / "calls.txt").read_text().splitlines()
+@pytest.mark.parametrize(
+    ("where", "lines"),
+    [
+        (Route("sts", "GetCallerIdentity"), ["airflow sts:GetCallerIdentity"]),
+        # A path of the server's own, which AWS does not have.
+        (Route("s3", "WaitUntilDurable"), []),
+    ],
+)
+def test_the_gateway_writes_operations_of_aws_alone(tmp_path: Path, where: Route, lines: list[str]) -> None:
+    context = Context(tmp_path, "http://127.0.0.1:4566", "us-east-1", Mock(), Credentials("ROOT", "secret"))
+    application = Application(context, Mock(handle=Mock(return_value=HttpResponse(200, [], b""))))
+    answer = application.handle(Admission(_request(AIRFLOW), _proof("ROOT"), where, 0))
+    assert answer.status == 200
+    written = tmp_path / "calls.txt"
+    assert (written.read_text().splitlines() if written.exists() else []) == lines
