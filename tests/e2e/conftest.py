@@ -45,7 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "test_tuning_dag.py": 3,
         "test_mending.py": 5,
         "test_faults.py": 6,
-        "test_chaos.py": 7,
+        "test_policy.py": 7,
+        "test_chaos.py": 8,
     }
     items.sort(key=lambda item: order.get(item.path.name, 4))
 
