@@ -12,6 +12,7 @@ from operator_kit import BUCKET, ROLE, SERVING_IMAGE, Airflow, FakeTask
 from serving_kit import packed_model
 
 from amazon_ml.exceptions import JobFailed, RequestRefused
+from amazon_ml.hooks.runtime import RuntimeHook
 from amazon_ml.operators.endpoint import DeleteEndpointOperator, EndpointOperator, InvokeEndpointOperator
 from amazon_ml.operators.model import ModelOperator
 
@@ -161,8 +162,10 @@ class Runtime:
     def __init__(self, body: bytes, *failures: str) -> None:
         self.body, self.failures, self.calls = body, list(failures), 0
 
-    def of(self, service: str) -> Runtime:
-        return self
+    def sibling(self, hook_class: type[RuntimeHook]) -> RuntimeHook:
+        hook = hook_class()
+        hook.__dict__["_call"] = self.call
+        return hook
 
     def describe(self, kind: str, name: str) -> dict[str, str]:
         return {f"{kind}Arn": f"arn:aws:sagemaker:us-east-1:1:endpoint/{name}"}
