@@ -33,18 +33,23 @@ def browser() -> Iterator[Any]:
         yield started
 
 
+def until_in(page: Any, field: str) -> None:
+    """Wait for `autofocus`, which takes effect when the page is first drawn: after its load event, at times."""
+    page.wait_for_function("field => document.activeElement.name === field", arg=field)
+
+
 def test_a_first_sign_in_needs_no_mouse(server: LocalAws, browser: Any) -> None:
     page = browser.new_context(viewport=DESKTOP).new_page()
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     page.goto(address(server))
-    assert page.evaluate("document.activeElement.name") == "username"
+    until_in(page, "username")
     page.keyboard.type("new-0")
     page.keyboard.press("Tab")
     page.keyboard.type(TEMPORARY)
     page.keyboard.press("Enter")
     page.wait_for_url("**/confirm?**")
-    assert page.evaluate("document.activeElement.name") == "password"
+    until_in(page, "password")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
