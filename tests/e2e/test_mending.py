@@ -37,7 +37,7 @@ def running(api: AirflowApi, go: Path) -> dict[str, Any]:
     return wait_for_try(api, 1)
 
 
-def wait_for_try(api: AirflowApi, number: int, seconds: float = 60) -> dict[str, Any]:
+def wait_for_try(api: AirflowApi, number: int, seconds: float = 120) -> dict[str, Any]:
     """The task, once it runs for the so-many-th time."""
 
     def runs() -> bool:
@@ -66,7 +66,7 @@ def test_a_killed_worker_costs_its_task_one_try_and_some_seconds(api: AirflowApi
     assert worker is not None
     strike(worker.pid, signal.SIGKILL)
     # Noticed within a second; the retry comes a second later. By its heartbeats alone it would be five minutes.
-    wait_for_try(api, 2, seconds=30)
+    wait_for_try(api, 2, seconds=120)
     assert not processes.runs(task)
 
 

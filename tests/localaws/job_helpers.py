@@ -163,7 +163,7 @@ class Jobs:
 
     def nothing_left(self, kind: str, name: str) -> None:
         """No process of the job runs any more, its supervisor included."""
-        until(lambda: alive(str(self.folder(kind, name))), lambda pids: not pids, 15)
+        until(lambda: alive(str(self.folder(kind, name))), lambda pids: not pids)
 
     def status(self, kind: str, name: str) -> dict[str, Any]:
         return json.loads((self.folder(kind, name) / "status.json").read_text())

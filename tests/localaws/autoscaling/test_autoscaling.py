@@ -104,7 +104,7 @@ def test_a_busy_variant_gets_an_instance_and_gives_it_back_when_less_busy(scalin
 def test_capacity_outside_of_the_bounds_is_brought_into_them(scaling: Scaling) -> None:
     endpoint = scaling.hosting.serve(scaling.hosting.model(2))
     scaling.register(endpoint, least=2, most=3)
-    until(lambda: scaling.count(endpoint), lambda count: count == 2, 30)
+    until(lambda: scaling.count(endpoint), lambda count: count == 2)
     last = until(lambda: scaling.activities(endpoint)[0], lambda each: each["StatusCode"] == "Successful")
     assert last["Cause"] == "minimum capacity was set to 2"
 
@@ -115,7 +115,7 @@ def test_capacity_outside_of_the_bounds_is_brought_into_them(scaling: Scaling) -
         Schedule=f"at({soon:%Y-%m-%dT%H:%M:%S})",
         ScalableTargetAction={"MinCapacity": 1, "MaxCapacity": 1},
     )
-    until(lambda: scaling.count(endpoint), lambda count: count == 1, 30)
+    until(lambda: scaling.count(endpoint), lambda count: count == 1)
     causes = [each["Cause"] for each in scaling.activities(endpoint)]
     assert causes[:2] == ["maximum capacity was set to 1", "scheduled action name night was triggered"]
     scaling.client.deregister_scalable_target(**scaling.of(endpoint))
@@ -156,7 +156,7 @@ def test_a_step_policy_follows_an_alarm_of_ones_own_unless_suspended(scaling: Sc
     awake = {"DynamicScalingOutSuspended": False}
     scaling.client.register_scalable_target(**scaling.of(endpoint), SuspendedState=awake)
     scaling.cloudwatch.put_metric_data(Namespace="Test", MetricData=[{"MetricName": endpoint, "Value": 11.0}])
-    until(lambda: scaling.count(endpoint), lambda count: count == 3, 40)
+    until(lambda: scaling.count(endpoint), lambda count: count == 3)
     scaling.client.deregister_scalable_target(**scaling.of(endpoint))
 
 

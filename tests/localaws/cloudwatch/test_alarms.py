@@ -70,11 +70,11 @@ def test_an_alarm_follows_its_metric_and_its_history_tells(cloudwatch: Any) -> N
     )
     errors(cloudwatch, 3)
     errors(cloudwatch, 4)
-    alarm = until(lambda: find(cloudwatch, "follows"), lambda found: found["StateValue"] == "ALARM", 20)
+    alarm = until(lambda: find(cloudwatch, "follows"), lambda found: found["StateValue"] == "ALARM")
     assert alarm["StateReason"].startswith("Threshold Crossed: 1 out of the last 1 datapoint [7.0 (")
     data = json.loads(alarm["StateReasonData"])
     assert (data["statistic"], data["period"], data["recentDatapoints"], data["threshold"]) == ("Sum", 60, [7.0], 5.0)
-    until(lambda: find(cloudwatch, "follows"), lambda found: found["StateValue"] == "OK", 20)
+    until(lambda: find(cloudwatch, "follows"), lambda found: found["StateValue"] == "OK")
 
     items = cloudwatch.describe_alarm_history(AlarmName="follows", ScanBy="TimestampAscending")["AlarmHistoryItems"]
     summaries = [item["HistorySummary"] for item in items]
@@ -122,19 +122,19 @@ def test_an_alarm_on_a_percentile_follows_the_values_and_not_a_statistic_set(clo
 
     # Nine in ten are fast: the mean is over the threshold, and the percentile is not.
     send(Values=[10.0, 900.0], Counts=[9.0, 1.0])
-    alarm = until(lambda: find(cloudwatch, "slow"), lambda found: found["StateValue"] == "OK", 20)
+    alarm = until(lambda: find(cloudwatch, "slow"), lambda found: found["StateValue"] == "OK")
     assert json.loads(alarm["StateReasonData"])["statistic"] == "p90"
-    until(lambda: find(cloudwatch, "slow"), lambda found: found["StateValue"] == "INSUFFICIENT_DATA", 20)
+    until(lambda: find(cloudwatch, "slow"), lambda found: found["StateValue"] == "INSUFFICIENT_DATA")
     send(StatisticValues={"SampleCount": 10.0, "Sum": 5000.0, "Minimum": 10.0, "Maximum": 900.0})
     time.sleep(5)
     assert find(cloudwatch, "slow")["StateValue"] == "INSUFFICIENT_DATA"
     send(Values=[10.0, 900.0], Counts=[8.0, 2.0])
-    alarm = until(lambda: find(cloudwatch, "slow"), lambda found: found["StateValue"] == "ALARM", 20)
+    alarm = until(lambda: find(cloudwatch, "slow"), lambda found: found["StateValue"] == "ALARM")
     assert "1 out of the last 1 datapoint [900.0 (" in alarm["StateReason"]
     # Of the 100 values that a p90 needs there are 10: nothing is said of it.
     assert find(cloudwatch, "slow-when-sure")["StateValue"] == "INSUFFICIENT_DATA"
     send(Values=[10.0, 900.0], Counts=[80.0, 20.0])
-    until(lambda: find(cloudwatch, "slow-when-sure"), lambda found: found["StateValue"] == "ALARM", 20)
+    until(lambda: find(cloudwatch, "slow-when-sure"), lambda found: found["StateValue"] == "ALARM")
 
 
 def test_percentiles_are_read_and_other_statistics_refused(cloudwatch: Any) -> None:
@@ -184,7 +184,7 @@ def test_a_state_that_is_set_lasts_until_the_next_period(cloudwatch: Any) -> Non
     cloudwatch.set_alarm_state(AlarmName="set", StateValue="ALARM", StateReason="a drill")
     alarm = find(cloudwatch, "set")
     assert (alarm["StateValue"], alarm["StateReason"]) == ("ALARM", "a drill")
-    alarm = until(lambda: find(cloudwatch, "set"), lambda found: found["StateValue"] == "INSUFFICIENT_DATA", 20)
+    alarm = until(lambda: find(cloudwatch, "set"), lambda found: found["StateValue"] == "INSUFFICIENT_DATA")
     assert alarm["StateReason"] == "Insufficient Data: 1 datapoint was unknown."
 
 

@@ -133,7 +133,7 @@ def test_what_a_killed_server_had_not_answered_leaves_no_files(own_localaws: Loc
     s3.create_bucket(Bucket=BUCKET)
     killed_while(own_localaws, lambda number, _: s3.put_object(Bucket=BUCKET, Key=str(number), Body=b"x" * 200_000))
     folder = own_localaws.home / "localaws" / "moto" / "s3"
-    until(lambda: len(list(folder.iterdir())), lambda count: count == CLIENTS, 10)
+    until(lambda: len(list(folder.iterdir())), lambda count: count == CLIENTS)
 
 
 def test_log_events_and_metric_data_that_were_answered_are_there(own_localaws: LocalAws) -> None:

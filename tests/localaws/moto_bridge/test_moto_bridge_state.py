@@ -95,7 +95,7 @@ def test_an_orderly_stop_loses_nothing_and_no_dead_file_stays(own_localaws: Loca
     (folder / "s3" / "stray").write_bytes(b"a body that no row knows")
     own_localaws.restart()
     assert s3.get_object(Bucket="bucket", Key="same")["Body"].read() == b"19" * 10_000
-    until(lambda: list((folder / "s3").iterdir()), lambda seen: len(seen) == 1, 10)
+    until(lambda: list((folder / "s3").iterdir()), lambda seen: len(seen) == 1)
 
 
 @pytest.mark.parametrize("written", [{"format": 2, "moto": "4.0.0"}, {"format": 1, "moto": moto.__version__}])

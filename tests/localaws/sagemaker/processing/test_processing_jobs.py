@@ -92,7 +92,7 @@ while not pathlib.Path("/opt/ml/processing/input/code/never").exists():
     time.sleep(0.1)
 """
     jobs.processing("streaming", script, outputs={"stream": {"S3UploadMode": "Continuous"}})
-    until(lambda: jobs.keys("streaming-out/"), lambda keys: keys == ["streaming-out/stream/early"], 40)
+    until(lambda: jobs.keys("streaming-out/"), lambda keys: keys == ["streaming-out/stream/early"])
     job = jobs.sagemaker.describe_processing_job(ProcessingJobName="streaming")
     assert job["ProcessingJobStatus"] == "InProgress"
     jobs.sagemaker.stop_processing_job(ProcessingJobName="streaming")

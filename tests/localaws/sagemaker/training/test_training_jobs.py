@@ -352,7 +352,7 @@ def test_what_cannot_be_done_is_refused_at_once(jobs: Jobs, change: dict[str, An
 def test_the_volume_of_an_ended_job_is_given_back_and_its_log_is_kept(jobs: Jobs) -> None:
     jobs.train("volume", SAVE + "print('kept')")
     folder = jobs.folder("training-job", "volume")
-    until(lambda: (folder / "ml").exists(), lambda there: not there, 10)
+    until(lambda: (folder / "ml").exists(), lambda there: not there)
     assert "kept" in jobs.log("training-job", "volume")
     assert not list(Path(folder).glob("*.tar.gz"))
 

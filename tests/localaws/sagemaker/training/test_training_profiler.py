@@ -85,7 +85,7 @@ def test_a_profiled_job_leaves_its_metrics_and_a_report_in_s3(jobs: Jobs) -> Non
     usage = json.loads(jobs.get(f"{report}/profiler-reports/OverallSystemUsage.json"))
     assert usage["Details"]["CPU"]["algo-1"]["max"] == max(processor)
     assert b"<h2>CPU, algo-1</h2>" in jobs.get(f"{report}/profiler-report.html")
-    shown = until(lambda: utilization("/aws/sagemaker/TrainingJobs", "busy/algo-1"), lambda found: len(found) == 3, 10)
+    shown = until(lambda: utilization("/aws/sagemaker/TrainingJobs", "busy/algo-1"), lambda found: len(found) == 3)
     # Of one core, as much as the other tests leave.
     assert shown["CPUUtilization"] > 2
     assert shown["MemoryUtilization"] > 0.1
@@ -117,7 +117,7 @@ def test_a_running_job_is_profiled_from_an_update_on(jobs: Jobs) -> None:
     assert (job["ProfilingStatus"], job["ProfilerConfig"]) == ("Enabled", config)
     assert [each["RuleEvaluationStatus"] for each in job["ProfilerRuleEvaluationStatuses"]] == ["InProgress"]
     profile = jobs.folder("training-job", "updated") / "profile"
-    until(lambda: list(profile.rglob("*.algo-1.json")), bool, 10)
+    until(lambda: list(profile.rglob("*.algo-1.json")))
     jobs.sagemaker.stop_training_job(TrainingJobName="updated")
     ended = jobs.trained("updated")
     assert ended["TrainingJobStatus"] == "Stopped"
