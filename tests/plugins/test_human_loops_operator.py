@@ -280,7 +280,7 @@ def test_waiting_asks_for_pages_and_not_for_each_loop(
     assert asked(faults, "POST", "/human-loops") == 120
     faults.seen.clear()
     deferred.trigger.deadline = time.time() + 3
-    assert airflow.fire(deferred)["status"] == "120 of 120 open"
+    assert airflow.fire(deferred)["resource_status"] == "120 of 120 open"
     assert asked(faults, "GET", "/human-loops/") == 0
     rounds = asked(faults, "GET", "/human-loops?") / 2
     assert 1 <= rounds <= 3, "two pages a round, every two seconds"
@@ -296,7 +296,7 @@ def test_throttling_and_server_errors_are_tried_again(
     assert len(statuses(aws, arn)) == 4
     faults.plan = ByPrefix({"GET /human-loops?": passing * 2})
     deferred.trigger.deadline = time.time() + 8
-    assert airflow.fire(deferred)["status"] == "4 of 4 open"
+    assert airflow.fire(deferred)["resource_status"] == "4 of 4 open"
     assert faults.plan["GET /human-loops?"] == []
 
 
@@ -325,7 +325,7 @@ def test_access_lost_while_waiting_fails_the_task_and_the_next_try_goes_on(
 
     faults.plan = ByPrefix({"GET /human-loops?": [(403, "AccessDeniedException")]})
     event = airflow.fire(deferred)
-    with pytest.raises(JobFailed, match=r"refused to say how it is.*AccessDeniedException"):
+    with pytest.raises(JobFailed, match=r"its status could not be read.*AccessDeniedException"):
         airflow.resume(make, ti, deferred, event)
     assert set(statuses(aws, arn).values()) == {"InProgress"}
 

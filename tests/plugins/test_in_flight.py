@@ -145,7 +145,7 @@ def test_the_old_event_of_a_deadline_stops_the_job(stopped: list[str]) -> None:
 
 
 def test_the_old_event_of_an_error_says_what_aws_said(stopped: list[str]) -> None:
-    with pytest.raises(JobFailed, match="DescribeTrainingJob of job-1 failed: not for you"):
+    with pytest.raises(JobFailed, match="TrainingJob job-1: its status could not be read: not for you"):
         train().execute_complete({"ti": FakeTask()}, old_event("error", message="not for you"))
 
 

@@ -146,7 +146,7 @@ def test_access_lost_while_waiting_fails_the_task_with_the_reason(
     deferred = airflow.start(training(source, ti), ti)
     faults.plan = {"DescribeTrainingJob": [(403, "AccessDeniedException")]}
     event = airflow.fire(deferred)
-    with pytest.raises(JobFailed, match=r"refused to say how it is.*AccessDeniedException"):
+    with pytest.raises(JobFailed, match=r"its status could not be read.*AccessDeniedException"):
         airflow.resume(training(source, ti), ti, deferred, event)
     # The job was left alone: the next try attaches.
     assert airflow.run(training(source, ti), ti.next_try())["name"] == name(ti)

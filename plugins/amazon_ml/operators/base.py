@@ -185,7 +185,7 @@ class SageMakerOperator(AwsBaseOperator[SageMakerJobHook]):
                 f"time was over ({limit} from the start of this try)"
             )
         if found["status"] == "error":
-            raise JobFailed(f"Describe{kind} of {found['name']} failed: {found['message']}")
+            raise JobFailed(f"{kind} {found['name']}: its status could not be read: {found['message']}")
         return found
 
     def on_kill(self) -> None:
