@@ -120,9 +120,13 @@ class ServiceHook(AwsBaseHook):
 
     def _pages(self, method: str, **request: Any) -> Iterator[dict[str, Any]]:
         """Yield the answers of a List operation, 100 entries each unless the request has another ``MaxResults``."""
+        return self._follow(method, **{"MaxResults": 100, **request})
+
+    def _follow(self, method: str, **request: Any) -> Iterator[dict[str, Any]]:
+        """Yield the answers of an operation until one has no ``NextToken``."""
         token: dict[str, str] = {}
         while True:
-            page = self._call(method, **{"MaxResults": 100, **request, **token})
+            page = self._call(method, **request, **token)
             yield page
             if not page.get("NextToken"):
                 return

@@ -22,13 +22,8 @@ class CloudWatchHook(ServiceHook):
 
         :param queries: 500 at most, AWS's limit.
         """
-        asked: dict[str, Any] = {"MetricDataQueries": queries, "StartTime": since, "EndTime": until}
-        while True:
-            answer = self._call("get_metric_data", **asked)
-            yield from answer["MetricDataResults"]
-            if not answer.get("NextToken"):
-                return
-            asked["NextToken"] = answer["NextToken"]
+        for page in self._follow("get_metric_data", MetricDataQueries=queries, StartTime=since, EndTime=until):
+            yield from page["MetricDataResults"]
 
     def alarms(self, prefix: str) -> list[dict[str, Any]]:
         """Describe the metric alarms whose names begin so: those of the first page."""
