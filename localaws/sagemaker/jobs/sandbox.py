@@ -27,8 +27,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import localaws
-from localaws.core.own_code import is_the_interpreters
+from localaws.core import own_code
 from localaws.sagemaker.jobs.enter import PLAN
 
 ML_ROOT = "/opt/ml"
@@ -37,7 +36,7 @@ PROBED = "LOCALAWS_SANDBOX_PROBED"
 
 # What runs inside the new namespaces.
 _ENTER = Path(__file__).with_name("enter.py")
-_CODE = Path(localaws.__file__).parent
+_CODE = own_code.ROOT / "localaws"
 
 _AS_USER = ["--user", "--map-root-user"]
 _WHOLE = ["--mount", "--pid", "--fork", "--kill-child", "--ipc"]
@@ -182,7 +181,7 @@ def _visible() -> Iterator[Path]:
     for path in map(Path, filter(None, given)):
         # A checkout has the state of localaws in it, and much more.
         has_localaws = _CODE.is_relative_to(path) and path != _CODE
-        if path.is_absolute() and (not has_localaws or is_the_interpreters(path)):
+        if path.is_absolute() and (not has_localaws or own_code.is_the_interpreters(path)):
             yield path
             yield path.resolve()
 
