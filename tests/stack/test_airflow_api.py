@@ -13,7 +13,7 @@ from stack.layout import Stack, StackError
 
 
 class Busy:
-    """A session that finds the database busy so many times."""
+    """A session whose first answers say that the database is busy."""
 
     def __init__(self, times: int) -> None:
         self.left, self.asked, self.headers = times, 0, {"Authorization": "Bearer x"}
