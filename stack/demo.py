@@ -7,18 +7,17 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from rich.console import Console
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from stack import health, people, processes, services
 from stack.airflow_api import AirflowApi
 from stack.layout import ROOT, Stack, StackError
 from stack.progress import Progress
 from stack.summary import INGEST, TRAIN, collect, show
+from stack.waiting import until
 
-T = TypeVar("T")
 ENDED = {"success", "failed"}
 
 #: the small run of ``make demo FAST=1``: a few hundred reviews, one epoch, and a gate that such a model can pass.
@@ -114,22 +113,7 @@ def wait_for_dags(api: AirflowApi, dag_ids: list[str], console: Console) -> None
             raise StackError(f"a DAG file cannot be imported: {errors[0]['filename']}\n{errors[0]['stack_trace']}")
         return False
 
-    _until(present, 90, f"Airflow did not show {dag_ids} within 90 s; see {_relative(api.stack.logs)}")
-
-
-def _until(look: Callable[[], T | None], seconds: float, complaint: str) -> T:
-    """
-    Look twice a second until there is something to see, and return it.
-
-    :raises StackError: there is nothing in time; with the complaint.
-    """
-    again = Retrying(retry=retry_if_result(lambda seen: not seen), stop=stop_after_delay(seconds), wait=wait_fixed(0.5))
-    try:
-        seen = again(look)
-    except RetryError as error:
-        raise StackError(complaint) from error
-    assert seen is not None
-    return seen
+    until(present, 90, f"Airflow did not show {dag_ids} within 90 s; see {_relative(api.stack.logs)}")
 
 
 def watch(
@@ -212,7 +196,7 @@ def run_set_off(api: AirflowApi, by: str, run_id: str, deadline: float) -> str:
             _check_alive(api.stack)
         return found
 
-    return _until(set_off, deadline - time.monotonic(), f"the Asset of {by} {run_id} did not set off {TRAIN}")
+    return until(set_off, deadline - time.monotonic(), f"the Asset of {by} {run_id} did not set off {TRAIN}")
 
 
 def _relative(path: Path) -> str:

@@ -199,6 +199,15 @@ def _own_sessions(stack: Stack) -> set[int]:
     return sessions
 
 
+def free_ports(number: int) -> list[int]:
+    """Return ports of 127.0.0.1 that nobody has, each another."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(number)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
 def require_free(ports: dict[str, tuple[str, int]]) -> None:
     """
     Check that nothing listens on these ports, before anything is started.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -16,15 +14,6 @@ from localaws import testing
 
 ROOT = Path(__file__).parent.parent
 JOBS_PYTHON = os.environ.get("JOBS_PYTHON", str(ROOT / ".local" / "venv-jobs" / "bin" / "python"))
-
-
-def free_ports(number: int) -> list[int]:
-    """Return ports of 127.0.0.1 that nobody has, each another."""
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 class LocalAws(testing.LocalAws):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from localaws_kit import JOBS_PYTHON, free_ports
+from localaws_kit import JOBS_PYTHON
 from runs_kit import BACKFILL, SAMPLES, STORED, WITHOUT_WEIGHTS, Started, ended, set_off, until, until_known
 
 from include.reviews import synthetic
@@ -66,7 +66,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     # It knows nothing but the demo's words, and is small: a dozen jobs load it, or what it became.
     base_model = str(folder / "base_model")
     making = subprocess.Popen([JOBS_PYTHON, "-c", MAKE_BASE_MODEL, base_model])
-    localaws_port, airflow_port = free_ports(2)
+    localaws_port, airflow_port = processes.free_ports(2)
     stack = Stack(
         home=folder / "home",
         localaws_port=localaws_port,

@@ -13,6 +13,7 @@ from runs_kit import BUCKET, ended, objects, until_known
 
 from stack.airflow_api import AirflowApi
 from stack.layout import Stack
+from stack.rehearse import AB_TEST
 
 pytestmark = pytest.mark.e2e
 
@@ -36,20 +37,6 @@ def predict_fn(lines, model):
 def output_fn(answers, accept):
     return "".join(json.dumps(answer) + "\\n" for answer in answers)
 """
-#: the level leaves no room for chance, and any loss of accuracy is taken, as is a latency that twelve reviews on a busy
-#: machine cannot tell: the challenger wins.
-CONF = {
-    # Of 600 reviews the test split has too few for each variant to be drawn often enough.
-    "design": "paired",
-    "alpha": 0.01,
-    "max_loss": 1,
-    "min_speedup": -10,
-    "health_requests": 20,
-    "scaling_target": 2,
-    "load_rate": 10,
-    "load_minutes": 0.3,
-    "metric_period": 2,
-}
 
 
 def archive(code: str) -> bytes:
@@ -84,7 +71,7 @@ def test_a_faster_challenger_takes_over_in_steps_and_scales(
     api: AirflowApi, stack: Stack, constant: str, left: Callable[[str], list[str]]
 ) -> None:
     until_known(api, "ab_test")
-    api.trigger("ab_test", "sample", {**CONF, "challenger": constant})
+    api.trigger("ab_test", "sample", {**AB_TEST, "challenger": constant})
     states = ended(api, "ab_test", "sample")
     assert states.pop("run") == "success", states
     skipped = {"compile", "register_twin", "approve", "keep_champion", "roll_back"}

@@ -16,7 +16,6 @@ from typing import Any
 
 import psutil
 import pytest
-from localaws_kit import free_ports
 from waiting_kit import until
 
 from stack import health, processes, services
@@ -43,7 +42,7 @@ def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def make(home: Path) -> Stack:
-    localaws_port, airflow_port = free_ports(2)
+    localaws_port, airflow_port = processes.free_ports(2)
     return Stack(home=home, localaws_port=localaws_port, airflow_port=airflow_port)
 
 
