@@ -318,4 +318,5 @@ def test_a_sibling_has_the_connection_and_settings_of_the_hook() -> None:
     s3 = hook.s3
     assert (s3.aws_conn_id, s3._region_name, s3._verify) == ("aws_other", "eu-west-1", False)
     config: Any = s3._config
+    assert hook.s3 is s3
     assert (config.read_timeout, s3._attempts, s3.client_type) == (7, 3, "s3")

@@ -62,6 +62,7 @@ class ServiceHook(AwsBaseHook):
         )
         self._given_config = config
         self._attempts = attempts
+        self._siblings: dict[type[ServiceHook], Any] = {}
 
     @property
     def config(self) -> Any:
@@ -72,14 +73,17 @@ class ServiceHook(AwsBaseHook):
         return ours.merge(super().config)
 
     def sibling(self, hook_class: type[Hook]) -> Hook:
-        """Return the hook of another service, with the same connection and settings."""
-        return hook_class(
-            self.aws_conn_id,
-            region_name=self._region_name,
-            verify=self._verify,
-            config=self._given_config,
-            attempts=self._attempts,
-        )
+        """Return the hook of another service, made once, with the same connection and settings."""
+        if hook_class not in self._siblings:
+            self._siblings[hook_class] = hook_class(
+                self.aws_conn_id,
+                region_name=self._region_name,
+                verify=self._verify,
+                config=self._given_config,
+                attempts=self._attempts,
+            )
+        made: Hook = self._siblings[hook_class]
+        return made
 
     async def async_client(self) -> Any:
         """Return an aiobotocore client, a context manager."""

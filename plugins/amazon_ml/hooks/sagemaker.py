@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 from amazon_ml.exceptions import RequestRefused
@@ -22,12 +21,12 @@ class SageMakerJobHook(ServiceHook):
 
     service = "sagemaker"
 
-    @cached_property
+    @property
     def s3(self) -> ObjectsHook:
         """The hook for S3."""
         return self.sibling(ObjectsHook)
 
-    @cached_property
+    @property
     def logs(self) -> LogsHook:
         """The hook for CloudWatch Logs."""
         return self.sibling(LogsHook)
