@@ -29,8 +29,8 @@ from sklearn.metrics import f1_score
 
 from benchmarks.features import MODEL, features_of
 from benchmarks.job_code import bundle
+from benchmarks.local import offline_hub
 from include.reviews.source import fetch
-from localaws.images import hub
 
 sys.path.insert(0, str(bundle("review_selection")))
 from choosing import Plan, choose
@@ -68,7 +68,7 @@ class Result:
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        os.environ |= {"HF_HOME": str(hub.prepare(folder / "home")), "HF_HUB_OFFLINE": "1"}
+        offline_hub()
         origin = fetch(os.environ.get("REVIEWS_SOURCE"), folder / "raw" / "reviews.csv")
         features_of(folder / "raw", folder / "features")
         # The hub's library reads these settings when it is imported.

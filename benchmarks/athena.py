@@ -7,27 +7,19 @@ The reference's five queries over the real reviews: Athena of localaws against D
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
-import io
-import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import boto3
 import duckdb
 
-ROOT = Path(__file__).parent.parent
-BUCKET = "bench"
+from benchmarks.local import BUCKET, ROOT, raw_reviews, session
+
 TABLE = f"""
 CREATE EXTERNAL TABLE reviews (sentiment int, review_body string, product_category string)
 ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.OpenCSVSerde' LOCATION 's3://{BUCKET}/reviews/'
@@ -50,10 +42,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
+    with tempfile.TemporaryDirectory() as folder, session(Path(folder) / "home") as aws:
         file = Path(folder) / "reviews.csv"
-        rows = prepare(Path(os.environ["REVIEWS_SOURCE"]), file)
-        athena = running.enter_context(localaws(Path(folder) / "home", file))
+        source = raw_reviews(raw := Path(folder) / "raw")
+        rows = prepare(raw / "reviews.csv", file)
+        aws.client("s3").upload_file(str(file), BUCKET, "reviews/reviews.csv")
+        athena = Athena(aws)
+        athena.run(TABLE)
         queries = {name: (ROOT / "include" / "sql" / f"{name}.sql").read_text() for name in DIRECT}
         cold = athena.timed(queries["sentiments"])
         ours: dict[str, list[tuple[float, float]]] = {name: [] for name in DIRECT}
@@ -66,22 +61,16 @@ def main() -> None:
                     raise RuntimeError(f"{name}: the answers differ")
                 ours[name].append((wall, engine))
                 theirs[name].append(seconds)
-        report(rows, file.stat().st_size, cold[:2], ours, theirs)
+        report(rows, source, file.stat().st_size, cold[:2], ours, theirs)
 
 
 def _number(text: str) -> bool:
     return text.replace(".", "", 1).replace("-", "", 1).replace("E", "", 1).isdigit()
 
 
-def prepare(source: Path, target: Path) -> int:
-    """The reviews as the transform job leaves them; how many."""
-    with contextlib.ExitStack() as stack:
-        if source.suffix == ".zip":
-            archive = stack.enter_context(zipfile.ZipFile(source))
-            name = next(n for n in archive.namelist() if n.endswith(".csv") and not n.startswith("__"))
-            lines: TextIO = io.TextIOWrapper(stack.enter_context(archive.open(name)), "utf-8", newline="")
-        else:
-            lines = stack.enter_context(open(source, encoding="utf-8", newline=""))
+def prepare(raw: Path, target: Path) -> int:
+    """The raw reviews as the transform job leaves them; how many."""
+    with open(raw, encoding="utf-8", newline="") as lines:
         found = [
             (-1 if int(row["Rating"]) < 3 else int(int(row["Rating"]) > 3), row["Review Text"], row["Class Name"])
             for row in csv.DictReader(lines)
@@ -100,8 +89,8 @@ def prepare(source: Path, target: Path) -> int:
 class Athena:
     """boto3, waiting for results as a client does: by asking again and again."""
 
-    def __init__(self, session: Any, url: str) -> None:
-        self.client = session.client("athena", endpoint_url=url)
+    def __init__(self, aws: boto3.Session) -> None:
+        self.client: Any = aws.client("athena")
 
     def run(self, sql: str) -> str:
         identifier = self.client.start_query_execution(
@@ -139,14 +128,15 @@ def timed_direct(sql: str, file: Path) -> tuple[float, list[list[Any]]]:
 
 def report(
     rows: int,
+    source: str,
     size: int,
     cold: tuple[float, float],
     ours: dict[str, list[tuple[float, float]]],
     theirs: dict[str, list[float]],
 ) -> None:
-    print("### Athena\n")
+    print("# Athena\n")
     rounds = len(theirs["split"])
-    print(f"{rows:,} reviews, one CSV file of {size / 1e6:.1f} MB (OpenCSVSerDe); medians of {rounds} rounds.")
+    print(f"{rows:,} of {source}, one CSV file of {size / 1e6:.1f} MB (OpenCSVSerDe); medians of {rounds} rounds.")
     print(
         "Athena: from StartQueryExecution to GetQueryResults, the answer checked against DuckDB's; engine: by its own"
     )
@@ -164,37 +154,6 @@ def report(
         f"\nThe very first query took {cold[0] * 1000:.0f} ms: it imports the engine, fetches the object and parses it"
         " once into the cache, which the others read."
     )
-
-
-@contextlib.contextmanager
-def localaws(home: Path, file: Path) -> Iterator[Athena]:
-    """A localaws of its own with the table made."""
-    command = [sys.executable, "-m", "localaws", "serve", "--home", str(home), "--port", "0"]
-    with open(os.devnull, "w") as nowhere:
-        server = subprocess.Popen(command, cwd=ROOT, stdout=nowhere, stderr=nowhere)
-    try:
-        ready = home / "localaws" / "server.json"
-        wait_for(ready.exists)
-        lines = (home / "credentials").read_text().splitlines()
-        keys = dict(line.split(" = ", 1) for line in lines if " = " in line)
-        session, url = boto3.session.Session(region_name="us-east-1", **keys), json.loads(ready.read_text())["url"]
-        s3 = session.client("s3", endpoint_url=url)
-        s3.create_bucket(Bucket=BUCKET)
-        s3.upload_file(str(file), BUCKET, "reviews/reviews.csv")
-        athena = Athena(session, url)
-        athena.run(TABLE)
-        yield athena
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the server did not start")
-        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from typing import Any
 
 from benchmarks.features import MODEL, features_of
 from benchmarks.job_code import bundle
+from benchmarks.local import offline_hub
 from include.reviews.source import fetch
-from localaws.images import hub
 
 #: balance -> epochs: an epoch is 7,500 reviews when oversampled, thrice the smallest class when undersampled (5,091 of
 #: the real reviews), and otherwise all of them (16,547).
@@ -32,7 +32,7 @@ EPOCHS = {"oversample": 2, "undersample": 3, "class_weights": 1, "none": 1}
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        os.environ |= {"HF_HOME": str(hub.prepare(folder / "home")), "HF_HUB_OFFLINE": "1"}
+        offline_hub()
         origin = fetch(os.environ.get("REVIEWS_SOURCE"), folder / "raw" / "reviews.csv")
         features_of(folder / "raw", folder / "features")
         results = {balance: trained(folder, balance, epochs) for balance, epochs in EPOCHS.items()}

@@ -9,7 +9,6 @@ The test split is held out before balancing, as in the DAG `blazingtext_sentimen
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tarfile
 import tempfile
@@ -20,7 +19,7 @@ import fasttext
 import pyarrow.parquet as pq
 
 from benchmarks.job_code import bundle
-from benchmarks.local import BUCKET, ROLE, ended, raw_reviews, script, session
+from benchmarks.local import BUCKET, ROLE, ended, offline_hub, raw_reviews, script, session
 from localaws.images import hub
 
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1"
@@ -52,7 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, session(Path(name) / "home") as aws:
         folder = Path(name)
         kind = raw_reviews(folder / "raw")
-        os.environ |= {"HF_HOME": str(hub.prepare(folder / "home" / "localaws")), "HF_HUB_OFFLINE": "1"}
+        offline_hub()
         script("transform", input=folder / "raw", output=folder / "cleaned")
         (folder / "in").mkdir()
         (folder / "cleaned" / "table").rename(folder / "in" / "reviews")

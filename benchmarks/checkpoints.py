@@ -10,7 +10,6 @@ AWS's images and not among this project's requirements.
 from __future__ import annotations
 
 import importlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ import torch
 
 from benchmarks.features import MODEL
 from benchmarks.job_code import bundle
-from localaws.images import hub
+from benchmarks.local import offline_hub
 
 ROUNDS = 5
 #: processor time of an import, in a process that has torch and transformers already.
@@ -39,8 +38,8 @@ print(time.process_time() - began)
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        os.environ |= {"HF_HOME": str(hub.prepare(folder / "home")), "HF_HUB_OFFLINE": "1"}
-        # After these variables, which are read at the import.
+        offline_hub()
+        # After offline_hub(): its settings are read at the import.
         sys.path.insert(0, str(bundle("train")))
         checkpoints = importlib.import_module("checkpoints")
         from accelerate import Accelerator, __version__

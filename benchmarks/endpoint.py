@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from benchmarks.crowd import CLIENTS, crowded, timed
-from benchmarks.local import BUCKET, ROLE, session
+from benchmarks.local import BUCKET, ROLE, offline_hub, session
 from localaws.core import packing
 from localaws.images import hub
 
@@ -77,8 +77,8 @@ def main() -> None:
 def against_in_process(calls: int) -> None:
     # One thread a model, here and there: two would wait for each other at every layer, and so time the neighbours.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with tempfile.TemporaryDirectory() as folder, session(home := Path(folder) / "home") as aws:
-        model = build(home, Path(folder) / "model")
+    with tempfile.TemporaryDirectory() as folder, session(Path(folder) / "home") as aws:
+        model = build(Path(folder) / "model")
         packing.pack(model, archive := Path(folder) / "model.tar.gz")
         runtime, seconds = deploy(aws, archive)
         local = in_process(model)
@@ -117,9 +117,9 @@ def report(
     print(f"The two give the same labels: {'yes' if same else 'NO'}. CreateEndpoint to InService: {seconds:.1f} s.")
 
 
-def build(home: Path, folder: Path) -> Path:
+def build(folder: Path) -> Path:
     """The base encoder with a classifier's head, as a model archive has it, in ``folder``."""
-    os.environ |= {"HF_HOME": str(hub.prepare(home / "localaws")), "HF_HUB_OFFLINE": "1"}
+    offline_hub()
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 

@@ -23,8 +23,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from benchmarks.job_code import bundle
+from benchmarks.local import offline_hub
 from include.reviews.source import fetch
-from localaws.images import hub
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 LENGTH = 128
@@ -48,7 +48,7 @@ print(json.dumps({"seconds": seconds, "mib": resource.getrusage(resource.RUSAGE_
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        os.environ |= {"HF_HOME": str(hub.prepare(folder / "home")), "HF_HUB_OFFLINE": "1"}
+        offline_hub()
         origin = fetch(os.environ.get("REVIEWS_SOURCE"), folder / "1" / "reviews.csv")
         rows = multiply(folder / "1" / "reviews.csv", folder / str(COPIES) / "reviews.csv")
         kind = "made-up (SYNTHETIC)" if origin.synthetic else "real"

@@ -57,10 +57,10 @@ def main() -> None:
 def prepare(folder: Path) -> None:
     """Write the features of the real reviews, and MiniLM in half precision, so that it travels."""
     from benchmarks.features import MODEL, features_of
+    from benchmarks.local import offline_hub
     from include.reviews.source import fetch
-    from localaws.images import hub
 
-    os.environ |= {"HF_HOME": str(hub.prepare(folder / "home")), "HF_HUB_OFFLINE": "1"}
+    offline_hub()
     fetch(os.environ.get("REVIEWS_SOURCE"), folder / "raw" / "reviews.csv")
     features_of(folder / "raw", folder / "features")
     from transformers import AutoModel, AutoTokenizer

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +19,7 @@ import boto3
 
 from benchmarks.job_code import bundle
 from include.reviews.source import fetch
+from localaws.images import hub
 
 ROOT = Path(__file__).parent.parent
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
@@ -50,6 +54,18 @@ def session(home: Path, python: str = sys.executable) -> Iterator[boto3.Session]
     finally:
         process.terminate()
         process.wait(30)
+
+
+@functools.cache
+def offline_hub() -> None:
+    """
+    Let transformers find the base model that the environment brings, here and in job scripts, until this process ends.
+
+    Call it before the import of transformers, which reads these settings then.
+    """
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    os.environ |= {"HF_HOME": str(hub.prepare(Path(folder.name))), "HF_HUB_OFFLINE": "1"}
 
 
 def raw_reviews(folder: Path) -> str:

@@ -24,8 +24,8 @@ import pyarrow as pa
 
 from benchmarks.features import LENGTH, MODEL
 from benchmarks.job_code import bundle
+from benchmarks.local import offline_hub
 from include.reviews.source import fetch
-from localaws.images import hub
 
 ROUNDS = 3
 
@@ -33,8 +33,8 @@ ROUNDS = 3
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        os.environ |= {"HF_HOME": str(hub.prepare(folder / "home")), "HF_HUB_OFFLINE": "1"}
-        # After these variables, which are read at the import.
+        offline_hub()
+        # After offline_hub(): its settings are read at the import.
         sys.path.insert(0, str(bundle("features")))
         tokenising, size = importlib.import_module("tokenising"), importlib.import_module("review_table").BATCH
         from transformers import AutoTokenizer

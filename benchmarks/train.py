@@ -22,8 +22,8 @@ from typing import Any
 
 from benchmarks.features import MODEL, features_of
 from benchmarks.job_code import bundle
+from benchmarks.local import offline_hub
 from include.reviews.source import fetch
-from localaws.images import hub
 
 LONGEST = 128
 
@@ -35,7 +35,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        os.environ |= {"HF_HOME": str(hub.prepare(folder / "home")), "HF_HUB_OFFLINE": "1"}
+        offline_hub()
         origin = fetch(os.environ.get("REVIEWS_SOURCE"), folder / "raw" / "reviews.csv")
         features_of(folder / "raw", folder / "features")
         sys.path.insert(0, str(bundle("train")))

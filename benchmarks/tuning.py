@@ -25,8 +25,7 @@ import boto3
 
 from benchmarks.features import MODEL, job_into
 from benchmarks.job_code import bundle
-from benchmarks.local import BUCKET, ROLE, ended, raw_reviews, session
-from localaws.images import hub
+from benchmarks.local import BUCKET, ROLE, ended, offline_hub, raw_reviews, session
 
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/huggingface-pytorch-training:2.9.0-transformers5.3.0-gpu-py312"
 GOAL = 1.15
@@ -58,7 +57,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        os.environ |= {"HF_HOME": str(hub.prepare(folder / "hub")), "HF_HUB_OFFLINE": "1"}
+        offline_hub()
         kind = raw_reviews(folder / "raw")
         job_into(folder / "features", "features", folder / "raw", "--base-model", MODEL)
         with session(folder / "home") as aws:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from typing import Any
 from benchmarks.crowd import crowded
 from benchmarks.endpoint import REVIEWS, deploy, one_client, percentile
 from benchmarks.job_code import bundle
-from benchmarks.local import raw_reviews, script, session
+from benchmarks.local import offline_hub, raw_reviews, script, session
 from localaws.core import packing
 from localaws.images import hub
 
@@ -37,7 +36,7 @@ GOAL = 4.0
 
 def main(calls: int = 300) -> None:
     with tempfile.TemporaryDirectory() as name, session((folder := Path(name)) / "home") as aws:
-        os.environ |= {"HF_HOME": str(hub.prepare(folder / "home" / "localaws")), "HF_HUB_OFFLINE": "1"}
+        offline_hub()
         source, texts = sample(folder)
         archives, report = compiled(folder, texts)
         ways: dict[str, Callable[[bytes], Any]] = {}
@@ -96,9 +95,8 @@ def compiled(folder: Path, texts: list[str]) -> tuple[dict[str, Path], dict[str,
     labels = {0: "-1", 1: "0", 2: "1"}
     AutoModelForSequenceClassification.from_pretrained(hub.MODEL, num_labels=3, id2label=labels).save_pretrained(model)
     AutoTokenizer.from_pretrained(hub.MODEL, model_max_length=128).save_pretrained(model)
-    (model / "code").mkdir()
-    for name in ("inference.py", "classifier.py", "microbatch.py"):
-        shutil.copyfile(bundle("train") / name, model / "code" / name)
+    # All of the job's modules: which of them serve is the train job's to know.
+    shutil.copytree(bundle("train"), model / "code")
     for name in ("model", "validation"):
         (source / name).mkdir(parents=True)
     packing.pack(model, source / "model" / "model.tar.gz")
