@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import torch
@@ -13,13 +14,13 @@ from training_kit import train
 from transformers import (
     BertConfig,
     BertModel,
-    BertTokenizerFast,
+    BertTokenizer,
     PreTrainedTokenizerFast,
     RobertaConfig,
     RobertaModel,
 )
 
-SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+SIZES: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 PLAIN = [
     *("the", "a", "dress", "top", "size", "color", "i", "it", "wore"),
     *("ordered", "with", "store", "work", "red", "fit"),
@@ -73,7 +74,7 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    fast = BertTokenizerFast(tokenizer_object=tokenizer, model_max_length=64)
+    fast = BertTokenizer(tokenizer_object=tokenizer, model_max_length=64)
     fast.save_pretrained(folder)
     torch.manual_seed(0)
     config = BertConfig(vocab_size=len(fast), max_position_embeddings=64, pad_token_id=0, **SIZES)

@@ -211,7 +211,7 @@ def write_answers(folder: Path, look: int, lines: list[dict[str, Any]]) -> None:
 
 
 def compare(folder: Path, look: int = 2, **arguments: Any) -> int:
-    given = {"looks": 2, "reviews": REVIEWS, **arguments}
+    given = {"looks": 2, "reviews": REVIEWS, **{name.replace("_", "-"): value for name, value in arguments.items()}}
     return run(
         "ab_compare", input=folder / "in", output=folder / "out", reason=folder / "a/b/message", look=look, **given
     )
@@ -249,11 +249,11 @@ def test_no_difference_goes_on_and_keeps_the_champion_at_the_end(tmp_path: Path)
 
 def test_a_faster_challenger_wins_without_a_difference_in_accuracy(tmp_path: Path) -> None:
     ask(tmp_path, 0.75, 0.75, faster=0.5)
-    assert compare(tmp_path, **{"max-loss": 0.2}) == 0
+    assert compare(tmp_path, max_loss=0.2) == 0
     found = report(tmp_path)
     assert (found["decision"], found["difference_found"]) == ("challenger", False)
     assert found["speedup"]["low"] > 0.4
-    assert compare(tmp_path, **{"max-loss": 0.02}) == 0
+    assert compare(tmp_path, max_loss=0.02) == 0
     assert "its accuracy may be lower by up to" in report(tmp_path)["because"]
     assert report(tmp_path)["decision"] == "champion"
 

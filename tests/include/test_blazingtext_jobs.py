@@ -92,7 +92,7 @@ def test_lines_are_balanced_tokenised_and_split_alike_in_each_class(tmp_path: Pa
 def test_the_rarest_sentiment_is_repeated_where_the_others_have_more_reviews(tmp_path: Path) -> None:
     assert prepare(tmp_path, reviews((20, 35, 90)), repeats=3) == 0
     train, validation = Counter(written(tmp_path, "train")), written(tmp_path, "validation")
-    repeated = {sentiment: [] for sentiment in ("-1", "0", "1")}
+    repeated: dict[str, list[int]] = {sentiment: [] for sentiment in ("-1", "0", "1")}
     for line, times in train.items():
         repeated[line.split()[0].removeprefix("__label__")].append(times)
     assert {sentiment: sum(times) for sentiment, times in repeated.items()} == dict.fromkeys(repeated, 54)

@@ -60,8 +60,8 @@ def test_table_and_chart_say_the_same(tmp_path: Path) -> None:
     assert compare(tmp_path, BEFORE, BALANCED) == 0
     folder = tmp_path / "out" / "report"
     assert files(folder) == ["comparison.csv", "comparison.json", "comparison.md", "comparison.png"]
-    with open(folder / "comparison.csv", newline="") as text:
-        rows = list(csv.DictReader(text))
+    with open(folder / "comparison.csv", newline="") as table:
+        rows = list(csv.DictReader(table))
     assert [row["category"] for row in rows] == ["Dresses", "Jeans", "Knits"]
     assert float(rows[2]["dpl_before"]) == -0.05
     text = (folder / "comparison.md").read_text()

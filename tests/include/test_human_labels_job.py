@@ -14,11 +14,11 @@ import pytest
 from jobs_kit import files, load, run
 
 AT = "2026-05-01T10:00:0{}Z"
-NAMES = {-1: "Negative", 0: "Neutral", 1: "Positive"}
+NAMES: dict[int | str, str] = {-1: "Negative", 0: "Neutral", 1: "Positive"}
 
 
 def vote(worker: str, label: int | str, second: int = 0) -> dict[str, Any]:
-    return {"worker": worker, "label": NAMES.get(label, label), "at": AT.format(second), "seconds": 2.5}  # type: ignore[call-overload]
+    return {"worker": worker, "label": NAMES.get(label, label), "at": AT.format(second), "seconds": 2.5}
 
 
 def prepare(folder: Path, selected: dict[str, tuple[str, int]], rounds: list[dict[str, list[Any]]]) -> Path:

@@ -190,7 +190,7 @@ def queued(batcher: Any, number: int) -> None:
 
 
 def test_requests_that_come_while_the_model_works_are_done_together_next() -> None:
-    work, answers = Recorder(), {}
+    work, answers = Recorder(), dict[int, Any]()
     batcher = load("train", "microbatch").MicroBatcher(work, most=8)
     threads = [start(batcher, [1, 2], answers)]
     work.begun.wait(10)
@@ -204,7 +204,7 @@ def test_requests_that_come_while_the_model_works_are_done_together_next() -> No
 
 
 def test_a_batch_has_no_more_than_its_limit_unless_one_request_is_larger() -> None:
-    work, answers = Recorder(), {}
+    work, answers = Recorder(), dict[int, Any]()
     batcher = load("train", "microbatch").MicroBatcher(work, most=3)
     threads = [start(batcher, [0], answers)]
     work.begun.wait(10)
@@ -218,7 +218,7 @@ def test_a_batch_has_no_more_than_its_limit_unless_one_request_is_larger() -> No
 
 
 def test_a_failure_reaches_those_in_the_batch_and_nobody_after() -> None:
-    work, answers = Recorder(), {}
+    work, answers = Recorder(), dict[int, Any]()
     work.gate.set()
     batcher = load("train", "microbatch").MicroBatcher(work)
     with pytest.raises(RuntimeError, match="no"):

@@ -52,8 +52,8 @@ def page(folder: Path, kind: str) -> str:
 
 
 def test_the_most_accurate_comes_first_then_macro_f1_then_the_fastest(tmp_path: Path) -> None:
-    fast = {"latency_ms": {"p50": 1.0, "p95": 2.0, "requests": 100}}
-    better = {"metrics": {"accuracy": {"value": 0.7}, "macro_f1": {"value": 0.71}}}
+    fast: dict[str, Any] = {"latency_ms": {"p50": 1.0, "p95": 2.0, "requests": 100}}
+    better: dict[str, Any] = {"metrics": {"accuracy": {"value": 0.7}, "macro_f1": {"value": 0.71}}}
     put(
         tmp_path,
         evaluation("d-slow"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -58,7 +59,7 @@ def test_class_weights_make_the_classes_count_alike_and_leave_out_an_absent_one(
     assert data.class_weights(np.array([0, 0, 2])).tolist() == [0.75, 0.0, 1.5]
 
 
-def examples(lengths: list[int], longest: int = 50) -> object:
+def examples(lengths: list[int], longest: int = 50) -> Any:
     ids = np.concatenate([np.arange(1, length + 1) for length in lengths])
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     return data.Examples(ids, offsets, np.zeros(len(lengths), dtype=np.int64), longest)

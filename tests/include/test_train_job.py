@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -173,7 +174,7 @@ def test_a_training_killed_in_mid_epoch_goes_on_and_ends_with_the_same_model(
     assert history(tmp_path / "whole") == history(tmp_path / "cut")
 
 
-def _die_after(stop_or_save: object, steps: int) -> object:
+def _die_after(stop_or_save: Callable[[object], None], steps: int) -> Callable[[object], None]:
     done = []
 
     def wrapped(trainer: object) -> None:
@@ -185,7 +186,7 @@ def _die_after(stop_or_save: object, steps: int) -> object:
     return wrapped
 
 
-def _arguments(features: Path, base_model: Path, folder: Path, settings: dict[str, object]) -> list[str]:
+def _arguments(features: Path, base_model: Path, folder: Path, settings: Mapping[str, object]) -> list[str]:
     return [
         str(word)
         for name, value in settings_for(features, base_model, folder, settings).items()

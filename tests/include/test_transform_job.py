@@ -212,14 +212,13 @@ def test_another_file_than_was_uploaded_is_refused_with_both_counts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], beside: bool
 ) -> None:
     path = write_csv(tmp_path / "raw" / "r.csv", plain_reviews())
-    expected = {"raw-sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "raw-rows": 60}
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    expected: dict[str, object] = {"raw-sha256": digest, "raw-rows": 60}
     write_csv(tmp_path / "raw" / ("stale.csv" if beside else "r.csv"), plain_reviews(each=5))
     assert run("transform", input=tmp_path / "raw", output=tmp_path / "out", **expected) == 2
     error = capsys.readouterr().err
     assert (
-        f"SHA-256 {expected['raw-sha256'][:12]}... and 60 rows" in error
-        and "with 15 rows" in error
-        and "run ingest_reviews" in error
+        f"SHA-256 {digest[:12]}... and 60 rows" in error and "with 15 rows" in error and "run ingest_reviews" in error
     )
     assert files(tmp_path / "out") == []
 

@@ -28,7 +28,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from deciding import VARIANTS, Plan, compare
+from counting import VARIANTS
+from deciding import Plan, compare
 from drawing import draw_accuracy, draw_latency, draw_looks
 from job import BadInput, is_synthetic, processing_parser, run, share, write_files
 from labelled import read_answers, read_labels

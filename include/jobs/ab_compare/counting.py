@@ -9,7 +9,7 @@ import numpy as np
 from intervals import Interval
 from job import BadInput
 from labelled import Asked
-from proportions import Test, bonett_price, mcnemar, newcombe, two_proportions
+from proportions import HypothesisTest, bonett_price, mcnemar, newcombe, two_proportions
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 VARIANTS = (CHAMPION, CHALLENGER)
@@ -31,15 +31,15 @@ class Counts:
 
     @property
     def reviews(self) -> int:
-        """Distinct reviews that count."""
+        """Return how many distinct reviews count."""
         return self.champion[1] if self.paired else self.champion[1] + self.challenger[1]
 
     @property
     def paired(self) -> bool:
-        """Whether the same reviews went to both."""
+        """Return True if each review went to both variants."""
         return self.gained is not None
 
-    def test(self) -> Test:
+    def test(self) -> HypothesisTest:
         """Run the test of the design."""
         if self.gained is not None and self.lost is not None:
             return mcnemar(self.gained, self.lost, self.reviews)

@@ -40,7 +40,7 @@ def draw_latency(report: dict[str, Any], latencies: dict[str, np.ndarray]) -> by
     """Draw, as PNG, how the latencies of both are distributed, to a little beyond the slower one's 99th percentile."""
     figure, (axes, table) = _figure(report, "Latency of both variants", (12, 4.4), width_ratios=[2, 1])
     most = max(found["latency_ms"]["p99"]["value"] for found in report["variants"].values()) * 1.15
-    bins = np.linspace(min(values.min() for values in latencies.values()) * 0.95, most, 40)
+    bins = np.linspace(min(values.min() for values in latencies.values()) * 0.95, most, 40).tolist()
     for name, values in latencies.items():
         colour = VARIANTS[name]
         weights = np.full(len(values), 1 / len(values))

@@ -33,7 +33,8 @@ def speedup(champion: np.ndarray, challenger: np.ndarray, level: float, seed: in
 
 
 def _percentiles(values: np.ndarray, axis: int = -1) -> np.ndarray:
-    return np.percentile(values, PERCENTILES, axis=axis)
+    found: np.ndarray = np.percentile(values, PERCENTILES, axis=axis)
+    return found
 
 
 def _shorter(champion: np.ndarray, challenger: np.ndarray, axis: int = -1) -> Any:

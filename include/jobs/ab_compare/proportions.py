@@ -14,10 +14,8 @@ from scipy.stats import binomtest, chi2_contingency, fisher_exact, norm
 FEW = 5
 
 
-class Test(NamedTuple):
+class HypothesisTest(NamedTuple):
     """A two-sided test between two variants: its name, the difference of their shares, and the p-value."""
-
-    __test__ = False  # not one of pytest's
 
     name: str
     difference: float
@@ -29,7 +27,7 @@ class Test(NamedTuple):
         return math.copysign(float(norm.isf(max(self.p_value, 1e-300) / 2)), self.difference)
 
 
-def two_proportions(champion: tuple[int, int], challenger: tuple[int, int]) -> Test:
+def two_proportions(champion: tuple[int, int], challenger: tuple[int, int]) -> HypothesisTest:
     """
     Test two shares of different reviews: the pooled two-proportion z-test, or Fisher's exact test for few answers.
 
@@ -40,12 +38,12 @@ def two_proportions(champion: tuple[int, int], challenger: tuple[int, int]) -> T
     table = np.array([[right_a, total_a - right_a], [right_b, total_b - right_b]])
     difference = right_b / total_b - right_a / total_a
     if table.sum(axis=0).min() == 0:
-        return Test("two proportions", difference, 1.0)
+        return HypothesisTest("two proportions", difference, 1.0)
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
     if expected.min() < FEW:
-        return Test("Fisher's exact", difference, float(fisher_exact(table).pvalue))
+        return HypothesisTest("Fisher's exact", difference, float(fisher_exact(table).pvalue))
     # One degree of freedom: the square of the pooled z.
-    return Test("two proportions", difference, float(chi2_contingency(table, correction=False).pvalue))
+    return HypothesisTest("two proportions", difference, float(chi2_contingency(table, correction=False).pvalue))
 
 
 def newcombe(champion: tuple[int, int], challenger: tuple[int, int], level: float) -> Interval:
@@ -59,7 +57,7 @@ def newcombe(champion: tuple[int, int], challenger: tuple[int, int], level: floa
     )
 
 
-def mcnemar(gained: int, lost: int, total: int) -> Test:
+def mcnemar(gained: int, lost: int, total: int) -> HypothesisTest:
     """
     Test two shares of the same reviews: McNemar's exact test.
 
@@ -68,7 +66,7 @@ def mcnemar(gained: int, lost: int, total: int) -> Test:
     """
     differing = gained + lost
     p_value = float(binomtest(gained, differing).pvalue) if differing else 1.0
-    return Test("McNemar", (gained - lost) / total, p_value)
+    return HypothesisTest("McNemar", (gained - lost) / total, p_value)
 
 
 def bonett_price(gained: int, lost: int, total: int, level: float) -> Interval:
@@ -87,7 +85,7 @@ def requests_needed(share: float, difference: float, alpha: float, power: float)
     """
     other = min(share + difference, 1.0) if share + difference <= 1 else share - difference
     mean = (share + other) / 2
-    reach = norm.isf(alpha / 2) * math.sqrt(2 * mean * (1 - mean))
+    reach: float = norm.isf(alpha / 2) * math.sqrt(2 * mean * (1 - mean))
     reach += norm.ppf(power) * math.sqrt(share * (1 - share) + other * (1 - other))
     return math.ceil((reach / difference) ** 2)
 
@@ -99,7 +97,7 @@ def pairs_needed(differing: float, difference: float, alpha: float, power: float
     :param differing: share of the reviews that only one of the two gets right.
     """
     differing = max(differing, difference)
-    reach = norm.isf(alpha / 2) * math.sqrt(differing)
+    reach: float = norm.isf(alpha / 2) * math.sqrt(differing)
     reach += norm.ppf(power) * math.sqrt(max(differing - difference**2, 0.0))
     return math.ceil((reach / difference) ** 2)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from figures import INK, LEAD, png
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from wording import duration
 
 REST = "#9db4c6"
@@ -14,7 +15,8 @@ REST = "#9db4c6"
 def draw(report: dict[str, Any]) -> bytes:
     """Draw the candidates, as PNG, in the order of the report, from the top."""
     rows = report["candidates"]
-    figure = Figure(figsize=(9, 1.5 + 0.55 * len(rows)), dpi=120, layout="constrained")
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
+    figure = Figure(figsize=(9, 1.5 + 0.55 * len(rows)), dpi=120, layout=layout)
     axes = figure.subplots()
     longest = max((row["value"] or 0.0 for row in rows), default=0.0) or 1.0
     for place, row in enumerate(rows):
@@ -42,5 +44,4 @@ def draw(report: dict[str, Any]) -> bytes:
     metric = next((row["metric"] for row in rows if row["metric"]), "objective")
     title = f"{mark}Autopilot's candidates by {metric}"
     figure.suptitle(title, x=0.015, ha="left", fontsize=14, fontweight="bold", color=INK)
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
     return png(figure)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 NAMES = {-1: "negative", 0: "neutral", 1: "positive"}
 # Told apart in every common form of colour blindness, and in grey.
@@ -18,7 +20,8 @@ LONGEST_SHOWN, BINS = 256, 100
 
 @contextmanager
 def _chart(path: Path, title: str, subtitle: str, synthetic: bool, height: float = 4.6) -> Iterator[Axes]:
-    figure, axes = plt.subplots(figsize=(9, height), dpi=120, layout="constrained")
+    layout = ConstrainedLayoutEngine(w_pad=0.18, h_pad=0.18)
+    figure, axes = plt.subplots(figsize=(9, height), dpi=120, layout=layout)
     try:
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
@@ -27,12 +30,17 @@ def _chart(path: Path, title: str, subtitle: str, synthetic: bool, height: float
         yield axes
         heading = f"SYNTHETIC: {title}" if synthetic else title
         axes.set_title(heading, loc="left", fontsize=14, fontweight="bold", color=INK, pad=26)
-        place = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
+        place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
         axes.annotate(subtitle, (0, 1), (0, 9), fontsize=10, color=FAINT, **place)
         if synthetic:
-            mark = {"fontsize": 54, "color": "#b5483a", "alpha": 0.18, "rotation": 24, "fontweight": "bold"}
+            mark: dict[str, Any] = {
+                "fontsize": 54,
+                "color": "#b5483a",
+                "alpha": 0.18,
+                "rotation": 24,
+                "fontweight": "bold",
+            }
             figure.text(0.5, 0.45, "SYNTHETIC", ha="center", va="center", **mark)
-        figure.get_layout_engine().set(w_pad=0.18, h_pad=0.18)
         figure.savefig(path, metadata={"Software": None})
     finally:
         plt.close(figure)
@@ -134,5 +142,5 @@ def draw_words(words: Mapping[int, int], path: Path, synthetic: bool) -> None:
         axes.set_axisbelow(True)
 
 
-def _height(rows: list[tuple[str, float]] | list[tuple[str, Mapping[int, float]]]) -> float:
+def _height(rows: Sequence[object]) -> float:
     return max(3.2, 1.4 + 0.3 * len(rows))

@@ -67,7 +67,7 @@ def compare(before: dict[str, dict[str, float]], after: dict[str, dict[str, floa
     unknown = sorted(set(after) - set(before))
     if unknown or not after:
         raise BadInput(f"the balanced set has categories that the other lacks: {', '.join(unknown) or 'none at all'}")
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "category": value,
             "ci_before": before[value]["CI"],

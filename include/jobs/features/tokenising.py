@@ -53,6 +53,10 @@ class WholeTexts:
 class Words:
     """Every different word through the tokenizer, once; what words become lies end to end in one array."""
 
+    #: word n is _ids[_ends[n]:_ends[n + 1]]
+    _ends: np.ndarray
+    _ids: np.ndarray
+
     def __init__(self, backend: Any, length: int) -> None:
         backend.no_truncation()
         self._backend = backend
@@ -95,11 +99,11 @@ class Words:
 
     def _forget(self) -> None:
         self._numbers: dict[str, int] = {}
-        #: word n is _ids[_ends[n]:_ends[n + 1]]
         self._ends, self._ids = np.zeros(1, np.int64), np.empty(0, np.int32)
 
 
 def ragged(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Return ``starts[0]``, ``starts[0] + 1``, ... as many as ``sizes[0]``; then the same of the next."""
     before = np.cumsum(sizes) - sizes
-    return np.arange(sizes.sum()) + np.repeat(starts - before, sizes)
+    places: np.ndarray = np.arange(sizes.sum()) + np.repeat(starts - before, sizes)
+    return places

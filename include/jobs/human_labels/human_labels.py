@@ -51,7 +51,9 @@ def read_selected(folder: Path) -> list[Row]:
     return rows
 
 
-def label_rows(selected: list[Row], items: Mapping[str, Item], merged: Mapping[str, Merged | None], batch: str) -> list:
+def label_rows(
+    selected: list[Row], items: Mapping[str, Item], merged: Mapping[str, Merged | None], batch: str
+) -> list[Row]:
     """Return the data set's rows: a review each that has a label."""
     rows = []
     for row in selected:

@@ -46,7 +46,7 @@ def read_evaluation(path: Path) -> dict[str, Any]:
         raise Unusable(f"{path.name} is not JSON: {error}") from error
     try:
         metrics, split = found["metrics"], found["test_split"]
-        row = {
+        row: dict[str, Any] = {
             "model": str(found["model"]),
             "kind": str(found.get("kind") or ""),
             "accuracy": _share(metrics["accuracy"]["value"]),

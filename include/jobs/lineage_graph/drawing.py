@@ -34,9 +34,8 @@ def draw(graph: dict[str, Any], synthetic: bool) -> dict[str, bytes]:
     """Draw the graph, and return the picture as ``png`` and ``svg``."""
     figure = _figure(graph, synthetic)
     # Text stays text in the SVG, to be searched and read aloud; the same graph gives the same bytes.
-    settings = {"svg.fonttype": "none", "svg.hashsalt": "lineage"}
     files = {}
-    with mpl.rc_context(settings):
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "lineage"}):
         for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Title": _title(graph, synthetic)})):
             content = io.BytesIO()
             figure.savefig(content, format=kind, metadata=metadata)

@@ -93,7 +93,7 @@ def _order(layout: Layout) -> None:
         for before, layer in pairwise(order):
             place = {name: number / max(1, len(before) - 1) for number, name in enumerate(before)}
             middle = {name: _mean([place[other] for other in joined[name] if other in place]) for name in layer}
-            layer.sort(key=lambda name, middle=middle: middle[name])
+            layer.sort(key=middle.__getitem__)
 
 
 def _mean(places: list[float]) -> float:

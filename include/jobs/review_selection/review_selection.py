@@ -110,8 +110,8 @@ def work(source: Path, target: Path, plan: Plan, synthetic: bool) -> dict[str, A
     rows = read_candidates(source / "candidates")
     scored = score(rows, read_answers(source / "answers"))
     chosen, counts = choose(scored, plan)
-    report = {"candidates": len(rows), "scored": len(scored), "unscored": len(rows) - len(scored), **counts}
-    report |= {"items": len(chosen), "threshold": plan.threshold, "budget": plan.budget, "seed": plan.seed}
+    report: dict[str, Any] = {"candidates": len(rows), "scored": len(scored), "unscored": len(rows) - len(scored)}
+    report |= {**counts, "items": len(chosen), "threshold": plan.threshold, "budget": plan.budget, "seed": plan.seed}
     table = io.BytesIO()
     pq.write_table(pa.Table.from_pylist([{key: row[key] for key in SELECTED.names} for row in chosen], SELECTED), table)
     lines = "".join(json.dumps(item(row)) + "\n" for row in chosen).encode()

@@ -49,7 +49,7 @@ def draw_confusion_matrix(report: dict[str, Any], path: Path) -> None:
         heading = f"SYNTHETIC: {title}" if report["synthetic"] else title
         axes.set_title(heading, loc="left", fontsize=12, fontweight="bold", color=INK, pad=26)
         figures = f"accuracy {metrics['accuracy']['value']:.3f}, macro F1 {metrics['macro_f1']['value']:.3f}"
-        place = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
+        place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
         axes.annotate(f"{report['reviews']:,} reviews, {figures}", (0, 1), (0, 9), fontsize=10, color=FAINT, **place)
         figure.savefig(path, metadata={"Software": None})
     finally:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 INK, FAINT, LINE = "#22272e", "#59636e", "#d9dee4"
 #: one thing in front of the others, and what needs attention.
@@ -21,14 +23,13 @@ def titled(title: str, size: tuple[float, float], *, synthetic: bool) -> Figure:
     :param size: width and height in inches.
     :param synthetic: whether the title says that the reviews are made up.
     """
-    figure = Figure(figsize=size, dpi=120, layout="constrained")
+    figure = Figure(figsize=size, dpi=120, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
     mark = "SYNTHETIC: " if synthetic else ""
     figure.suptitle(f"{mark}{title}", x=0.012, ha="left", fontsize=15, fontweight="bold", color=INK)
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
     return figure
 
 
-def plain(axes: Axes, title: str, grid: str) -> None:
+def plain(axes: Axes, title: str, grid: Literal["x", "y"]) -> None:
     """Leave of a panel its title and the lines of one grid, ``x`` or ``y``."""
     axes.set_title(title, loc="left", fontsize=11, color=INK, pad=10)
     axes.spines[:].set_visible(False)

@@ -120,7 +120,7 @@ def _from_csv(text: str) -> list[Review]:
 def _review(record: Any, place: str) -> Review:
     """Read title and body of ``{"features": ["text"]}``, ``{"features": ["title", "body"]}``, ``"text"``, or a row."""
     features = record.get("features") if isinstance(record, dict) else record
-    texts = features if isinstance(features, list) else [features]
+    texts: list[Any] = features if isinstance(features, list) else [features]
     if len(texts) not in (1, 2) or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"{place} has no text: it must look like {FORMS}")
     return ("", texts[0]) if len(texts) == 1 else (texts[0], texts[1])

@@ -44,9 +44,10 @@ class Ngrams:
     def places(self, found: np.ndarray) -> np.ndarray:
         """Return the places in ``keys`` of those of a text's terms that are among them."""
         at = np.searchsorted(self.keys, found)
-        return at[np.append(self.keys, 0)[at] == found]
+        known: np.ndarray = at[np.append(self.keys, 0)[at] == found]
+        return known
 
-    def __call__(self, rows: Sequence[Sequence[int] | np.ndarray]) -> np.ndarray:
+    def __call__(self, rows: Sequence[Sequence[int] | np.ndarray] | np.ndarray) -> np.ndarray:
         """Return the logits of texts, given the ids of each without padding, [rows, classes]."""
         logits = np.tile(self.bias, (len(rows), 1))
         for number, ids in enumerate(rows):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import ngrams
 import torch
@@ -49,6 +49,8 @@ class Classifier:
         """Return the predictions, computed in batches of texts of like length."""
         # What lies beyond is beyond the longest input too: it need not be tokenised.
         ids = self.tokenizer([text[: self.longest * 100] for text in texts], truncation=True, max_length=self.longest)
+        # With keys of text in JSON, which transformers reads as int.
+        labels = cast(dict[int, str], self.model.config.id2label)
         order = sorted(range(len(texts)), key=lambda at: len(ids["input_ids"][at]))
         predictions: list[Prediction] = [{}] * len(texts)
         for start in range(0, len(order), BATCH):
@@ -62,7 +64,7 @@ class Classifier:
             for at, row in zip(part, odds.tolist(), strict=True):
                 label = row.index(max(row))
                 predictions[at] = {
-                    "predicted_label": int(self.model.config.id2label[label]),
+                    "predicted_label": int(labels[label]),
                     "probability": round(row[label], 6),
                     "odds": row,
                 }

@@ -1,5 +1,5 @@
 """
-Whether to compute in bf16.
+The choice between bf16 and fp32.
 
 A model's archive holds a copy of this module: training and serving go by the same rule.
 """
@@ -16,11 +16,11 @@ BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 def gains_by_bf16(device: torch.device, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """
-    Say whether bf16 is the faster arithmetic on ``device``: whether it has instructions for it.
+    Return True if ``device`` has instructions for bf16, which is then the faster arithmetic.
 
     Asked of the processor rather than tried: beside other work a trial of a few milliseconds says anything.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     flags = cpuinfo.read_text().split() if cpuinfo.exists() else []
     return not BF16_FLAGS.isdisjoint(flags)

@@ -37,7 +37,8 @@ def _regression(places: Sequence[np.ndarray], count: int, labels: np.ndarray, we
     sizes = np.array([len(own) for own in places])
     columns, values = np.concatenate(places), np.repeat(np.maximum(sizes, 1) ** -0.5, sizes)
     entries, shape = np.stack([np.repeat(np.arange(len(places)), sizes), columns]), (len(places), count)
-    matrix = torch.sparse_coo_tensor(entries, values, shape, dtype=torch.float32, check_invariants=False).coalesce()
+    places_of, given = torch.from_numpy(entries), torch.from_numpy(values)
+    matrix = torch.sparse_coo_tensor(places_of, given, shape, dtype=torch.float32, check_invariants=False).coalesce()
     turned = matrix.t().coalesce()
     right = torch.from_numpy(np.eye(CLASSES)[labels]).float()
     balance = torch.from_numpy(weights[labels]).float()[:, None]

@@ -266,7 +266,8 @@ class Meter:
     """Speed and loss since the last line; reads the loss from the device only when a line is due."""
 
     def __init__(self, done: int, total: int) -> None:
-        self.done, self.total, self.examples, self.losses = done, total, 0, []
+        self.done, self.total, self.examples = done, total, 0
+        self.losses: list[torch.Tensor] = []
         self.began = time.monotonic()
         self.text = ""
 

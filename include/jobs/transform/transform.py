@@ -230,8 +230,9 @@ def _without(small: set[str], usable: Path, drops: Drops) -> Iterator[Record]:
                 place = f"{record.place}, {record.product_category!r}"
                 drops.add(f"category with {SMALL_CATEGORY} reviews or fewer", place)
             else:
-                numbers = {name: int(getattr(record, name)) for name in ("sentiment", "row_hash", "rating")}
-                yield record._replace(**numbers)
+                yield record._replace(
+                    sentiment=int(record.sentiment), row_hash=int(record.row_hash), rating=int(record.rating)
+                )
 
 
 def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:

@@ -7,6 +7,8 @@ from typing import Any
 from figures import FAINT, INK, png
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import AutoLocator
 
 BEST, REST = "#b5483a", "#2f6f9f"
 #: hyperparameters that get a panel, and categories that a panel names; more would not be read.
@@ -21,7 +23,8 @@ def draw(report: Record) -> bytes:
     names = list(report["ranges"])[:MOST_PANELS]
     columns = max(1, min(COLUMNS, len(names)))
     below = -(-len(names) // columns)
-    figure = Figure(figsize=(10, 3.6 + 3.1 * below), dpi=120, layout="constrained")
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
+    figure = Figure(figsize=(10, 3.6 + 3.1 * below), dpi=120, layout=layout)
     grid = figure.add_gridspec(1 + below, columns)
     _search(figure.add_subplot(grid[0, :]), report)
     for place, name in enumerate(names):
@@ -34,7 +37,6 @@ def draw(report: Record) -> bytes:
     more = f", and {rest} more hyperparameters" if rest else ""
     title = _text(f"{mark}{report['strategy']} search by {report['metric']}{more}")
     figure.suptitle(title, x=0.015, ha="left", fontsize=14, fontweight="bold", color=INK)
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     return png(figure)
 
 
@@ -56,7 +58,9 @@ def _search(axes: Axes, report: Record) -> None:
         axes.scatter(without, [0.03] * len(without), color=BEST, marker="x", transform=transform, label="no objective")
     _mark_best(axes, judged, report, lambda row: row["number"])
     axes.set_xlim(0.5, len(rows) + 0.5)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    whole_numbers = AutoLocator()
+    whole_numbers.set_params(integer=True)
+    axes.xaxis.set_major_locator(whole_numbers)
     axes.set_xlabel("training job, in the order of their starts", color=FAINT)
     axes.set_ylabel(_text(report["metric"]), color=FAINT)
     axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))

@@ -1,0 +1,1 @@
+"""What `make` runs beside the stack; each of them needs the standard library only."""
