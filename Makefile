@@ -47,7 +47,7 @@ env: $(READY)  ## Print the settings of an AWS client for localaws: eval "$$(mak
 test: COVER = $(if $(COVERAGE),--cov --cov-append --cov-report=)
 test: PYTEST = -m pytest -q --no-loadscope-reorder $(COVER)
 test: LAST_FAILED = -m pytest -q --last-failed --last-failed-no-failures=none --maxfail=5
-test: OF_JOBS = tests/include tests/infra tests/localaws
+test: OF_JOBS = tests/include tests/infra tests/tools tests/localaws
 test: OF_AIRFLOW = tests/e2e tests/plugins tests/dags tests/stack
 test: $(READY)  ## localaws and jobs in their environment, Airflow's side in its own; ALL=1 for the longest runs too
 	$(if $(COVERAGE),$(JOBS) -m coverage erase)
@@ -56,12 +56,13 @@ test: $(READY)  ## localaws and jobs in their environment, Airflow's side in its
 	$(if $(COVERAGE),$(JOBS) -m coverage report --skip-covered)
 
 check: lint  ## The inner loop: lint, and the tests that need neither Airflow nor a running localaws
-	$(JOBS) -m pytest -q -n 2 -m "not localaws" --no-loadscope-reorder tests/include tests/infra tests/localaws
+	$(JOBS) -m pytest -q -n 2 -m "not localaws" --no-loadscope-reorder tests/include tests/infra tests/tools tests/localaws
 
 lint: $(READY)  ## ruff, mypy, and which module may import which
 	$(AIRFLOW) -m ruff check .
 	$(AIRFLOW) -m ruff format --check .
-	$(JOBS) -m mypy localaws benchmarks tests/localaws
+	$(JOBS) -m mypy localaws benchmarks infra tools tests/localaws tests/include tests/infra tests/tools
+	$(JOBS) -m tools.typecheck_jobs
 	$(AIRFLOW) -m mypy --exclude include/jobs plugins/amazon_ml include stack dags tests/dags tests/e2e tests/plugins tests/stack
 	PYTHONPATH=.:plugins $(JOBS_ENV)/bin/lint-imports --no-cache
 
