@@ -5,6 +5,8 @@ JOBS_ENV := .local/venv-jobs
 AIRFLOW := $(AIRFLOW_ENV)/bin/python
 JOBS := $(JOBS_ENV)/bin/python
 READY := $(AIRFLOW_ENV)/.ready $(JOBS_ENV)/.ready
+# The variable keeps MkDocs' theme from advertising its successor.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(AIRFLOW) -m mkdocs
 PIP := -m pip --disable-pip-version-check --quiet
 
 # Settings that may be given on the command line: make demo REVIEWS_SOURCE=reviews.zip FAST=1
@@ -13,7 +15,7 @@ export REVIEWS_SOURCE LOCALAWS_PORT AIRFLOW_PORT ALL AGAIN
 # Hundreds of short processes: without it each would compile the project's modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env-all demo people up down status reset env test check lint format bench chaos rehearse clean
+.PHONY: help env-all demo people up down status reset env test check lint docs format bench chaos rehearse clean
 
 help:  ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -48,7 +50,7 @@ test: COVER = $(if $(COVERAGE),--cov --cov-append --cov-report=)
 test: PYTEST = -m pytest -q --no-loadscope-reorder $(COVER)
 test: LAST_FAILED = -m pytest -q --last-failed --last-failed-no-failures=none --maxfail=5
 test: OF_JOBS = tests/include tests/infra tests/tools tests/localaws
-test: OF_AIRFLOW = tests/e2e tests/plugins tests/dags tests/stack
+test: OF_AIRFLOW = tests/e2e tests/plugins tests/dags tests/stack tests/docs
 test: $(READY)  ## localaws and jobs in their environment, Airflow's side in its own; ALL=1 for the longest runs too
 	$(if $(COVERAGE),$(JOBS) -m coverage erase)
 	$(JOBS) $(PYTEST) -n 3 $(OF_JOBS) $(if $(AGAIN),|| $(JOBS) $(LAST_FAILED) $(OF_JOBS))
@@ -58,13 +60,17 @@ test: $(READY)  ## localaws and jobs in their environment, Airflow's side in its
 check: lint  ## The inner loop: lint, and the tests that need neither Airflow nor a running localaws
 	$(JOBS) -m pytest -q -n 2 -m "not localaws" --no-loadscope-reorder tests/include tests/infra tests/tools tests/localaws
 
-lint: $(READY)  ## ruff, mypy, and which module may import which
+lint: $(READY)  ## ruff, mypy, which module may import which, and whether the documentation site builds
 	$(AIRFLOW) -m ruff check .
 	$(AIRFLOW) -m ruff format --check .
 	$(JOBS) -m mypy localaws benchmarks infra tools tests/localaws tests/include tests/infra tests/tools
 	$(JOBS) -m tools.typecheck_jobs
-	$(AIRFLOW) -m mypy --exclude include/jobs plugins/amazon_ml include stack dags tests/dags tests/e2e tests/plugins tests/stack
+	$(AIRFLOW) -m mypy --exclude include/jobs plugins/amazon_ml include stack dags docs/hooks tests/dags tests/docs tests/e2e tests/plugins tests/stack
 	PYTHONPATH=.:plugins $(JOBS_ENV)/bin/lint-imports --no-cache
+	$(MKDOCS) build --strict --quiet
+
+docs: $(READY)  ## The documentation site, on http://127.0.0.1:8000; DOCS_PORT=8001
+	$(MKDOCS) serve --strict --dev-addr 127.0.0.1:$(or $(DOCS_PORT),8000)
 
 format: $(READY)  ## Put the code into shape
 	$(AIRFLOW) -m ruff check --fix .
