@@ -67,7 +67,7 @@ lint: $(READY)  ## ruff, mypy, which module may import which, and whether the do
 	$(JOBS) -m tools.typecheck_jobs
 	$(AIRFLOW) -m mypy --exclude include/jobs plugins/amazon_ml include stack dags docs/hooks tests/dags tests/docs tests/e2e tests/plugins tests/stack
 	PYTHONPATH=.:plugins $(JOBS_ENV)/bin/lint-imports --no-cache
-	$(MKDOCS) build --strict --quiet
+	$(MKDOCS) build --strict
 
 docs: $(READY)  ## The documentation site, on http://127.0.0.1:8000; DOCS_PORT=8001
 	$(MKDOCS) serve --strict --dev-addr 127.0.0.1:$(or $(DOCS_PORT),8000)
