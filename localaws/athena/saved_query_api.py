@@ -13,6 +13,15 @@ from localaws.core.errors import AwsError
 from localaws.core.operations import Service
 
 saved_query = Service("athena", resource="saved-query")
+saved_query.only_kept(
+    "a text alone, as on AWS",
+    "BatchGetNamedQuery",
+    "CreateNamedQuery",
+    "DeleteNamedQuery",
+    "GetNamedQuery",
+    "ListNamedQueries",
+    "UpdateNamedQuery",
+)
 
 NAMED = "named-query"
 

@@ -12,6 +12,7 @@ from localaws.core.errors import NotImplementedByLocalAws
 from localaws.core.operations import Service
 
 work_group = Service("athena", resource="work-group")
+work_group.only_kept("nothing acts on tags", "ListTagsForResource", "TagResource", "UntagResource")
 
 _RESULT = ("OutputLocation", "EncryptionConfiguration", "ExpectedBucketOwner", "AclConfiguration")
 _PLAIN = (

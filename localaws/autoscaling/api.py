@@ -21,6 +21,7 @@ from localaws.core.errors import AwsError, ValidationException
 from localaws.core.operations import Service
 
 autoscaling = Service("application-autoscaling", resource="scalable-target")
+autoscaling.only_kept("nothing acts on tags", "ListTagsForResource", "TagResource", "UntagResource")
 
 Record = dict[str, Any]
 

@@ -15,6 +15,7 @@ from localaws.core.operations import Service
 from localaws.moto_bridge.percentiles import PERCENTILE, STATISTICS
 
 alarm = Service("cloudwatch", resource="alarm")
+alarm.only_kept("nothing acts on tags", "ListTagsForResource", "TagResource", "UntagResource")
 alarm.elsewhere(elsewhere.answer)
 
 Record = dict[str, Any]

@@ -34,10 +34,12 @@ Forward = Callable[[str, str, "HttpRequest"], "HttpResponse"]
 #: Takes the operation, the request and moto's entrance.
 Around = Callable[[str, "HttpRequest", Forward], "HttpResponse"]
 
-#: (botocore service name, operation name) -> its handler. The coverage table in docs/localaws.md is made from this.
+#: (botocore service name, operation name) -> its handler. docs/coverage.md is made from this.
 LIVE: dict[tuple[str, str], Handler] = {}
 #: (botocore service name, operation name) -> the kind of resource that it is of.
 RESOURCES: dict[tuple[str, str], str] = {}
+#: (botocore service name, operation name) -> why nothing acts on what it keeps. Other live operations do their work.
+METADATA_ONLY: dict[tuple[str, str], str] = {}
 #: botocore service name -> what answers for regions other than the server's, where a service lets their clients in.
 ELSEWHERE: dict[str, Elsewhere] = {}
 #: kind -> what answers a presigned GET of ``/_localaws/{kind}/{name}``: content to which an operation answers a URL.
@@ -81,11 +83,13 @@ class Service:
 
     :param service: botocore's name of the service: ``sagemaker``, ``sagemaker-runtime``, ``athena``, ``glue``...
     :param resource: its name, for the coverage table.
+    :param metadata_only: where nothing acts on the resource once it is kept: why.
     """
 
-    def __init__(self, service: str, *, resource: str) -> None:
+    def __init__(self, service: str, *, resource: str, metadata_only: str = "") -> None:
         self.service = service
         self.resource = resource
+        self.metadata_only = metadata_only
 
     def operation(self, function: Handler) -> Handler:
         """Register ``function`` as the operation whose boto3 method has the same name (``create_training_job``)."""
@@ -96,7 +100,13 @@ class Service:
             raise LookupError(f"{self.service} {operation} is registered twice")
         LIVE[(self.service, operation)] = function
         RESOURCES[(self.service, operation)] = self.resource
+        if self.metadata_only:
+            METADATA_ONLY[(self.service, operation)] = self.metadata_only
         return function
+
+    def only_kept(self, reason: str, *operations: str) -> None:
+        """Say of operations of this resource that nothing acts on what they keep, and why."""
+        METADATA_ONLY.update({(self.service, operation): reason for operation in operations})
 
     def elsewhere(self, function: Elsewhere) -> None:
         """Register what answers this service's live operations for regions other than the server's."""

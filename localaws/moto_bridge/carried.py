@@ -102,6 +102,69 @@ CARRIED: dict[str, frozenset[str]] = {
     ),
 }
 
+_TAGS = "nothing acts on tags"
+_NONE = "setting it is refused, so there is none"
+_POLICIES = "resource policies are not evaluated"
+_KEYS_AND_USERS = _names(
+    "CreateAccessKey DeleteAccessKey UpdateAccessKey ListAccessKeys CreateUser DeleteUser GetUser ListUsers UpdateUser"
+)
+
+#: of what is carried: what is kept and given back while nothing acts on it, by the reason.
+METADATA_ONLY: dict[str, dict[str, frozenset[str]]] = {
+    "s3": {
+        "objects are stored as they are": _names("DeleteBucketEncryption GetBucketEncryption PutBucketEncryption"),
+        "access is not enforced, but for a bucket policy's Deny": _names(
+            """
+            DeleteBucketOwnershipControls DeletePublicAccessBlock GetBucketAcl GetBucketOwnershipControls GetObjectAcl
+            GetPublicAccessBlock PutBucketAcl PutBucketOwnershipControls PutObjectAcl PutPublicAccessBlock
+            """
+        ),
+        "every object is at hand, whatever its storage class": _names("RestoreObject"),
+        _NONE: _names(
+            """
+            DeleteBucketCors DeleteBucketLifecycle DeleteBucketReplication DeleteBucketWebsite
+            GetBucketAccelerateConfiguration GetBucketCors GetBucketLifecycle GetBucketLifecycleConfiguration
+            GetBucketLogging GetBucketNotification GetBucketNotificationConfiguration GetBucketReplication
+            GetBucketWebsite ListBucketInventoryConfigurations
+            """
+        ),
+        _TAGS: _names(
+            "DeleteBucketTagging DeleteObjectTagging GetBucketTagging GetObjectTagging PutBucketTagging"
+            " PutObjectTagging"
+        ),
+    },
+    "iam": {
+        "permissions are not enforced; SimulatePrincipalPolicy evaluates them": CARRIED["iam"] - _KEYS_AND_USERS,
+    },
+    "glue": {
+        "nothing connects by it": _names("CreateConnection GetConnection GetConnections"),
+        _POLICIES: _names("DeleteResourcePolicy GetResourcePolicy PutResourcePolicy"),
+        _NONE: _names("GetDataCatalogEncryptionSettings"),
+        _TAGS: _names("GetTags TagResource UntagResource"),
+    },
+    "cognito-idp": {
+        "sign-in by providers other than COGNITO is refused": _names(
+            "CreateIdentityProvider DeleteIdentityProvider DescribeIdentityProvider ListIdentityProviders"
+            " UpdateIdentityProvider"
+        ),
+        _NONE: _names("GetUserPoolMfaConfig"),
+    },
+    "cloudwatch": {
+        "nothing draws them": _names("DeleteDashboards GetDashboard ListDashboards PutDashboard"),
+    },
+    "logs": {
+        "of each stream the last 200,000 events are kept, whatever their age": _names(
+            "DeleteRetentionPolicy PutRetentionPolicy"
+        ),
+        _POLICIES: _names("DeleteResourcePolicy DescribeResourcePolicies PutResourcePolicy"),
+        _TAGS: _names("ListTagsForResource ListTagsLogGroup TagLogGroup TagResource UntagLogGroup UntagResource"),
+    },
+    "secretsmanager": {
+        _POLICIES: _names("DeleteResourcePolicy GetResourcePolicy PutResourcePolicy"),
+        _TAGS: _names("TagResource UntagResource"),
+    },
+}
+
 #: what moto answers and does not do, by the reason for which it is refused. An operation that is neither here nor
 #: carried is one that moto does not have.
 PRETENDED: dict[str, dict[str, frozenset[str]]] = {

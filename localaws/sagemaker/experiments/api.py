@@ -10,7 +10,7 @@ from localaws.core.operations import Service
 from localaws.sagemaker.lineage import associations
 from localaws.sagemaker.lineage.entities import EXPERIMENT, TRIAL
 
-experiment = Service("sagemaker", resource="experiment")
+experiment = Service("sagemaker", resource="experiment", metadata_only="a record alone, as on AWS")
 
 
 @experiment.operation

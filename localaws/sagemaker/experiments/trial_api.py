@@ -10,7 +10,7 @@ from localaws.core.operations import Service
 from localaws.sagemaker.experiments import trials
 from localaws.sagemaker.lineage.entities import COMPONENT, EXPERIMENT, TRIAL
 
-trial = Service("sagemaker", resource="trial")
+trial = Service("sagemaker", resource="trial", metadata_only="a record alone, as on AWS")
 
 
 @trial.operation

@@ -11,7 +11,7 @@ from localaws.sagemaker.experiments import job_components, trials  # noqa: F401 
 from localaws.sagemaker.lineage import associations
 from localaws.sagemaker.lineage.entities import COMPONENT, EXPERIMENT, TRIAL, same_source
 
-trial_component = Service("sagemaker", resource="trial-component")
+trial_component = Service("sagemaker", resource="trial-component", metadata_only="a record alone, as on AWS")
 
 #: AWS's own limits of a component.
 _MOST = {"Parameters": 300, "InputArtifacts": 60, "OutputArtifacts": 60}

@@ -10,7 +10,7 @@ from localaws.core.operations import Service
 from localaws.sagemaker.feature_store import groups
 from localaws.sagemaker.feature_store.groups import Group
 
-feature_metadata = Service("sagemaker", resource="feature-metadata")
+feature_metadata = Service("sagemaker", resource="feature-metadata", metadata_only="a record alone, as on AWS")
 
 #: AWS's own limit of a feature.
 _MOST = 25

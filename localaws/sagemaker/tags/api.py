@@ -9,7 +9,7 @@ from localaws.core.context import Context
 from localaws.core.errors import ResourceLimitExceeded, ValidationException
 from localaws.core.operations import Service
 
-tags = Service("sagemaker", resource="tags")
+tags = Service("sagemaker", resource="tags", metadata_only="nothing acts on tags")
 
 KIND = "tags"
 #: SageMaker's own limit of a resource.

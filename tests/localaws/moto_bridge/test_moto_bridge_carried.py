@@ -8,9 +8,9 @@ import pytest
 from localaws_kit import ROOT
 
 from localaws.core import operations
-from localaws.core.coverage import BEGIN, END, rewritten, table
+from localaws.core.coverage import BEGIN, END, EXECUTES, KEPT, REFUSED, rewritten, services, table, word
 from localaws.core.operations import LIVE, service_model
-from localaws.moto_bridge.carried import CARRIED, PRETENDED, carries
+from localaws.moto_bridge.carried import CARRIED, METADATA_ONLY, PRETENDED, carries
 
 RESPONSES = {
     "iam": "iam.responses.IamResponse",
@@ -21,6 +21,10 @@ RESPONSES = {
     "logs": "logs.responses.LogsResponse",
     "secretsmanager": "secretsmanager.responses.SecretsManagerResponse",
 }
+
+
+def operations_of(service: str) -> list[str]:
+    return list(service_model(service).operation_names)
 
 
 @pytest.mark.parametrize("service", sorted(CARRIED))
@@ -63,5 +67,25 @@ def test_the_coverage_table_lists_what_is_live_and_replaces_only_its_own_place()
 
 
 def test_the_page_has_the_present_table() -> None:
-    page = (ROOT / "docs" / "localaws.md").read_text()
-    assert rewritten(page) == page, "python -m localaws.core.coverage --write docs/localaws.md"
+    page = (ROOT / "docs" / "coverage.md").read_text()
+    assert rewritten(page) == page, "python -m localaws.core.coverage --write docs/coverage.md"
+
+
+def test_every_operation_has_one_of_three_words() -> None:
+    words = {(service, name): word(service, name)[0] for service in services() for name in operations_of(service)}
+    assert set(words.values()) == {EXECUTES, KEPT, REFUSED}
+    assert {key for key, said in words.items() if said != REFUSED} == {
+        *LIVE,
+        *((service, name) for service, names in CARRIED.items() for name in names),
+    }
+    assert words["sagemaker", "CreateTrainingJob"] == words["s3", "PutObject"] == EXECUTES
+    assert words["s3", "PutBucketEncryption"] == words["iam", "PutRolePolicy"] == words["sagemaker", "AddTags"] == KEPT
+    assert words["glue", "StartJobRun"] == words["sagemaker", "CreateCluster"] == REFUSED
+
+
+def test_what_is_said_to_be_only_kept_is_live() -> None:
+    operations.load_all()
+    assert operations.METADATA_ONLY.keys() <= LIVE.keys()
+    for service, by_reason in METADATA_ONLY.items():
+        names = [name for kept in by_reason.values() for name in kept]
+        assert len(names) == len(set(names)) and set(names) <= CARRIED[service]
