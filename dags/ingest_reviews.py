@@ -17,6 +17,7 @@ from airflow.providers.amazon.aws.operators.glue_crawler import GlueCrawlerRunOp
 from airflow.providers.amazon.aws.operators.s3 import S3CreateBucketOperator
 from airflow.sdk import DAG, Metadata, Param, chain, task
 
+from amazon_ml.naming import RunKey, tags
 from amazon_ml.operators.athena import AthenaQueryOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from include import paths
@@ -85,11 +86,12 @@ with DAG(
     )
 
     @task
-    def define_crawler() -> str:
+    def define_crawler(ti: Any = None) -> str:
         """Create or update database, crawler and CSV classifier. Returns the crawler's name."""
         from include.reviews.crawler import define
 
-        return define(settings, target=paths.REVIEWS_CSV)
+        made = tags(RunKey.of_task(ti), project=settings.project)
+        return define(settings, target=paths.REVIEWS_CSV, tags={tag["Key"]: tag["Value"] for tag in made})
 
     crawler = define_crawler()
     crawl = GlueCrawlerRunOperator(

@@ -103,6 +103,8 @@ with DAG(
             endpoint_name=settings.endpoint_name,
             model_name=model.model_name,
             instance_type=settings.inference_instance_type,
+            # It serves until another model takes its place, however long that takes.
+            ttl=None,
             outlets=[SENTIMENT_MODEL],
         )
         smoke = InvokeEndpointOperator(task_id="smoke", endpoint_name=settings.endpoint_name, records=SMOKE_REVIEWS)

@@ -27,6 +27,7 @@ class Settings:
     """One deployment's settings; every field can be set by the environment variable that :meth:`read` names."""
 
     source: str
+    project: str
     bucket: str
     region: str
     role_arn: str
@@ -62,6 +63,7 @@ class Settings:
         bucket = get("REVIEWS_BUCKET", "sentiment-reviews")
         return cls(
             source=get("REVIEWS_SOURCE", ""),
+            project=get("REVIEWS_PROJECT", "sentiment"),
             bucket=bucket,
             region=region,
             role_arn=get("SAGEMAKER_ROLE_ARN", "arn:aws:iam::123456789012:role/SageMakerExecutionRole"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,12 @@ if TYPE_CHECKING:
     from include.settings import Settings
 
 
-def define(settings: Settings, *, target: str) -> str:
+def define(settings: Settings, *, target: str, tags: Mapping[str, str] | None = None) -> str:
     """
     Create the database, the crawler and its CSV classifier, or bring them up to date; safe to repeat.
 
     :param target: the S3 URI that the crawler reads.
+    :param tags: on the crawler, where it is created.
     :return: the crawler's name.
     """
     from airflow.providers.amazon.aws.hooks.glue_crawler import GlueCrawlerHook
@@ -34,7 +36,7 @@ def define(settings: Settings, *, target: str) -> str:
     if hook.has_crawler(crawler["Name"]):
         hook.update_crawler(**crawler)
     else:
-        hook.create_crawler(**crawler)
+        hook.create_crawler(**crawler, Tags=dict(tags or {}))
     return str(crawler["Name"])
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import TaskGroup
 
 from amazon_ml.retry import FailureBudget
+from include.settings import settings
 
 #: failures of its own that a task is tried again after, and tries that it may lose to what runs it.
 FAILURES, LOST_TRIES = 2, 20
@@ -26,6 +27,8 @@ def task_defaults(*, execution_timeout: timedelta) -> dict[str, Any]:
         "retry_policy": FailureBudget(retries=FAILURES),
         "retry_delay": timedelta(seconds=10),
         "execution_timeout": execution_timeout,
+        # Of amazon_ml's operators: the tag by which teardown and sweep_idle know what is ours.
+        "project": settings.project,
     }
 
 

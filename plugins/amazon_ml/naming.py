@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ MAX_LENGTH = 63
 MAX_AUTO_ML_LENGTH = 32
 #: attempts beyond this are a loop that somebody has to look at, and would not fit into the name.
 MAX_ATTEMPTS = 999
+#: the tag that says from when on a resource may be deleted, and its value where that is never.
+EXPIRES, NEVER = "expires-at", "never"
 
 _HASH_LENGTH = 12
 _VERSION_LENGTH = 10
@@ -134,16 +137,31 @@ def is_endpoint_config_name(name: str, endpoint_name: str) -> bool:
     )
 
 
-def tags(key: RunKey, *more: Mapping[str, str]) -> list[dict[str, str]]:
+def tags(
+    key: RunKey, *more: Mapping[str, str], project: str = "", expires: datetime | None = None
+) -> list[dict[str, str]]:
     """
-    AWS's tag list for what this task instance creates: where it comes from, and the caller's own.
+    Return AWS's tag list for what this task instance creates: where it comes from, until when, and the caller's own.
+
+    ``dag`` and ``run`` say the same as ``airflow:dag_id`` and ``airflow:run_id``, under the names that people filter
+    and split bills by.
 
     :param more: later mappings win. Characters that AWS refuses become ``_``; values are cut at 256 characters.
+    :param project: whose it is, as tag ``project``; without one there is no such tag.
+    :param expires: from when on it may be deleted, as tag ``expires-at``; None for :data:`NEVER`.
     """
-    merged = {"airflow:dag_id": key.dag_id, "airflow:task_id": key.task_id, "airflow:run_id": key.run_id}
+    merged = {
+        "airflow:dag_id": key.dag_id,
+        "airflow:task_id": key.task_id,
+        "airflow:run_id": key.run_id,
+        **({"project": project} if project else {}),
+        "dag": key.dag_id,
+        "run": key.run_id,
+        EXPIRES: expires.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if expires else NEVER,
+    }
     for mapping in more:
         merged.update(mapping)
-    return [{"Key": _tag_text(name, 128), "Value": _tag_text(str(value), 256)} for name, value in merged.items()]
+    return [{"Key": _tag_text(name, 128), "Value": tag_value(str(value))} for name, value in merged.items()]
 
 
 def _name(readable: Sequence[str], identity: Sequence[Any], reserve: int = 0) -> str:
@@ -171,6 +189,11 @@ def _readable(parts: Sequence[str], room: int) -> str:
         wanted_by_rest = sum(len(other) + 1 for other in rest)
         cut.append(slug[: max(share, free - wanted_by_rest)].strip("-"))
     return "-".join(part for part in cut if part) or "job"
+
+
+def tag_value(text: str) -> str:
+    """Return a text as it is in the value of a tag."""
+    return _tag_text(text, 256)
 
 
 def _tag_text(text: str, length: int) -> str:

@@ -117,11 +117,20 @@ def test_an_endpoint_is_deleted_when_all_have_asked_it(flow: Any, place: tuple[s
     assert users - {delete} <= dag.upstream(delete)
 
 
-def test_no_endpoint_is_without_a_ttl_tag(dagbag: Any) -> None:
+def test_only_the_champions_endpoint_is_to_stay_for_ever(dagbag: Any) -> None:
     deployments = [task for dag in dagbag.dags.values() for task in _deployments(dag).values()]
-    assert deployments
+    assert [task.dag_id for task in deployments if task.ttl is None] == ["train_sentiment"]
     for task in deployments:
-        assert 0 < task.ttl.total_seconds() <= 24 * 3600, task
+        assert task.ttl is None or 0 < task.ttl.total_seconds() <= 24 * 3600, task
+
+
+def test_all_that_the_tasks_create_is_tagged_with_the_project(dagbag: Any) -> None:
+    from amazon_ml.operators.base import SageMakerOperator
+    from include.settings import settings
+
+    made = [task for dag in dagbag.dags.values() for task in dag.tasks if isinstance(task, SageMakerOperator)]
+    assert made
+    assert {task.project for task in made} == {settings.project}
 
 
 def test_no_job_is_without_a_limit_of_its_time(dagbag: Any) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -56,7 +57,7 @@ def test_a_model_is_made_once_and_another_for_other_content(aws: Any, airflow: A
     assert other["name"] != made["name"]
     assert aws("sagemaker").describe_model(ModelName=made["name"])["PrimaryContainer"]["ModelDataUrl"] == one
     tags = {tag["Key"] for tag in aws("sagemaker").list_tags(ResourceArn=made["arn"])["Tags"]}
-    assert tags == {"airflow:dag_id", "airflow:task_id", "airflow:run_id"}
+    assert tags == {"airflow:dag_id", "airflow:task_id", "airflow:run_id", "dag", "run", "expires-at"}
 
 
 def test_an_endpoint_from_its_creation_to_its_end(aws: Any, airflow: Airflow, ti: FakeTask) -> None:
@@ -75,7 +76,9 @@ def test_an_endpoint_from_its_creation_to_its_end(aws: Any, airflow: Airflow, ti
         ],
     }
     tags = {tag["Key"]: tag["Value"] for tag in aws("sagemaker").list_tags(ResourceArn=created["arn"])["Tags"]}
-    assert (tags["ttl"], tags["project"], tags["airflow:run_id"]) == ("7200", "reviews", ti.run_id)
+    assert (tags["project"], tags["dag"], tags["run"]) == ("reviews", ti.dag_id, ti.run_id)
+    expires = datetime.fromisoformat(tags["expires-at"])
+    assert timedelta(hours=1) < expires - datetime.now(UTC) < timedelta(hours=2)
 
     deferrals = len(airflow.deferrals)
     assert deferrals == 1
@@ -100,6 +103,30 @@ def test_an_endpoint_from_its_creation_to_its_end(aws: Any, airflow: Airflow, ti
     assert configs(aws, name) == []
     again = airflow.run(delete(ti, name), ti.next_try())
     assert again == {"endpoint": name, "deleted": {"endpoint": False, "configs": [], "models": []}}
+
+
+@pytest.mark.parametrize(
+    ("before", "ttl", "owner"),
+    [
+        ("never", timedelta(hours=2), None),
+        ("never", None, "never"),
+        ("2026-12-01T00:00:00Z", None, "never"),
+        ("2026-12-01T00:00:00Z", timedelta(hours=2), "later"),
+    ],
+)
+def test_a_guest_of_an_endpoint_that_stays_does_not_own_it(
+    before: str, ttl: timedelta | None, owner: str | None
+) -> None:
+    ti = FakeTask(run_id="guest")
+    guest = endpoint(ti, "sentiment", "model", ttl=ttl, project="reviews")()
+    guest.__dict__["hook"] = SimpleNamespace(tags_of=lambda arn: {"expires-at": before})
+    made = {tag["Key"]: tag["Value"] for tag in guest._tags_of_update({"ti": ti}, "arn")}
+    assert made["airflow:run_id"] == ti.run_id
+    if owner is None:
+        assert not made.keys() & {"project", "dag", "run", "expires-at"}
+    else:
+        assert made["run"] == ti.run_id
+        assert (made["expires-at"] == "never") == (owner == "never")
 
 
 def test_a_task_that_does_not_wait_ends_when_its_endpoint_has_begun_to_change(

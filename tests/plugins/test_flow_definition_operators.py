@@ -39,8 +39,9 @@ def test_the_same_template_is_the_same_ui_in_every_run(aws: Any, airflow: Airflo
     assert made["name"] == "same"
     assert airflow.run(ui("same"), FakeTask(run_id="another run")) == made
     assert uis(aws, "same") == ["same"]
-    tags = {tag["Key"] for tag in aws("sagemaker").list_tags(ResourceArn=made["arn"])["Tags"]}
-    assert {"airflow:dag_id", "airflow:task_id", "airflow:run_id", "project"} == tags
+    tags = {tag["Key"]: tag["Value"] for tag in aws("sagemaker").list_tags(ResourceArn=made["arn"])["Tags"]}
+    assert tags.keys() == {"airflow:dag_id", "airflow:task_id", "airflow:run_id", "project", "dag", "run", "expires-at"}
+    assert tags["expires-at"] == "never", "other runs need it too"
 
 
 def test_another_template_is_another_ui_under_a_name_that_follows_from_it(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -131,12 +132,15 @@ def test_training_hands_on_model_and_metrics_and_runs_once(
     said = capsys.readouterr().out
     assert f"TrainingJob {name(ti)}: Training" in said
     assert f"TrainingJob {name(ti)}: acc = 0.75" in said
-    tags = aws("sagemaker").list_tags(ResourceArn=xcom["arn"])["Tags"]
-    assert {tag["Key"]: tag["Value"] for tag in tags} == {
+    tags = {tag["Key"]: tag["Value"] for tag in aws("sagemaker").list_tags(ResourceArn=xcom["arn"])["Tags"]}
+    assert datetime.now(UTC) < datetime.fromisoformat(tags.pop("expires-at")) < datetime.now(UTC) + timedelta(days=2)
+    assert tags == {
         "airflow:dag_id": ti.dag_id,
         "airflow:task_id": ti.task_id,
         "airflow:run_id": ti.run_id,
         "project": "reviews",
+        "dag": ti.dag_id,
+        "run": ti.run_id,
     }
 
     # Cleared: its result again, without a job and without a wait.

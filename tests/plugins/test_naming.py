@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -106,3 +108,15 @@ def test_tags_say_where_it_comes_from_in_characters_that_aws_takes() -> None:
     assert made["airflow:run_id"].startswith("a_b_cxxx")
     assert len(made["airflow:run_id"]) == 256
     assert made["team"] == "ml _core_"
+    assert (made["dag"], made["run"]) == ("d", made["airflow:run_id"])
+
+
+def test_tags_say_whose_it_is_and_until_when() -> None:
+    def made(**given: Any) -> dict[str, str]:
+        return {tag["Key"]: tag["Value"] for tag in tags(KEY, **given)}
+
+    cet = timezone(timedelta(hours=1))
+    until = made(project="reviews", expires=datetime(2026, 12, 1, 10, 30, 59, 999, tzinfo=cet))
+    assert (until["project"], until["expires-at"]) == ("reviews", "2026-12-01T09:30:59Z")
+    assert made()["expires-at"] == "never"
+    assert "project" not in made()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.operators.base_aws import AwsBaseOperator
@@ -15,6 +15,7 @@ from airflow.providers.amazon.aws.utils.mixins import aws_template_fields
 from amazon_ml.exceptions import DeadlineExceeded, JobFailed, TaskKilled
 from amazon_ml.hooks.sagemaker import SageMakerJobHook
 from amazon_ml.links.sagemaker import SageMakerConsoleLink, console_url
+from amazon_ml.naming import RunKey, tags
 from amazon_ml.waiting import Watch, rules
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ class SageMakerOperator(AwsBaseOperator[SageMakerJobHook]):
 
     :param timeout: from the start of the task's try until what it waits for must be done. Absolute: a triggerer that
         restarts does not extend it. A shorter ``execution_timeout`` goes before it.
-    :param tags: on what is created, beside ``airflow:dag_id``, ``airflow:task_id`` and ``airflow:run_id``.
+    :param tags: on what is created, beside those of :func:`amazon_ml.naming.tags`.
+    :param project: value of the tag ``project`` on what is created.
     :param deferrable: wait in the triggerer, without a worker slot. True whatever ``[operators] default_deferrable``
         says, which is off by default: a job of hours would hold a slot.
     :param aws_conn_id: Airflow connection; without one of that name boto3's own settings are used.
@@ -106,12 +108,14 @@ class SageMakerOperator(AwsBaseOperator[SageMakerJobHook]):
         *,
         timeout: timedelta = timedelta(hours=1),
         tags: Mapping[str, str] | None = None,
+        project: str = "",
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.timeout = timeout
         self.tags = dict(tags or {})
+        self.project = project
         self.deferrable = deferrable
         self.console_url = ""
         self._killed = False
@@ -123,6 +127,20 @@ class SageMakerOperator(AwsBaseOperator[SageMakerJobHook]):
         limit = min(self.timeout, self.execution_timeout or self.timeout)
         started = context["ti"].start_date
         return (started.timestamp() if started else time.time()) + limit.total_seconds()
+
+    def lifetime(self) -> timedelta | None:
+        """Return how long what is created is needed; None, the default, for what other runs need too."""
+        return None
+
+    def resource_tags(self, key: RunKey, *more: Mapping[str, str]) -> list[dict[str, str]]:
+        """
+        Return the tags of what this task instance creates, for the Create request and never for a fingerprint.
+
+        :param more: further tags; those given to the operator win.
+        """
+        lifetime = self.lifetime()
+        expires = None if lifetime is None else datetime.now(UTC) + lifetime
+        return tags(key, *more, self.tags, project=self.project, expires=expires)
 
     def note_console(self, kind: str, name: str) -> None:
         """Keep the address of the console page for the extra link."""

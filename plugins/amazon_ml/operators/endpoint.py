@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from amazon_ml.exceptions import JobFailed, RequestRefused
 from amazon_ml.hooks.sagemaker import AlreadyExists
-from amazon_ml.naming import RunKey, endpoint_config_name, is_endpoint_config_name, tags
+from amazon_ml.naming import EXPIRES, NEVER, RunKey, endpoint_config_name, is_endpoint_config_name
 from amazon_ml.operators.base import SageMakerOperator, is_true, with_numbers
 from amazon_ml.operators.invoke_endpoint import InvokeEndpointOperator
 
@@ -52,7 +52,9 @@ class EndpointOperator(SageMakerOperator):
         is given here. A list names what it does not keep: "DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig".
     :param wait_for_completion: off, the task ends when the endpoint has begun to be created or updated, and its result
         has the endpoint's status and configuration as they are then. A change that is in the way is still waited for.
-    :param ttl: tag ``ttl``, in seconds after the last change: what costs money by the hour says when it may go.
+    :param ttl: tag ``expires-at``, counted from the last change: what costs money by the hour says when it may go.
+        None: never. An endpoint that is to stay for ever stays so, and its owner's, when a task with a ``ttl`` updates
+        it: it keeps the tags ``project``, ``dag``, ``run`` and ``expires-at``.
     :raises JobFailed: creation failed, or the update was rolled back; with AWS's reason, its last log lines in the
         task's log.
 
@@ -83,7 +85,7 @@ class EndpointOperator(SageMakerOperator):
         data_capture: Mapping[str, Any] | None = None,
         retain_variant_properties: bool | Sequence[str] = False,
         wait_for_completion: bool = True,
-        ttl: timedelta = timedelta(days=1),
+        ttl: timedelta | None = timedelta(days=1),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -100,13 +102,17 @@ class EndpointOperator(SageMakerOperator):
         self.wait_for_completion = wait_for_completion
         self.ttl = ttl
 
+    def lifetime(self) -> timedelta | None:
+        """Return the time to live."""
+        return self.ttl
+
     def execute(self, context: Context) -> Any:
         """Make the configuration, then bring the endpoint to it."""
         config = self._config_name(context)
         request: dict[str, Any] = {
             "EndpointConfigName": config,
             "ProductionVariants": self._variants(),
-            "Tags": self._tags(context),
+            "Tags": self.resource_tags(RunKey.of(context)),
         }
         if self.data_capture:
             request["DataCaptureConfig"] = self.data_capture
@@ -163,10 +169,12 @@ class EndpointOperator(SageMakerOperator):
             return False
         if description and status in _READY:
             # The tags first: a try that finds the update under way has nothing but the wait left to do.
-            self.hook.add_tags(description["EndpointArn"], self._tags(context))
+            self.hook.add_tags(description["EndpointArn"], self._tags_of_update(context, description["EndpointArn"]))
             return self._update({**names, **self._change()})
         try:
-            self.hook.create("Endpoint", {**names, **self._deployment(), "Tags": self._tags(context)})
+            self.hook.create(
+                "Endpoint", {**names, **self._deployment(), "Tags": self.resource_tags(RunKey.of(context))}
+            )
             self.log.info("Creating endpoint %s with %s", self.endpoint_name, config)
         except AlreadyExists:
             self.log.info("Endpoint %s was made by another process in the meantime", self.endpoint_name)
@@ -230,8 +238,12 @@ class EndpointOperator(SageMakerOperator):
         content = [variants, self.data_capture] if self.data_capture else variants
         return endpoint_config_name(self.endpoint_name, RunKey.of(context), content)
 
-    def _tags(self, context: Context) -> list[dict[str, str]]:
-        return tags(RunKey.of(context), {"ttl": str(int(self.ttl.total_seconds()))}, self.tags)
+    def _tags_of_update(self, context: Context, arn: str) -> list[dict[str, str]]:
+        """Return the tags that the endpoint gets: a guest of one that is to stay does not make it its own."""
+        made = self.resource_tags(RunKey.of(context))
+        if self.ttl is None or self.hook.tags_of(arn).get(EXPIRES) != NEVER:
+            return made
+        return [tag for tag in made if tag["Key"] not in {"project", "dag", "run", EXPIRES}]
 
     def _summary(self, description: Mapping[str, Any]) -> dict[str, Any]:
         return {

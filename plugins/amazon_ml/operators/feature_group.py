@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from amazon_ml.exceptions import JobFailed, RequestRefused
 from amazon_ml.hooks import feature_store
 from amazon_ml.hooks.sagemaker import AlreadyExists
-from amazon_ml.naming import RunKey, tags
+from amazon_ml.naming import RunKey
 from amazon_ml.operators.base import SageMakerOperator
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class FeatureGroupOperator(SageMakerOperator):
             "FeatureDefinitions": [{"FeatureName": name, "FeatureType": kind} for name, kind in self.features.items()],
             "OnlineStoreConfig": {"EnableOnlineStore": self.online},
             "RoleArn": self.role_arn,
-            "Tags": tags(RunKey.of(context), self.tags),
+            "Tags": self.resource_tags(RunKey.of(context)),
         }
         if self.offline_s3_uri:
             request["OfflineStoreConfig"] = {"S3StorageConfig": {"S3Uri": self.offline_s3_uri}}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from amazon_ml.exceptions import JobFailed
 from amazon_ml.hooks.sagemaker import AlreadyExists
-from amazon_ml.naming import RunKey, tags
+from amazon_ml.naming import RunKey
 from amazon_ml.operators.base import SageMakerOperator
 from amazon_ml.versions import find_version
 
@@ -129,7 +129,7 @@ class FlowDefinitionOperator(SageMakerOperator):
         try:
             self.hook.create(
                 "FlowDefinition",
-                {"FlowDefinitionName": name, **wanted, "Tags": tags(RunKey.of(context), self.tags)},
+                {"FlowDefinitionName": name, **wanted, "Tags": self.resource_tags(RunKey.of(context))},
             )
             self.log.info("Creating flow definition %s", name)
         except AlreadyExists:

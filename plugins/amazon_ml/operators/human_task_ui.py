@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from amazon_ml.exceptions import RequestRefused
 from amazon_ml.hooks.sagemaker import AlreadyExists
-from amazon_ml.naming import RunKey, tags
+from amazon_ml.naming import RunKey
 from amazon_ml.operators.base import SageMakerOperator
 from amazon_ml.versions import find_version
 
@@ -95,7 +95,7 @@ class HumanTaskUiOperator(SageMakerOperator):
         request = {
             "HumanTaskUiName": name,
             "UiTemplate": {"Content": content},
-            "Tags": tags(RunKey.of(context), self.tags),
+            "Tags": self.resource_tags(RunKey.of(context)),
         }
         try:
             return str(self.hook.create("HumanTaskUi", request)["HumanTaskUiArn"])

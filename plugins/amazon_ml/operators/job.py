@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from amazon_ml.exceptions import BadInput, BadResult, DeadlineExceeded, JobFailed, JobLost, RequestRefused
 from amazon_ml.hooks.base import is_busy
 from amazon_ml.hooks.sagemaker import AlreadyExists
-from amazon_ml.naming import MAX_ATTEMPTS, MAX_LENGTH, RunKey, job_name, tags, unversioned
+from amazon_ml.naming import MAX_ATTEMPTS, MAX_LENGTH, RunKey, job_name, unversioned
 from amazon_ml.openlineage import of_job
 from amazon_ml.operators.base import TRIGGER_GRACE, SageMakerOperator, is_true
 from amazon_ml.operators.run import SageMakerRunOperator
@@ -98,6 +98,10 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
     @abstractmethod
     def summarise(self, description: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """Return what goes into XCom: names, URIs and numbers, never data."""
+
+    def lifetime(self) -> timedelta:
+        """Return the time that the task gives its job: one that runs longer has lost its task."""
+        return self.timeout
 
     def log_streams(self, name: str) -> tuple[str, str]:
         """CloudWatch's log group of the job, and what the names of its streams begin with."""
@@ -221,7 +225,7 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
         # Noted before the call: a kill that comes while it is under way has to find the job that it makes.
         self._job_name = name
         try:
-            self.hook.create(self.kind, {**request, "Tags": tags(self._run_key, spec.tags, self.tags)})
+            self.hook.create(self.kind, {**request, "Tags": self.resource_tags(self._run_key, spec.tags)})
             self.log.info("Started %s %s", self.kind, name)
         except AlreadyExists:
             self.log.info("%s %s was started by another process of this task: attaching to it", self.kind, name)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import XComArg
 
 from amazon_ml.hooks.sagemaker import AlreadyExists
-from amazon_ml.naming import RunKey, derived_name, tags
+from amazon_ml.naming import RunKey, derived_name
 from amazon_ml.operators.base import SageMakerOperator
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class ModelOperator(SageMakerOperator):
     :param image_uri: inference image. Templated.
     :param model_data: S3 URI of ``model.tar.gz``. Templated.
     :param environment: variables in the container. Templated.
+    :param ttl: tag ``expires-at``: how long the model is needed, if no endpoint uses it. None: for ever.
     :param containers: in place of these three, one or more that hand on to one another, each ``{"image", "model_data",
         "environment"}``, or one ``{"model_package", "environment"}``: a version of the model registry, by its ARN.
         Templated.
@@ -51,6 +53,7 @@ class ModelOperator(SageMakerOperator):
         model_data: str | XComArg = "",
         environment: Mapping[str, str] | None = None,
         containers: Sequence[Mapping[str, Any]] | XComArg | None = None,
+        ttl: timedelta | None = timedelta(days=30),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -61,11 +64,16 @@ class ModelOperator(SageMakerOperator):
         self.model_data = model_data
         self.environment = dict(environment or {})
         self.containers = containers
+        self.ttl = ttl
 
     @property
     def model_name(self) -> XComArg:
         """The model's name, for later tasks."""
         return XComArg(self, key="model_name")
+
+    def lifetime(self) -> timedelta | None:
+        """Return the time to live."""
+        return self.ttl
 
     def execute(self, context: Context) -> dict[str, str]:
         """Make it, unless it is there."""
@@ -78,7 +86,7 @@ class ModelOperator(SageMakerOperator):
         what = {"PrimaryContainer": containers[0]} if len(containers) == 1 else {"Containers": containers}
         request = {"ModelName": name, **what, "ExecutionRoleArn": self.role_arn}
         try:
-            answer = self.hook.create("Model", {**request, "Tags": tags(key, self.tags)})
+            answer = self.hook.create("Model", {**request, "Tags": self.resource_tags(key)})
             self.log.info("Made model %s", name)
         except AlreadyExists:
             answer = self.hook.describe("Model", name) or {}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from amazon_ml.exceptions import Overtaken
 from amazon_ml.hooks.sagemaker import AlreadyExists
-from amazon_ml.naming import RunKey, tags
+from amazon_ml.naming import RunKey
 from amazon_ml.operators.base import SageMakerOperator
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class RegisterModelOperator(SageMakerOperator):
             return
         try:
             self.hook.create(
-                "ModelPackageGroup", {"ModelPackageGroupName": self.group_name, "Tags": tags(key, self.tags)}
+                "ModelPackageGroup", {"ModelPackageGroupName": self.group_name, "Tags": self.resource_tags(key)}
             )
             self.log.info("Made model package group %s", self.group_name)
         except AlreadyExists:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from amazon_ml.exceptions import RequestRefused
 from amazon_ml.hooks.sagemaker import AlreadyExists
-from amazon_ml.naming import RunKey, client_token, tags
+from amazon_ml.naming import RunKey, client_token
 from amazon_ml.operators.base import SageMakerOperator
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class PipelineOperator(SageMakerOperator):
             request = {
                 **wanted,
                 "ClientRequestToken": client_token([*astuple(key), wanted]),
-                "Tags": tags(key, self.tags),
+                "Tags": self.resource_tags(key),
             }
             try:
                 return self._outcome(self.hook.create("Pipeline", request), "created")

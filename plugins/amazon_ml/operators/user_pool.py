@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from amazon_ml.exceptions import RequestRefused
 from amazon_ml.hooks.cognito import NOWHERE, CognitoHook
-from amazon_ml.naming import RunKey, tags
+from amazon_ml.naming import RunKey
 from amazon_ml.operators.base import SageMakerOperator
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class UserPoolOperator(SageMakerOperator):
         found = cognito.find_pool(self.pool_name, self.domain)
         if found is None:
             self.check_alive()
-            labels = {tag["Key"]: tag["Value"] for tag in tags(RunKey.of(context), self.tags)}
+            labels = {tag["Key"]: tag["Value"] for tag in self.resource_tags(RunKey.of(context))}
             # Nobody signs up by himself, and e-mail is how the others reach people.
             cognito.create_pool(
                 self.pool_name,

@@ -13,7 +13,7 @@ from airflow.sdk.log import mask_secret
 from amazon_ml.exceptions import RequestRefused
 from amazon_ml.hooks.cognito import CognitoHook
 from amazon_ml.hooks.secrets import SecretsHook
-from amazon_ml.naming import RunKey, tags
+from amazon_ml.naming import RunKey
 from amazon_ml.operators.base import SageMakerOperator
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class WorkerOperator(SageMakerOperator):
         mask_secret(password)
         manager = self.hook.sibling(SecretsHook)
         value = json.dumps({"username": self.username, "password": password})
-        labels = tags(RunKey.of(context), self.tags)
+        labels = self.resource_tags(RunKey.of(context))
         if not manager.create_secret(self.secret_name, value, labels):
             password = self._handed_over(manager)
         self.log.info("The temporary password of %s is in secret %s", self.username, self.secret_name)

@@ -13,7 +13,7 @@ from amazon_ml.hooks.cognito import CognitoHook
 from amazon_ml.hooks.sagemaker import AlreadyExists
 from amazon_ml.links.portal import WorkerPortalLink, portal_url
 from amazon_ml.links.sagemaker import SageMakerConsoleLink
-from amazon_ml.naming import RunKey, tags
+from amazon_ml.naming import RunKey
 from amazon_ml.operators.base import SageMakerOperator
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class WorkforceOperator(SageMakerOperator):
         request = {
             "WorkforceName": self.workforce_name,
             **self._provider(),
-            "Tags": tags(RunKey.of(context), self.tags),
+            "Tags": self.resource_tags(RunKey.of(context)),
         }
         try:
             self.hook.create("Workforce", request)

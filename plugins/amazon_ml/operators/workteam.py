@@ -9,7 +9,7 @@ from amazon_ml.exceptions import RequestRefused
 from amazon_ml.hooks.sagemaker import AlreadyExists
 from amazon_ml.links.portal import WorkerPortalLink, portal_url
 from amazon_ml.links.sagemaker import SageMakerConsoleLink
-from amazon_ml.naming import RunKey, tags
+from amazon_ml.naming import RunKey
 from amazon_ml.operators.base import SageMakerOperator
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class WorkteamOperator(SageMakerOperator):
             "WorkforceName": str(self.workforce_name),
             "MemberDefinitions": self._members(),
             "Description": self.description,
-            "Tags": tags(RunKey.of(context), self.tags),
+            "Tags": self.resource_tags(RunKey.of(context)),
         }
         try:
             self.hook.create("Workteam", request)
