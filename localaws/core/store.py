@@ -156,6 +156,14 @@ class Store:
             ).fetchall()
         return [loads(row[0]) for row in rows]
 
+    def named(self, kind: str) -> list[tuple[str, Body]]:
+        """All resources of a kind with their names, oldest first."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT name, body FROM resource WHERE kind = ? ORDER BY sequence", (kind,)
+            ).fetchall()
+        return [(name, loads(body)) for name, body in rows]
+
     def under_way(self, kind: str, status: str, terminal: Iterable[str]) -> list[str]:
         """
         Return the names of a kind's resources whose status is none of ``terminal``, the oldest first.

@@ -5,7 +5,8 @@ Which region's resources a client sees: those of the region that it asks for, an
   themselves, so they are answered at once, wherever they think that the bucket is.
 * Cognito, Logs, CloudWatch and Secrets Manager keep each region's resources apart, and serve every region; alarms there
   are in the server's region alone, so that other regions have none.
-* SageMaker, Athena, Glue and Application Auto Scaling work in the server's own region, and refuse clients of another.
+* SageMaker, Athena, Glue, Application Auto Scaling, SNS and the Resource Groups Tagging API work in the server's own
+  region, and refuse clients of another.
 """
 
 from __future__ import annotations

@@ -24,9 +24,10 @@ _TARGET_SERVICES = (
     "application-autoscaling",
     "secretsmanager",
     "cloudwatch",
+    "resourcegroupstaggingapi",
 )
 #: services whose operations a form's Action names (the query protocol), by signing name.
-_QUERY_SERVICES = {"iam": "iam", "sts": "sts", "monitoring": "cloudwatch"}
+_QUERY_SERVICES = {"iam": "iam", "sts": "sts", "monitoring": "cloudwatch", "sns": "sns"}
 #: services whose operations a path names, by signing name. SageMaker's planes share one name, and no route collides.
 _REST_SERVICES = {
     "sagemaker": (
