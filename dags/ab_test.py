@@ -36,6 +36,7 @@ from include.ab_test.watching import sample_once, watch
 from include.params import keep_endpoint
 from include.settings import settings
 from include.tasks import registry
+from include.tasks.alerts import alerts
 from include.tasks.defaults import task_defaults
 from include.tasks.features import features
 from include.tasks.find_reviews import SYNTHETIC, find_reviews
@@ -48,6 +49,7 @@ with DAG(
     max_active_runs=1,
     dagrun_timeout=timedelta(days=2),
     default_args=task_defaults(execution_timeout=timedelta(hours=2)),
+    **alerts("ab_test"),
     params={
         **plan.params(),
         "require_approval": registry.REQUIRE_APPROVAL,

@@ -24,6 +24,7 @@ from airflow.sdk import DAG, chain
 from include.human_review import plan, rounds
 from include.human_review.labels import merge_answers, publish
 from include.human_review.selection import choose
+from include.tasks.alerts import alerts
 from include.tasks.defaults import task_defaults
 from include.tasks.features import features
 from include.tasks.find_reviews import find_reviews
@@ -36,6 +37,7 @@ with DAG(
     max_active_runs=1,
     dagrun_timeout=timedelta(days=21),
     default_args=task_defaults(execution_timeout=timedelta(hours=2)),
+    **alerts("human_review"),
     params=plan.params(),
     tags=["part-3", "human-in-the-loop", "a2i"],
 ) as dag:

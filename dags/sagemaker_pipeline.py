@@ -27,6 +27,7 @@ from include.params import keep_endpoint, training_params
 from include.pipelines.parameters import CODE, DEFINITION, deployment_parameters
 from include.settings import settings
 from include.tasks import registry
+from include.tasks.alerts import alerts
 from include.tasks.defaults import task_defaults
 from include.tasks.evaluation import SMOKE_REVIEWS
 from include.tasks.find_reviews import SYNTHETIC, find_reviews
@@ -43,6 +44,7 @@ with DAG(
     max_active_runs=1,
     dagrun_timeout=timedelta(days=2),
     default_args=task_defaults(execution_timeout=timedelta(hours=6)),
+    **alerts("sagemaker_pipeline"),
     params={
         **training_params(),
         "require_approval": registry.REQUIRE_APPROVAL,

@@ -34,6 +34,7 @@ from include.retraining.challenge import approve_challenger, challenge
 from include.retraining.decision import look, next_step, properties
 from include.settings import settings
 from include.tasks import compiling, feature_store, registry
+from include.tasks.alerts import alerts
 from include.tasks.defaults import stage, task_defaults
 from include.tasks.evaluation import SMOKE_REVIEWS, evaluate_endpoint
 from include.tasks.features import features
@@ -56,6 +57,7 @@ with DAG(
     max_active_runs=1,
     dagrun_timeout=timedelta(days=2),
     default_args=task_defaults(execution_timeout=timedelta(hours=3)),
+    **alerts("train_sentiment"),
     params={
         **training_params(),
         **retraining_params(),

@@ -39,6 +39,7 @@ from include.retraining.tuning import (
 )
 from include.settings import settings
 from include.tasks import registry
+from include.tasks.alerts import alerts
 from include.tasks.defaults import task_defaults
 from include.tasks.features import features
 from include.tasks.find_reviews import SYNTHETIC, find_reviews
@@ -56,6 +57,7 @@ with DAG(
     max_active_runs=1,
     dagrun_timeout=timedelta(days=2),
     default_args=task_defaults(execution_timeout=timedelta(hours=3)),
+    **alerts("tune_sentiment"),
     params={**tuning_params(), "require_approval": registry.REQUIRE_APPROVAL},
     tags=["part-3", "training", "tuning"],
 ) as dag:

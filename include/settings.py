@@ -54,6 +54,9 @@ class Settings:
     workforce: str
     cognito_domain: str
     workers: tuple[str, ...]
+    alert_topic: str
+    deadlines: str
+    sweep_cron: str
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -92,6 +95,10 @@ class Settings:
             # A domain is one of all accounts', as a bucket's name is.
             cognito_domain=get("REVIEWS_COGNITO_DOMAIN", f"{bucket.replace('.', '-')}-people"),
             workers=tuple(get("REVIEWS_WORKERS", "").replace(",", " ").split()),
+            # Nobody is told without a topic, and no run is late without a deadline: include/tasks/alerts.py.
+            alert_topic=get("REVIEWS_ALERT_TOPIC", ""),
+            deadlines=get("REVIEWS_DEADLINE_MINUTES", ""),
+            sweep_cron=get("REVIEWS_SWEEP_CRON", "30 4 * * *"),
         )
 
     @property
