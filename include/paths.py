@@ -42,3 +42,5 @@ LINEAGE = settings.uri("reports", "lineage")
 EVALUATIONS = settings.uri("reports", "models")
 #: what people are asked and what they answer, a folder for each run, and its reports.
 HUMAN_REVIEW, HUMAN_REVIEW_REPORTS = settings.uri("human_review"), settings.uri("reports", "human_review")
+#: of teardown and sweep_idle: what they found and what they did, a folder for each run.
+TEARDOWNS, SWEEPS = settings.uri("reports", "teardown"), settings.uri("reports", "sweep")

@@ -57,6 +57,7 @@ class Settings:
     alert_topic: str
     deadlines: str
     sweep_cron: str
+    sweep_deletes: bool
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -99,6 +100,7 @@ class Settings:
             alert_topic=get("REVIEWS_ALERT_TOPIC", ""),
             deadlines=get("REVIEWS_DEADLINE_MINUTES", ""),
             sweep_cron=get("REVIEWS_SWEEP_CRON", "30 4 * * *"),
+            sweep_deletes=get("REVIEWS_SWEEP_DELETE", "").lower() in {"1", "true", "yes"},
         )
 
     @property

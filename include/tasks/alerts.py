@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -12,13 +11,13 @@ from include.settings import Settings, settings
 _ARN = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+(\.fifo)?")
 
 #: Airflow runs it in the DAG processor, with the run and, where a task failed, its last task instance.
-FAILED = {
+FAILED: dict[str, Any] = {
     "subject": "{{ (dag.dag_id + ' failed')[:100] }}",
     "message": "DAG {{ dag.dag_id }}, run {{ run_id }}: failed ({{ reason }})."
     "{% if ti is defined %} Last task: {{ ti.task_id }}, try {{ ti.try_number }}.{% endif %}",
 }
 #: Airflow runs it in the triggerer, with what its API tells of the run.
-LATE = {
+LATE: dict[str, Any] = {
     "subject": "{{ (dag_run.dag_id + ' is late')[:100] }}",
     "message": "DAG {{ dag_run.dag_id }}, run {{ dag_run.dag_run_id }}: is {{ dag_run.state }} and was to be done by "
     "{{ deadline.deadline_time }}.",
@@ -62,7 +61,7 @@ def deadlines(text: str) -> dict[str, int]:
     return found
 
 
-def _notifier(settings: Settings, words: Mapping[str, str]) -> Any:
+def _notifier(settings: Settings, words: dict[str, Any]) -> Any:
     # Imported where it is needed: it brings boto3, and most deployments have no topic.
     from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
 
@@ -71,7 +70,8 @@ def _notifier(settings: Settings, words: Mapping[str, str]) -> Any:
 
 def _deadline(settings: Settings, minutes: int) -> Any:
     from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
-    from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+    from airflow.sdk.definitions.callback import AsyncCallback
+    from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
     given = {"target_arn": settings.alert_topic, "region_name": settings.alert_topic.split(":")[3], **LATE}
     return DeadlineAlert(

@@ -10,7 +10,12 @@ import pytest
 from flow_kit import SUCCESS, Flow
 
 #: every DAG that begins otherwise than by finding the reviews.
-FIRST = {"ingest_reviews": "create_bucket", "leader_board": "leader_board"}
+FIRST = {
+    "ingest_reviews": "create_bucket",
+    "leader_board": "leader_board",
+    "sweep_idle": "find",
+    "teardown": "find",
+}
 DAGS = [
     "ab_test",
     "autopilot_sentiment",
@@ -20,6 +25,8 @@ DAGS = [
     "ingest_reviews",
     "leader_board",
     "sagemaker_pipeline",
+    "sweep_idle",
+    "teardown",
     "train_sentiment",
     "tune_sentiment",
 ]

@@ -1,8 +1,10 @@
-"""CloudWatch Logs: the last lines of a job."""
+"""CloudWatch Logs: the last lines of a job, and the groups that logs are in."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from amazon_ml.hooks.base import ServiceHook
@@ -13,7 +15,7 @@ _PAUSE = 1.0
 
 
 class LogsHook(ServiceHook):
-    """Log streams, read to explain a failure."""
+    """Log streams, read to explain a failure, and log groups."""
 
     service = "logs"
 
@@ -31,6 +33,35 @@ class LogsHook(ServiceHook):
                 break
             time.sleep(_PAUSE)
         return tail
+
+    def groups(self, prefix: str) -> Iterator[dict[str, Any]]:
+        """Yield what AWS tells of the log groups whose names begin so."""
+        # Not by _follow: this API's token has a small letter.
+        token: dict[str, str] = {}
+        while True:
+            page = self._call("describe_log_groups", logGroupNamePrefix=prefix, **token)
+            yield from page["logGroups"]
+            if not page.get("nextToken"):
+                return
+            token = {"nextToken": page["nextToken"]}
+
+    def last_event(self, group: str) -> datetime | None:
+        """Return when a log group was last written to; None where nothing was, or the group is gone."""
+        asked = {"logGroupName": group, "orderBy": "LastEventTime", "descending": True, "limit": 1}
+        page = self._call_unless({"ResourceNotFoundException"}, "describe_log_streams", **asked)
+        last = [
+            each["lastEventTimestamp"] for each in (page or {}).get("logStreams", []) if "lastEventTimestamp" in each
+        ]
+        return datetime.fromtimestamp(last[0] / 1000, UTC) if last else None
+
+    def set_retention(self, group: str, days: int) -> bool:
+        """Let CloudWatch drop events after so many days, one of the numbers that AWS takes; False without the group."""
+        request = {"logGroupName": group, "retentionInDays": days}
+        return self._call_unless({"ResourceNotFoundException"}, "put_retention_policy", **request) is not None
+
+    def delete_group(self, group: str) -> bool:
+        """Delete a log group and its events; False where there was none."""
+        return self._call_unless({"ResourceNotFoundException"}, "delete_log_group", logGroupName=group) is not None
 
     def _lines(self, group: str, stream_prefix: str, lines: int) -> list[str]:
         from botocore.exceptions import BotoCoreError, ClientError
