@@ -32,6 +32,7 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/group/1"
 POOL = "us-east-1_pool"
 NOW = datetime.now(UTC)
 TARGET = scalable_target("e", "v")
+VARIANT = {"Name": "VariantName", "Value": "v"}
 TRACKING = {"PolicyName": "p", "PolicyType": "TargetTrackingScaling"}
 
 Ask = Callable[[Any], Any]
@@ -46,6 +47,36 @@ CASES: list[tuple[type[ServiceHook], Ask, dict[str, Any], Any]] = [
     (ObjectsHook, lambda s3: s3.has_object("bucket", "k"), {"head_object": {}}, True),
     (ObjectsHook, lambda s3: s3.put_missing("bucket", {"k": b"x"}), {"head_object": "404", "put_object": {}}, 1),
     (ObjectsHook, lambda s3: s3.read("s3://bucket/k"), {"head_object": "404"}, None),
+    (
+        ObjectsHook,
+        lambda s3: list(s3.folders("bucket", "reports/")),
+        {"list_objects_v2": {"CommonPrefixes": [{"Prefix": "reports/a/"}, {"Prefix": "reports/b/"}]}},
+        ["a", "b"],
+    ),
+    (
+        CloudWatchHook,
+        lambda cw: cw.variants("e"),
+        {"list_metrics": {"Metrics": [{"Dimensions": [{"Name": "EndpointName", "Value": "e"}, VARIANT]}]}},
+        ["v"],
+    ),
+    (
+        SageMakerJobHook,
+        lambda hook: list(hook.endpoints("e")),
+        {"list_endpoints": {"Endpoints": [{"EndpointName": "e-ab"}, {"EndpointName": "e"}]}},
+        ["e-ab", "e"],
+    ),
+    (
+        SageMakerJobHook,
+        lambda hook: list(hook.training_jobs("t")),
+        {"list_training_jobs": {"TrainingJobSummaries": [{"TrainingJobName": "t1"}]}},
+        [{"TrainingJobName": "t1"}],
+    ),
+    (
+        LineageHook,
+        lambda hook: hook.artifacts("s3://bucket/model"),
+        {"list_artifacts": {"ArtifactSummaries": [{"ArtifactArn": "arn:1"}, {"ArtifactArn": "arn:2"}]}},
+        ["arn:1", "arn:2"],
+    ),
     (CloudWatchHook, lambda cw: cw.alarms("T"), {"describe_alarms": {"MetricAlarms": [1]}}, [1]),
     (
         ScalingHook,

@@ -25,6 +25,19 @@ class CloudWatchHook(ServiceHook):
         for page in self._follow("get_metric_data", MetricDataQueries=queries, StartTime=since, EndTime=until):
             yield from page["MetricDataResults"]
 
+    def variants(self, endpoint: str) -> list[str]:
+        """Return the variants of a SageMaker endpoint that had requests in the last two weeks, deleted ones too."""
+        asked = {"Namespace": "AWS/SageMaker", "MetricName": "Invocations"}
+        of = [{"Name": "EndpointName", "Value": endpoint}]
+        found = {
+            dimension["Value"]
+            for page in self._follow("list_metrics", Dimensions=of, **asked)
+            for metric in page["Metrics"]
+            for dimension in metric["Dimensions"]
+            if dimension["Name"] == "VariantName"
+        }
+        return sorted(found)
+
     def alarms(self, prefix: str) -> list[dict[str, Any]]:
         """Describe the metric alarms whose names begin so: those of the first page."""
         found: list[dict[str, Any]] = self._call("describe_alarms", AlarmNamePrefix=prefix)["MetricAlarms"]

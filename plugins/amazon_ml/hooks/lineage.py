@@ -59,6 +59,11 @@ class LineageHook(SageMakerJobHook):
         self.log.info("Made the %s artifact of %s", kind, uri)
         return made
 
+    def artifacts(self, uri: str) -> list[str]:
+        """Return the ARNs of all artifacts of a source; makes none."""
+        pages = self._pages("list_artifacts", SourceUri=uri)
+        return [str(each["ArtifactArn"]) for page in pages for each in page["ArtifactSummaries"]]
+
     def associate(self, source: str, destination: str, kind: str) -> bool:
         """Add an association; False where there is one of the two, of whatever type."""
         ends = {"SourceArn": source, "DestinationArn": destination}

@@ -51,6 +51,17 @@ class ObjectsHook(ServiceHook):
                 return
             token = {"ContinuationToken": page["NextContinuationToken"]}
 
+    def folders(self, bucket: str, prefix: str) -> Iterator[str]:
+        """Yield the names of the folders right below a prefix that ends with a slash, in their order."""
+        token: dict[str, str] = {}
+        while True:
+            page = self._call("list_objects_v2", Bucket=bucket, Prefix=prefix, Delimiter="/", **token)
+            for each in page.get("CommonPrefixes", []):
+                yield each["Prefix"].removeprefix(prefix).rstrip("/")
+            if not page.get("IsTruncated"):
+                return
+            token = {"ContinuationToken": page["NextContinuationToken"]}
+
     def metadata(self, bucket: str, key: str) -> dict[str, str]:
         """Return the user metadata of an object."""
         found: dict[str, str] = self._call("head_object", Bucket=bucket, Key=key)["Metadata"]

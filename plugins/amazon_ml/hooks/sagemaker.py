@@ -141,6 +141,16 @@ class SageMakerJobHook(ServiceHook):
         for page in self._pages("list_endpoint_configs", NameContains=part):
             yield from (found["EndpointConfigName"] for found in page["EndpointConfigs"])
 
+    def endpoints(self, part: str) -> Iterator[str]:
+        """Yield the names of the endpoints that have this in their names, the newest first."""
+        for page in self._pages("list_endpoints", NameContains=part):
+            yield from (found["EndpointName"] for found in page["Endpoints"])
+
+    def training_jobs(self, part: str) -> Iterator[dict[str, Any]]:
+        """Yield what AWS lists of the training jobs that have this in their names, the newest first."""
+        for page in self._pages("list_training_jobs", NameContains=part, SortOrder="Descending"):
+            yield from page["TrainingJobSummaries"]
+
     def register_model_package(self, request: Mapping[str, Any]) -> str:
         """Create a version in the model registry; its ARN. An equal ClientToken gives the same version."""
         return str(self._call("create_model_package", **request)["ModelPackageArn"])
