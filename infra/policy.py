@@ -68,6 +68,7 @@ _PASSES_ROLE = frozenset(
 _ON_ALL = frozenset(
     {
         "cloudwatch:GetMetricData",
+        "cloudwatch:ListMetrics",
         "cloudwatch:PutMetricData",
         "cognito-idp:CreateUserPool",
         "cognito-idp:DescribeUserPoolDomain",
