@@ -1,0 +1,36 @@
+"""An ASGI application that is made at its first request: every process of Airflow loads the plugins, one serves them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from importlib import import_module
+from typing import Any
+
+Message = MutableMapping[str, Any]
+Application = Callable[
+    [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
+]
+
+
+class LazyApp:
+    """
+    Stand for an application, and import it when it is first asked.
+
+    :param module: has the factory.
+    :param factory: name of a function that returns the application.
+    """
+
+    def __init__(self, module: str, factory: str = "create_app") -> None:
+        self._module, self._factory = module, factory
+        self._app: Application | None = None
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        """Serve a request."""
+        if self._app is None:
+            self._app = getattr(import_module(self._module), self._factory)()
+        await self._app(scope, receive, send)

@@ -1,0 +1,96 @@
+"""Human reviews: what waits for people, and what they said before."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from amazon_ml.human_loops import has_ended, list_request
+from amazon_ml.naming import loop_name
+from amazon_ml.parallel import mapped
+from include import paths
+from sentiment_page.aws import THREADS, Aws, NothingYet, newest
+from sentiment_page.charts import Bars, bars
+
+#: the flow definitions that human_review makes, see :mod:`include.human_review.backends.a2i`.
+FLOWS = ("sentiment-reviewers", "sentiment-referees")
+#: days that are looked back for open loops: AWS keeps none open for longer than ten.
+DAYS = 14
+#: loops that are counted, open ones and batches of labels that are shown.
+MOST_LOOPS, MOST_OPEN, MOST_BATCHES = 1000, 20, 5
+
+
+def read(aws: Aws) -> dict[str, Any]:
+    """Return the open loops of both flows with their reviews, and the last reports of labels."""
+    since = (datetime.now(UTC) - timedelta(days=DAYS)).timestamp()
+    loops = [loop for flow in FLOWS for loop in _loops(aws, flow, since)]
+    open_loops = sorted((loop for loop in loops if not has_ended(loop)), key=lambda loop: loop["CreationTime"])
+    runs = newest(aws.folders(paths.HUMAN_REVIEW_REPORTS), MOST_BATCHES)
+    batches = [found for found in mapped(lambda run: _labels(aws, run), runs, THREADS) if found]
+    if not loops and not batches:
+        raise NothingYet("Nobody was asked yet: run human_review, after train_sentiment.")
+    texts = _texts(aws, runs) if open_loops else {}
+    said = "; ".join(f"{each['batch']} {each['labelled']} of {each['asked']}" for each in batches)
+    return {
+        "open": [
+            {"created": loop["CreationTime"], "text": texts.get(loop["HumanLoopName"], ""), "flow": loop["flow"]}
+            for loop in open_loops[:MOST_OPEN]
+        ],
+        "open_count": len(open_loops),
+        "ended": len(loops) - len(open_loops),
+        "days": DAYS,
+        "batches": batches,
+        "chart": bars(
+            "Reviews with a label by people, of those asked about",
+            said,
+            [
+                Bars(
+                    each["batch"],
+                    f"{each['labelled']} of {each['asked']}",
+                    [("positive", each["labelled"]), ("rest", each["asked"] - each["labelled"])],
+                )
+                for each in batches
+            ],
+        )
+        if batches
+        else "",
+    }
+
+
+def _loops(aws: Aws, flow: str, since: float) -> list[dict[str, Any]]:
+    description = aws.sagemaker.describe("FlowDefinition", flow)
+    if description is None:
+        return []
+    request = {**list_request(description["FlowDefinitionArn"], since), "SortOrder": "Descending"}
+    found = (loop for page in aws.loops.loop_pages(request) for loop in page["HumanLoopSummaries"])
+    return [{**loop, "flow": flow} for loop in islice(found, MOST_LOOPS)]
+
+
+def _labels(aws: Aws, run: str) -> dict[str, Any] | None:
+    """Return what came of a batch; None where people are still being asked."""
+    report = aws.json(f"{paths.HUMAN_REVIEW_REPORTS}/{run}/labels/report.json")
+    if report is None:
+        return None
+    model = report["model"].get("control") or report["model"]["all"]
+    named = {name: report[name] for name in ("batch", "asked", "answers", "labelled", "synthetic")}
+    return {**named, "accuracy": model["accuracy"], "of": "control share" if "control" in report["model"] else "all"}
+
+
+def _texts(aws: Aws, runs: list[str]) -> dict[str, str]:
+    """Return the reviews of the newest runs by the names of their loops."""
+    arns = {flow: (aws.sagemaker.describe("FlowDefinition", flow) or {}).get("FlowDefinitionArn") for flow in FLOWS}
+    found = {}
+    for run in runs:
+        for flow, file in zip(FLOWS, ("items", "ties"), strict=True):
+            if arn := arns[flow]:
+                items = aws.lines(f"{paths.HUMAN_REVIEW}/{run}/{file}/items.jsonl")
+                found |= {loop_name(arn, str(item["id"]), run): _text(item["input"]) for item in items}
+    return found
+
+
+def _text(given: dict[str, Any]) -> str:
+    """Return title and body on one line."""
+    text = ". ".join(part for part in (given.get("title", ""), given.get("body", "")) if part)
+    return re.sub(r"\s+", " ", text or str(given.get("taskObject", "")))
