@@ -18,6 +18,10 @@ _numbers = itertools.count(1)
 #: pixels: a row's height, where its bar or line is in it, and an axis below.
 _ROW, _MIDDLE, _AXIS = 40, 27, 22
 _BAR = 12
+#: pixels: a chart over time.
+_HEIGHT = 130
+#: characters of a node's name.
+_NAME = 30
 
 
 @dataclass(frozen=True)
@@ -126,29 +130,41 @@ def dots(title: str, description: str, rows: Sequence[Dots], axis: Axis) -> Mark
     return _svg(title, description, height + (_AXIS if axis.ticks else 4), drawn)
 
 
-def lines(title: str, description: str, series: Sequence[Line], time: Axis, value: Axis, *, height: int = 130) -> Markup:
-    """Draw lines over time; ``value`` is the axis upwards, with its texts on the left."""
-    drawn = _grid(time, height)
+def lines(title: str, description: str, series: Sequence[Line], time: Axis, value: Axis, *, gap: float) -> Markup:
+    """
+    Draw lines over time.
+
+    :param value: the axis upwards, with its texts on the left.
+    :param gap: seconds without a point after which a line begins again.
+    """
+    drawn, inner = _grid(time, _HEIGHT), Markup()
     for at, text in value.ticks:
-        y = _up(at, value, height)
+        y = _up(at, value)
         drawn += Markup('<line class="rule" x1="0" x2="100%" y1="{0:.1f}" y2="{0:.1f}"/>').format(y)
         drawn += Markup('<text class="tick halo" x="2" y="{:.1f}">{}</text>').format(max(10.0, y - 3), text)
-    inner = Markup()
     for line in series:
-        path = " ".join(
-            f"{'M' if index == 0 else 'L'}{float(time.percent(at)[:-1]) * 10:.1f} {_up(size, value, height):.1f}"
-            for index, (at, size) in enumerate(line.points)
-        )
-        inner += Markup('<path class="line {}" d="{}"><title>{}</title></path>').format(line.css, path, line.name)
-        for at, size in line.points if len(line.points) == 1 else ():
-            # A path of one point draws nothing.
-            drawn += Markup('<circle class="dot {}" cx="{}" cy="{:.1f}" r="4"/>').format(
-                line.css, time.percent(at), _up(size, value, height)
-            )
-    drawn += Markup('<svg viewBox="0 0 1000 {0}" preserveAspectRatio="none" width="100%" height="{0}">{1}</svg>').format(
-        height, inner
-    )
-    return _svg(title, description, height + _AXIS, drawn)
+        for part in _parts(line.points, gap):
+            if len(part) == 1:
+                # A path of one point draws nothing.
+                drawn += Markup('<circle class="dot {}" cx="{}" cy="{:.1f}" r="4"/>').format(
+                    line.css, time.percent(part[0][0]), _up(part[0][1], value)
+                )
+                continue
+            path = " L".join(f"{float(time.percent(at)[:-1]) * 10:.1f} {_up(size, value):.1f}" for at, size in part)
+            inner += Markup('<path class="line {}" d="M{}"><title>{}</title></path>').format(line.css, path, line.name)
+    drawn += Markup(
+        '<svg viewBox="0 0 1000 {0}" preserveAspectRatio="none" width="100%" height="{0}">{1}</svg>'
+    ).format(_HEIGHT, inner)
+    return _svg(title, description, _HEIGHT + _AXIS, drawn)
+
+
+def _parts(points: Sequence[tuple[float, float]], gap: float) -> list[list[tuple[float, float]]]:
+    parts: list[list[tuple[float, float]]] = []
+    for point in points:
+        if not parts or point[0] - parts[-1][-1][0] > gap:
+            parts.append([])
+        parts[-1].append(point)
+    return parts
 
 
 def graph(title: str, description: str, nodes: Mapping[str, Node], edges: Sequence[tuple[str, str]]) -> Markup:
@@ -158,24 +174,29 @@ def graph(title: str, description: str, nodes: Mapping[str, Node], edges: Sequen
     :param nodes: by their keys, sources above what was made of them.
     :param edges: keys of source and destination; those of unknown nodes are passed over.
     """
-    step, left = 34, 74
+    step, left = 34, 60
     places = {key: index * step + 17 for index, key in enumerate(nodes)}
     drawn = Markup()
     for source, destination in edges:
         if source in places and destination in places:
             y1, y2 = places[source], places[destination]
-            bend = left - min(66, 14 + 9 * abs(y2 - y1) // step)
+            bend = left - min(54, 12 + 9 * abs(y2 - y1) // step)
             drawn += Markup('<path class="edge" d="M{0} {1} C{2} {1} {2} {3} {0} {3}"/>').format(left, y1, bend, y2)
     for key, node in nodes.items():
         y = places[key]
         drawn += Markup('<circle class="dot {}" cx="{}" cy="{}" r="6"/>').format(node.css, left, y)
         drawn += Markup('<text class="kind" x="{}" y="{}">{}</text>').format(left + 14, y - 2, node.kind)
-        drawn += Markup('<text class="name" x="{}" y="{}">{}</text>').format(left + 14, y + 12, node.name)
+        drawn += Markup('<text class="name" x="{}" y="{}">{}</text>').format(left + 14, y + 12, _short(node.name))
     return _svg(title, description, len(nodes) * step + 4, drawn)
 
 
-def _up(value: float, axis: Axis, height: int) -> float:
-    return height - float(axis.percent(value)[:-1]) / 100 * (height - 6)
+def _short(name: str) -> str:
+    """Return a name that has room on a phone: its beginning and its end."""
+    return name if len(name) <= _NAME else f"{name[: _NAME // 2]}\N{HORIZONTAL ELLIPSIS}{name[-(_NAME // 2) :]}"
+
+
+def _up(value: float, axis: Axis) -> float:
+    return _HEIGHT - float(axis.percent(value)[:-1]) / 100 * (_HEIGHT - 6)
 
 
 def _grid(axis: Axis, height: int) -> Markup:

@@ -1,4 +1,4 @@
-"""An ASGI application that is made at its first request: every process of Airflow loads the plugins, one serves them."""
+"""An ASGI application made at its first request: every process of Airflow loads the plugins, and one serves them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read sections outside of Airflow's own threads, each once for all who ask at a time, and say why one cannot be read."""
+"""Read sections in threads of our own, each once for all who ask at a time, and say why one cannot be read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ FRESH_S, PATIENCE_S, CLIENTS_S = 15.0, 12.0, 300.0
 #: sections that are read at a time: in threads of our own, so that a slow AWS takes none of Airflow's.
 THREADS = 8
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
-_KEYS = frozenset({"InvalidAccessKeyId", "InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException"})
+_KEYS = frozenset(
+    {"InvalidAccessKeyId", "InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException"}
+)
 
 
 @dataclass(frozen=True)

@@ -47,5 +47,6 @@ SECTIONS = {
 }
 #: what takes the place of a section when its reader asks for it.
 OTHER_WINDOWS = {
-    window.name: Section("Endpoint", partial(endpoint.read, window=window), "endpoint") for window in endpoint.WINDOWS[1:]
+    window.name: Section("Endpoint", partial(endpoint.read, window=window), "endpoint")
+    for window in endpoint.WINDOWS[1:]
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from graphlib import TopologicalSorter
 from typing import Any
 
 from include.settings import settings
@@ -21,6 +20,9 @@ KINDS = {
     "ModelPackage": ("registered version", "model"),
     "Endpoint": ("endpoint", "endpoint"),
 }
+
+#: of what was made from the model, these.
+_AFTER = {"ModelPackage", "Endpoint"}
 
 Vertex = dict[str, Any]
 
@@ -57,42 +59,77 @@ def _lineage(aws: Aws, model_data: str) -> dict[str, Any] | None:
     vertices: dict[str, Vertex] = {}
     edges: set[tuple[str, str]] = set()
     for start in aws.sagemaker.artifacts(model_data) if model_data else ():
-        for direction in ("Ascendants", "Descendants"):
-            found = aws.sagemaker.graph(start, direction)
-            vertices |= {each["arn"]: each for each in found["vertices"]}
-            edges |= {(each["source"], each["destination"]) for each in found["edges"]}
-    nodes = _nodes(vertices)
-    drawn = sorted((source, end) for source, end in edges if source in nodes and end in nodes)
-    order = {arn: nodes[arn] for arn in _ordered(nodes, drawn)}
-    if not drawn:
+        above, below = (aws.sagemaker.graph(start, direction) for direction in ("Ascendants", "Descendants"))
+        vertices |= {each["arn"]: each for each in above["vertices"] if each["type"] in KINDS}
+        # Whoever has used the model for something else, such as an evaluation, is no part of it.
+        vertices |= {each["arn"]: each for each in below["vertices"] if each["type"] in _AFTER}
+        edges |= {(each["source"], each["destination"]) for found in (above, below) for each in found["edges"]}
+    shown = _shown(vertices)
+    sources = _sources(shown, edges)
+    if not any(sources.values()):
         return None
+    nodes = {arn: _node(vertices[arn]) for arn in _ordered(sources)}
     rows = [
         {
             "kind": node.kind,
             "name": node.name,
             "source": vertices[arn]["source"],
-            "made_from": [order[source].name for source, end in drawn if end == arn],
+            "made_from": [nodes[source].name for source in sorted(sources[arn])],
         }
-        for arn, node in order.items()
+        for arn, node in nodes.items()
     ]
     said = "; ".join(f"{row['kind']} {row['name']}" for row in rows)
-    return {"rows": rows, "chart": graph("Lineage, from data to endpoint", said, order, drawn)}
+    drawn = [(source, arn) for arn in nodes for source in sorted(sources[arn])]
+    return {"rows": rows, "chart": graph("Lineage, from data to endpoint", said, nodes, drawn)}
 
 
-def _nodes(vertices: Mapping[str, Vertex]) -> dict[str, Node]:
-    """Return what is drawn; a script that is data to its job as well is drawn once."""
+def _shown(vertices: Mapping[str, Vertex]) -> set[str]:
+    """Return what is drawn: no actions, which are about a resource, and a script that is data to its job once."""
     code = {each["source"] for each in vertices.values() if each["type"] == "Code"}
     return {
-        arn: Node(*_called(each))
+        arn
         for arn, each in vertices.items()
-        # A deployment or approval is an action about the same resource.
-        if each["type"] in KINDS
-        and each["lineage_type"] != "Action"
-        and not (each["type"] == "DataSet" and each["source"] in code)
+        if each["lineage_type"] != "Action" and not (each["type"] == "DataSet" and each["source"] in code)
     }
 
 
-def _called(vertex: Vertex) -> tuple[str, str, str]:
+def _sources(shown: Iterable[str], edges: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    """Return what each node was made from, also by way of what is not drawn."""
+    above: dict[str, set[str]] = {}
+    for source, end in edges:
+        above.setdefault(end, set()).add(source)
+    found: dict[str, set[str]] = {}
+    for node in shown:
+        found[node], seen = set(), {node}
+        waiting = list(above.get(node, ()))
+        while waiting:
+            source = waiting.pop()
+            if source in seen:
+                continue
+            seen.add(source)
+            if source in shown:
+                found[node].add(source)
+            else:
+                waiting += above.get(source, ())
+    return found
+
+
+def _ordered(sources: Mapping[str, set[str]]) -> list[str]:
+    """Return the nodes, each as near below what it was made from as may be."""
+    order: dict[str, None] = {}
+    used = {source for of in sources.values() for source in of}
+    waiting = [(node, False) for node in sorted(set(sources) - used, reverse=True)]
+    while waiting:
+        node, ready = waiting.pop()
+        if ready:
+            order[node] = None
+        elif node not in order:
+            waiting.append((node, True))
+            waiting += [(source, False) for source in sorted(sources[node], reverse=True)]
+    return list(order)
+
+
+def _node(vertex: Vertex) -> Node:
     kind, css = KINDS[vertex["type"]]
     source = str(vertex["source"])
     if source.startswith("s3://"):
@@ -100,12 +137,4 @@ def _called(vertex: Vertex) -> tuple[str, str, str]:
         name = vertex["properties"].get("script") or "/".join(parts[1:][-2:])
     else:
         name = source.rpartition(":")[2].partition("/")[2] or vertex["name"]
-    return kind, name, css
-
-
-def _ordered(nodes: Mapping[str, Node], edges: Iterable[tuple[str, str]]) -> list[str]:
-    """Return sources before what was made of them."""
-    sorter: TopologicalSorter[str] = TopologicalSorter({arn: () for arn in sorted(nodes)})
-    for source, end in edges:
-        sorter.add(end, source)
-    return list(sorter.static_order())
+    return Node(kind, str(name), css)

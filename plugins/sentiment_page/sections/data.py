@@ -25,7 +25,7 @@ def read(aws: Aws) -> dict[str, Any]:
         "rows": rows,
         "rows_in": report["rows_in"],
         "dropped": report["dropped"],
-        "source": origin.get("source", ""),
+        "source": _shown(origin.get("source", "")),
         "synthetic": report["synthetic"],
         "sentiments": sentiments,
         "categories": categories,
@@ -40,3 +40,8 @@ def read(aws: Aws) -> dict[str, Any]:
             [Bars(name, f"{count:,}", [("plain", count)]) for name, count in categories],
         ),
     }
+
+
+def _shown(source: str) -> str:
+    """Return where the reviews came from: a file of the machine by its name alone."""
+    return source if "://" in source else source.replace("\\", "/").rpartition("/")[2]

@@ -61,15 +61,13 @@ def _endpoint(aws: Aws, name: str, window: Window, until: datetime) -> dict[str,
     if not variants:
         return None
     since = until - window.back
-    series = read_series(
-        aws.cloudwatch, name, variants, METRICS, since=since, until=until, period=window.period
-    )
+    series = read_series(aws.cloudwatch, name, variants, METRICS, since=since, until=until, period=window.period)
     if not serving and not any(series[variant][REQUESTS] for variant in variants):
         return None
     weights = sum(each.get("CurrentWeight", 0.0) for each in serving.values()) or 1.0
     others = iter(_OTHERS)
     css = {variant: _CSS.get(variant) or next(others, "plain") for variant in variants}
-    draw = partial(_chart, series, css, _time(since, until, window))
+    draw = partial(_chart, series, css, _time(since, until, window), window.period)
     return {
         "name": name,
         "status": description["EndpointStatus"] if description else "deleted",
@@ -82,7 +80,7 @@ def _endpoint(aws: Aws, name: str, window: Window, until: datetime) -> dict[str,
             for variant in variants
         ],
         "charts": [
-            draw(REQUESTS, f"Requests per {_length(window.period)}", 1.0, ""),
+            draw(REQUESTS, f"Requests per {_length(window.period)}"),
             draw(LATENCY, "Median model latency", 1e-3, " ms"),
         ],
     }
@@ -104,34 +102,42 @@ def _chart(
     series: Mapping[str, Mapping[str, Points]],
     css: Mapping[str, str],
     time: Axis,
+    period: int,
     metric: str,
     title: str,
-    factor: float,
-    unit: str,
-) -> Any:
+    factor: float = 1.0,
+    unit: str = "",
+) -> dict[str, Any]:
     drawn = [
         Line(variant, css[variant], [(point["at"], point["value"] * factor) for point in found[metric]])
         for variant, found in series.items()
     ]
-    values = [value for line in drawn for _, value in line.points]
-    top = round_up(max(values, default=0.0))
     said = [
         f"{line.name} from {min(own):,.4g} to {max(own):,.4g}{unit}"
         for line in drawn
         if (own := [value for _, value in line.points])
     ]
+    if METRICS[metric] == "Sum":
+        drawn = [Line(line.name, line.css, _with_zeros(line.points, period)) for line in drawn]
+    top = round_up(max((value for line in drawn for _, value in line.points), default=0.0))
     ticks = [(top, f"{top:,.4g}{unit}"), (top / 2, f"{top / 2:,.4g}{unit}")]
-    return {
-        "title": title,
-        "svg": lines(title, "; ".join(said) or "No requests in this time", drawn, time, Axis(0, top, ticks)),
-    }
+    svg = lines(
+        title, "; ".join(said) or "No requests in this time", drawn, time, Axis(0, top, ticks), gap=2.5 * period
+    )
+    return {"title": title, "svg": svg}
+
+
+def _with_zeros(points: Sequence[tuple[float, float]], period: int) -> list[tuple[float, float]]:
+    """Add zeros beside what was counted: CloudWatch has no point where there was nothing to count."""
+    found = {beside: 0.0 for at, _ in points for beside in (at - period, at + period)} | dict(points)
+    return sorted(found.items())
 
 
 def round_up(value: float) -> float:
-    """Return the next number of 1, 2 or 5 and zeros, for the top of an axis."""
+    """Return the next round number, for the top of an axis."""
     step = 1e-3
     while True:
-        for factor in (1, 2, 5):
+        for factor in (1, 2, 3, 4, 5, 6, 8):
             if factor * step >= value:
                 return factor * step
         step *= 10

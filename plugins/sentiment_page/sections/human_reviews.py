@@ -81,7 +81,7 @@ def _labels(aws: Aws, run: str) -> dict[str, Any] | None:
 def _texts(aws: Aws, runs: list[str]) -> dict[str, str]:
     """Return the reviews of the newest runs by the names of their loops."""
     arns = {flow: (aws.sagemaker.describe("FlowDefinition", flow) or {}).get("FlowDefinitionArn") for flow in FLOWS}
-    found = {}
+    found: dict[str, str] = {}
     for run in runs:
         for flow, file in zip(FLOWS, ("items", "ties"), strict=True):
             if arn := arns[flow]:

@@ -84,7 +84,11 @@ def _executions(aws: Aws) -> list[dict[str, Any]]:
 
 def _chart(versions: list[dict[str, Any]]) -> Any:
     rows = [
-        Dots(f"version {each['version']}, {each['status']}", f"{each['accuracy']:.1%}", [(each["status"], each["accuracy"])])
+        Dots(
+            f"version {each['version']}, {each['status']}",
+            f"{each['accuracy']:.1%}",
+            [(each["status"], each["accuracy"])],
+        )
         for each in versions
     ]
     ticks = [(step / 4, f"{step / 4:.0%}") for step in range(5)]
