@@ -5,14 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
-import botocore.session
 import pytest
-from botocore import xform_name
-from botocore.exceptions import ClientError
-from botocore.validate import ParamValidator
+from modelled_kit import Modelled
 
 from amazon_ml.hooks.base import ServiceHook
 from amazon_ml.hooks.cloudwatch import CloudWatchHook
@@ -274,34 +270,6 @@ CASES: list[tuple[type[ServiceHook], Ask, dict[str, Any], Any]] = [
         {"vertices": [], "edges": []},
     ),
 ]
-
-
-@cache
-def operations(service: str) -> dict[str, Any]:
-    """Method of boto3 -> model of the operation."""
-    model = botocore.session.get_session().get_service_model(service)
-    return {xform_name(name): model.operation_model(name) for name in model.operation_names}
-
-
-class Modelled:
-    """A client that checks requests by the service's model and gives prepared answers; text is an error code."""
-
-    def __init__(self, service: str, answers: dict[str, Any]) -> None:
-        self.service = service
-        self.answers = answers
-        self.asked: list[dict[str, Any]] = []
-
-    def __getattr__(self, method: str) -> Callable[..., Any]:
-        def call(**request: Any) -> Any:
-            report = ParamValidator().validate(request, operations(self.service)[method].input_shape)
-            assert not report.has_errors(), f"{method}: {report.generate_report()}"
-            self.asked.append(request)
-            answer = self.answers[method]
-            if isinstance(answer, str):
-                raise ClientError({"Error": {"Code": answer, "Message": "words"}}, method)
-            return next(answer) if isinstance(answer, Iterator) else answer
-
-        return call
 
 
 def given(hook_class: type[ServiceHook], **answers: Any) -> Any:
