@@ -20,7 +20,7 @@ def operations(service: str) -> dict[str, Any]:
 
 
 class Modelled:
-    """A client that checks requests by the service's model and gives prepared answers; text is an error code, a function is asked."""
+    """A client that checks requests by the service's model; an answer may be an error code or a function."""
 
     def __init__(self, service: str, answers: dict[str, Any]) -> None:
         self.service = service
