@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,17 +53,16 @@ class Loader:
     ) -> None:
         self._make_aws, self._fresh, self._patience = make_aws, fresh, patience
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="sentiment-page")
-        self._reads: dict[str, tuple[float, asyncio.Future[Found]]] = {}
+        self._reads: dict[str, tuple[float, Future[Found]]] = {}
         self._aws: tuple[float, Aws] | None = None
 
     async def load(self, name: str, section: Section) -> Found:
         """Return what the section found, a few seconds ago at most."""
         began, reading = self._reads.get(name, (0.0, None))
         if reading is None or (reading.done() and time.monotonic() > began + self._fresh):
-            loop = asyncio.get_running_loop()
-            reading = loop.run_in_executor(self._pool, self._read, name, section)
+            reading = self._pool.submit(self._read, name, section)
             self._reads[name] = (time.monotonic(), reading)
-        done, _ = await asyncio.wait({reading}, timeout=self._patience)
+        done, _ = await asyncio.wait({asyncio.wrap_future(reading)}, timeout=self._patience)
         if not done:
             return Found(why=f"AWS has not answered within {self._patience:g} seconds: reload in a moment.")
         return reading.result()
