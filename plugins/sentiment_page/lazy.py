@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from importlib import import_module
 from typing import Any
@@ -23,6 +25,7 @@ class LazyApp:
     def __init__(self, module: str, factory: str = "create_app") -> None:
         self._module, self._factory = module, factory
         self._app: Application | None = None
+        self._lock = threading.Lock()
 
     async def __call__(
         self,
@@ -31,6 +34,12 @@ class LazyApp:
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
         """Serve a request."""
-        if self._app is None:
-            self._app = getattr(import_module(self._module), self._factory)()
-        await self._app(scope, receive, send)
+        # In a thread: the imports take seconds, in which Airflow's own requests are answered.
+        app = self._app or await asyncio.to_thread(self._make)
+        await app(scope, receive, send)
+
+    def _make(self) -> Application:
+        with self._lock:
+            if self._app is None:
+                self._app = getattr(import_module(self._module), self._factory)()
+            return self._app

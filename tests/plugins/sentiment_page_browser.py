@@ -70,6 +70,7 @@ def look(browser: Any, url: str, token: str, picture: Path, options: dict[str, A
     context.clear_cookies()
     page.get_by_role("button", name="Reload").click()
     page.get_by_text("signed out of Airflow").first.wait_for(timeout=60_000)
+    page.wait_for_selector(LOADED, state="detached", timeout=60_000)
     found["signed_out"] = page.evaluate(_SECTIONS)
     # A refused request is told on the console too.
     found["said"] = [text for text in said if "401" not in text]

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from sentiment_page_kit import Account
 from sentiment_page_server import airflow_login, mount, token
 
+from sentiment_page.lazy import LazyApp
 from sentiment_page.sections import OTHER_WINDOWS, SECTIONS
 from sentiment_page_plugin import SentimentPagePlugin
 
@@ -106,6 +107,19 @@ def test_the_policy_allows_only_what_is_our_own(signed_in: TestClient, part: str
 def test_the_page_needs_nothing_from_elsewhere(signed_in: TestClient) -> None:
     for part in PARTS:
         assert "//" not in signed_in.get(f"/sentiment{part}").text.replace("// ", "")
+
+
+def test_the_application_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[FastAPI] = []
+
+    def make() -> FastAPI:
+        made.append(FastAPI())
+        return made[-1]
+
+    monkeypatch.setattr("sentiment_page.app.create_app", make)
+    client = TestClient(LazyApp("sentiment_page.app"))
+    assert [client.get("/").status_code for _ in range(3)] == [404, 404, 404]
+    assert len(made) == 1
 
 
 def test_the_navigation_leads_to_the_page() -> None:
