@@ -34,12 +34,15 @@ class LazyApp:
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
         """Serve a request."""
-        # In a thread: the imports take seconds, in which Airflow's own requests are answered.
-        app = self._app or await asyncio.to_thread(self._make)
+        app = self._app
+        if app is None:
+            # In a thread: the imports take seconds, in which Airflow's own requests are answered.
+            app = await asyncio.to_thread(self._make)
         await app(scope, receive, send)
 
     def _make(self) -> Application:
         with self._lock:
             if self._app is None:
-                self._app = getattr(import_module(self._module), self._factory)()
+                make: Callable[[], Application] = getattr(import_module(self._module), self._factory)
+                self._app = make()
             return self._app
