@@ -65,7 +65,7 @@ lint: $(READY)  ## ruff, mypy, which module may import which, and whether the do
 	$(AIRFLOW) -m ruff format --check .
 	$(JOBS) -m mypy localaws benchmarks infra tools tests/localaws tests/include tests/infra tests/tools
 	$(JOBS) -m tools.typecheck_jobs
-	$(AIRFLOW) -m mypy --exclude include/jobs plugins/amazon_ml include stack dags docs/hooks tests/dags tests/docs tests/e2e tests/plugins tests/stack
+	$(AIRFLOW) -m mypy --exclude include/jobs plugins/amazon_ml plugins/sentiment_page include stack dags docs/hooks tests/dags tests/docs tests/e2e tests/plugins tests/stack
 	PYTHONPATH=.:plugins $(JOBS_ENV)/bin/lint-imports --no-cache
 	$(MKDOCS) build --strict
 
