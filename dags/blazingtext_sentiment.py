@@ -23,7 +23,7 @@ from amazon_ml.operators.training import TrainingJobOperator
 from include import paths
 from include.assets import EVALUATIONS
 from include.settings import settings
-from include.tasks.algorithms import BLAZINGTEXT_IMAGE, blazingtext_job
+from include.tasks.algorithms import blazingtext_image, blazingtext_job
 from include.tasks.defaults import task_defaults
 from include.tasks.evaluation import evaluate_endpoint
 from include.tasks.features import features
@@ -86,7 +86,7 @@ with DAG(
     )
 
     model = ModelOperator(
-        task_id="model", image_uri=BLAZINGTEXT_IMAGE, role_arn=settings.role_arn, model_data=train.model_data
+        task_id="model", image_uri=blazingtext_image(), role_arn=settings.role_arn, model_data=train.model_data
     )
     deploy = EndpointOperator(
         task_id="deploy",

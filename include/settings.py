@@ -13,13 +13,9 @@ from pathlib import Path
 
 from amazon_ml.specs.job import ProcessingJobSpec, TrainingJobSpec
 from include import job_code
+from include.regions import image_uri
 
 INCLUDE = Path(__file__).parent
-
-# AWS's Deep Learning Containers with Hugging Face inside. localaws goes by the repository's name.
-_REGISTRY = "763104351884.dkr.ecr.{region}.amazonaws.com"
-_TRAINING = _REGISTRY + "/huggingface-pytorch-training:2.9.0-transformers5.3.0-gpu-py312-cu130-ubuntu22.04"
-_INFERENCE = _REGISTRY + "/huggingface-pytorch-inference:2.6.0-transformers4.51.3-cpu-py312-ubuntu22.04"
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,11 @@ class Settings:
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read the settings from ``environment``."""
+        """
+        Read the settings from ``environment``.
+
+        :raises ValueError: the region has no image, and none is named.
+        """
         get = environment.get
         region = get("AWS_DEFAULT_REGION", "us-east-1")
         bucket = get("REVIEWS_BUCKET", "sentiment-reviews")
@@ -81,9 +81,9 @@ class Settings:
             text=get("REVIEWS_TEXT", "title_body"),
             base_model=get("REVIEWS_BASE_MODEL", "sentence-transformers/all-MiniLM-L6-v2"),
             max_seq_length=int(get("REVIEWS_MAX_SEQ_LENGTH", "128")),
-            training_image=get("SAGEMAKER_TRAINING_IMAGE", _TRAINING.format(region=region)),
-            processing_image=get("SAGEMAKER_PROCESSING_IMAGE", _TRAINING.format(region=region)),
-            inference_image=get("SAGEMAKER_INFERENCE_IMAGE", _INFERENCE.format(region=region)),
+            training_image=image_uri("training", region, environment),
+            processing_image=image_uri("processing", region, environment),
+            inference_image=image_uri("inference", region, environment),
             training_instance_type=get("SAGEMAKER_TRAINING_INSTANCE", "ml.m5.2xlarge"),
             processing_instance_type=get("SAGEMAKER_PROCESSING_INSTANCE", "ml.m5.xlarge"),
             inference_instance_type=get("SAGEMAKER_INFERENCE_INSTANCE", "ml.m5.large"),

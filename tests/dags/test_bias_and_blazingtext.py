@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 
 def test_bias_is_looked_for_whenever_there_are_new_reviews_and_balanced_reviews_come_of_it(dagbag: Any) -> None:
     from include.assets import BALANCED_REVIEWS, REVIEWS
@@ -41,20 +39,3 @@ def test_both_judge_by_the_split_that_train_sentiment_judges_by(dagbag: Any) -> 
     # Neither names shares or a seed of its own: the script's defaults make the split.
     for operator in (ours, theirs):
         assert not {"seed", "test-share", "validation-share"} & set(operator.arguments)
-
-
-@pytest.mark.parametrize(("region", "account"), [("eu-west-1", "131013547314"), ("us-east-1", "205585389593")])
-def test_an_image_is_that_of_aws_s_account_in_the_region(region: str, account: str) -> None:
-    from include.tasks import algorithms
-
-    found = algorithms.image("NO_SUCH_VARIABLE", algorithms._CLARIFY, "sagemaker-clarify-processing:1.0", region)
-    assert found == f"{account}.dkr.ecr.{region}.amazonaws.com/sagemaker-clarify-processing:1.0"
-
-
-def test_a_region_without_a_known_account_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    from include.tasks import algorithms
-
-    with pytest.raises(ValueError, match="set MY_IMAGE to the image's URI"):
-        algorithms.image("MY_IMAGE", algorithms._CLARIFY, "x:1", "moon-1")
-    monkeypatch.setenv("MY_IMAGE", "registry/x:1")
-    assert algorithms.image("MY_IMAGE", algorithms._CLARIFY, "x:1", "moon-1") == "registry/x:1"
