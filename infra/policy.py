@@ -136,7 +136,7 @@ def statements(caller: str, calls: Iterable[str]) -> str:
     """Return the statements of a caller's policy, as the lines of the template."""
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for action in sorted(actions(caller, calls)):
-        groups[_place(action)].append(action)
+        groups[place(action)].append(action)
     return "\n".join(_statement(name, resources, allowed) for (name, resources), allowed in sorted(groups.items()))
 
 
@@ -154,7 +154,7 @@ def written(template: str, calls: Iterable[str]) -> str:
     return template
 
 
-def _place(action: str) -> tuple[str, tuple[str, ...]]:
+def place(action: str) -> tuple[str, tuple[str, ...]]:
     """Return the name of the statement that an action belongs to, and its resources."""
     service, _, name = action.partition(":")
     if action == "iam:PassRole":
