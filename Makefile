@@ -15,7 +15,7 @@ export REVIEWS_SOURCE LOCALAWS_PORT AIRFLOW_PORT ALL AGAIN
 # Hundreds of short processes: without it each would compile the project's modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env-all demo people up down status reset env test check lint docs format bench chaos rehearse clean
+.PHONY: help env-all demo people up down status reset env test check lint docs format check-aws bench chaos rehearse clean
 
 help:  ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -75,6 +75,9 @@ docs: $(READY)  ## The documentation site, on http://127.0.0.1:8000; DOCS_PORT=8
 format: $(READY)  ## Put the code into shape
 	$(AIRFLOW) -m ruff check --fix .
 	$(AIRFLOW) -m ruff format .
+
+check-aws: $(READY)  ## What an AWS account lacks for the DAGs, creating nothing; CALLER=arn:aws:iam::... for whom Airflow will run as
+	@PYTHONPATH=.:plugins $(AIRFLOW) -m infra.check $(if $(CALLER),--caller $(CALLER))
 
 bench: $(READY)  ## Measure; writes benchmarks/results/*.md
 	$(JOBS) -m benchmarks
