@@ -327,3 +327,29 @@ def test_the_real_reviews_give_the_reference_counts(reviews_file: Path, tmp_path
     assert [report["by_category"][name] for name in ("Dresses", "Knits", "Blouses")] == [6_145, 4_626, 2_983]
     assert report["dropped"]["category with 10 reviews or fewer"] == 2
     assert len(table(tmp_path / "out")) == 22_626
+
+
+def test_a_large_table_is_cut_into_parts_that_have_the_rows_of_one(tmp_path: Path) -> None:
+    rows = [*plain_reviews(1500), *[review("twice the same", 5, index=1)] * 2]
+    write_csv(tmp_path / "raw" / "r.csv", rows)
+    whole = transform(tmp_path / "raw", tmp_path / "one")
+    cut = transform(tmp_path / "raw", tmp_path / "many", **{"part-rows": 2048})
+    assert [(part["name"], part["rows"]) for part in cut["parts"]] == [
+        ("reviews-00001.parquet", 2048),
+        ("reviews-00002.parquet", 2048),
+        ("reviews-00003.parquet", 406),
+    ]
+    tables = [pq.read_table(tmp_path / folder / "table") for folder in ("one", "many")]
+    assert tables[0].equals(tables[1]) and tables[1].schema.metadata == {b"drop": b"needed"}
+    one = (tmp_path / "one" / "reviews" / "reviews.csv").read_text()
+    texts = [(tmp_path / "many" / "reviews" / f"reviews-0000{number}.csv").read_text() for number in (1, 2, 3)]
+    header, _, _ = one.partition("\n")
+    assert one == "".join([texts[0], *(text.removeprefix(f"{header}\n") for text in texts[1:])])
+    digests = [
+        hashlib.sha256((tmp_path / "many" / "table" / part["name"]).read_bytes()).hexdigest() for part in cut["parts"]
+    ]
+    assert digests == [part["sha256"] for part in cut["parts"]]
+    lines = "".join(f"{digest}\n" for digest in digests)
+    assert cut["table"] == {"sha256": hashlib.sha256(lines.encode()).hexdigest(), "rows": 4502}
+    assert {**whole, "table": 0, "parts": 0} == {**cut, "table": 0, "parts": 0}
+    assert len(whole["parts"]) == 1 and whole["table"]["sha256"] == whole["parts"][0]["sha256"]

@@ -9,10 +9,14 @@ blank in any column. Turns stars into sentiment (1-2 -> -1, 3 -> 0, 4-5 -> 1). W
                                   metadata has ``drop``, so that later jobs know by which filter it was made
     OUTPUT/reviews/reviews.csv    sentiment,review_body,product_category (header line; no comma or line break in a text)
     OUTPUT/report/report.json     {"rows_in", "rows", "drop", "dropped": {reason: n}, "by_sentiment", "by_category",
-                                   "table": {"sha256", "rows"}, "synthetic"}
+                                   "table": {"sha256", "rows"}, "parts": [{"name", "sha256", "rows"}], "synthetic"}
 
-Both have the same reviews in the order of the input. The ``review_id`` is a hash of all values of the raw row, with a
-number behind it for the second and later rows that are the same: it is the same in every run, and in every sample.
+Both have the same reviews in the order of the input. More than about ``--part-rows`` reviews become several parts,
+``reviews-00001.parquet``, ``reviews-00002.parquet``, ..., and as many of the CSV; ``parts`` in the report has the
+SHA-256 and rows of each, and ``table`` the digest of those digests.
+
+The ``review_id`` is a hash of all values of the raw row, with a number behind it for the second and later rows that are
+the same: it is the same in every run, and in every sample.
 
 Memory does not grow with the number of rows, but for eight bytes each. Exit status 2, and one sentence, when the input
 cannot be used; nothing is written then.
@@ -20,6 +24,7 @@ cannot be used; nothing is written then.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import hashlib
 import json
@@ -37,7 +42,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from expectation import add_expectation, require, sha256
+from expectation import add_expectation, combined, require, sha256
 from job import BadInput, is_synthetic, processing_parser, run
 from raw_csv import Drops, Row, count_rows, input_files, read_rows
 from review_body import as_in_the_table
@@ -47,6 +52,8 @@ TITLE, TEXT, RATING, CATEGORY = "Title", "Review Text", "Rating", "Class Name"
 NEEDED = (TEXT, RATING, CATEGORY)
 HEADER = ("sentiment", "review_body", "product_category")
 SMALL_CATEGORY = 10
+#: reviews that go into one part of the table: about 70 MB of Parquet and as much CSV.
+PART_ROWS = 250_000
 
 
 @dataclass(frozen=True)
@@ -118,8 +125,10 @@ class ReviewIds:
     """Names rows by their hashes; of rows with one hash the later ones get a number, in the order of the input."""
 
     def __init__(self, hashes: array[int]) -> None:
-        values, counts = np.unique(np.array(hashes, np.uint64), return_counts=True)
-        self._seen = dict.fromkeys(values[counts > 1].tolist(), 0)
+        values = np.array(hashes, np.uint64)
+        # In place, unlike np.unique, which takes four times the memory.
+        values.sort()
+        self._seen = dict.fromkeys(values[1:][values[1:] == values[:-1]].tolist(), 0)
 
     def name(self, row_hash: int) -> str:
         """Return the id of the next row with this hash."""
@@ -130,7 +139,7 @@ class ReviewIds:
         return f"{row_hash:016x}" if number == 1 else f"{row_hash:016x}-{number}"
 
 
-def transform(files: list[Path], target: Path, drop: str, synthetic: bool) -> dict[str, Any]:
+def transform(files: list[Path], target: Path, drop: str, synthetic: bool, part_rows: int) -> dict[str, Any]:
     """Write table, CSV and report below ``target``, all or none; the report."""
     drops = Drops()
     target.mkdir(parents=True, exist_ok=True)
@@ -139,7 +148,9 @@ def transform(files: list[Path], target: Path, drop: str, synthetic: bool) -> di
         usable = scratch / "usable.csv"
         sizes, hashes = _spool(usable, _records(files, FILTERS[drop], drops))
         small = set() if FILTERS[drop].small_categories else {name for name, n in sizes.items() if n <= SMALL_CATEGORY}
-        written = Written(scratch, ReviewIds(hashes), drop)
+        rows = sum(n for name, n in sizes.items() if name not in small)
+        written = Written(scratch, ReviewIds(hashes), drop, Parts(rows, part_rows))
+        del hashes
         for batch in _batches(_without(small, usable, drops)):
             written.add(batch)
         written.close()
@@ -153,12 +164,15 @@ def transform(files: list[Path], target: Path, drop: str, synthetic: bool) -> di
             "first_dropped": drops.first,
             "by_sentiment": {str(sentiment): written.by_sentiment[sentiment] for sentiment in (-1, 0, 1)},
             "by_category": dict(written.by_category.most_common()),
-            "table": {"sha256": sha256(written.table), "rows": written.rows},
+            "table": {"sha256": combined([part["sha256"] for part in written.parts]), "rows": written.rows},
+            "parts": written.parts,
             "synthetic": synthetic,
             "files": [path.name for path in files],
         }
-        _publish(written.table, target / "table" / "reviews.parquet")
-        _publish(written.csv, target / "reviews" / "reviews.csv")
+        for part in written.parts:
+            stem = Path(part["name"]).stem
+            _publish(scratch / f"{stem}.parquet", target / "table" / f"{stem}.parquet")
+            _publish(scratch / f"{stem}.csv", target / "reviews" / f"{stem}.csv")
         _publish_json(report, scratch, target / "report" / "report.json")
     finally:
         shutil.rmtree(scratch)
@@ -167,18 +181,38 @@ def transform(files: list[Path], target: Path, drop: str, synthetic: bool) -> di
     return report
 
 
-class Written:
-    """The table and its CSV in ``folder``, and what has gone into both."""
+@dataclass(frozen=True)
+class Parts:
+    """
+    How the table is cut: into parts of whole batches, as many as it takes.
 
-    def __init__(self, folder: Path, ids: ReviewIds, drop: str) -> None:
-        self.table, self.csv = folder / "reviews.parquet", folder / "reviews.csv"
+    :param rows: of the table.
+    :param most: rows that a part is to have at most; a part has one batch at least.
+    """
+
+    rows: int
+    most: int
+
+    @property
+    def batches(self) -> int:
+        """How many batches a part has."""
+        return max(1, self.most // BATCH)
+
+    def stem(self, number: int) -> str:
+        """Return the name of a part, counted from 1, without its ending: ``reviews`` where it is the only one."""
+        return "reviews" if self.rows <= self.batches * BATCH else f"reviews-{number:05}"
+
+
+class Written:
+    """The parts of the table and of its CSV in ``folder``, and what has gone into them."""
+
+    def __init__(self, folder: Path, ids: ReviewIds, drop: str, cut: Parts) -> None:
+        self.parts: list[dict[str, Any]] = []
         self.by_sentiment: Counter[int] = Counter()
         self.by_category: Counter[str] = Counter()
-        self._ids = ids
-        self._parquet = pq.ParquetWriter(self.table, SCHEMA.with_metadata({"drop": drop}))
-        self._text = self.csv.open("w", encoding="utf-8", newline="")
-        self._rows = csv.writer(self._text, lineterminator="\n")
-        self._rows.writerow(HEADER)
+        self._folder, self._ids, self._cut = folder, ids, cut
+        self._schema = SCHEMA.with_metadata({"drop": drop})
+        self._part: Part | None = None
 
     @property
     def rows(self) -> int:
@@ -187,19 +221,51 @@ class Written:
 
     def add(self, records: Sequence[Record]) -> None:
         """Write one batch."""
+        if self._part and self._part.batches == self._cut.batches:
+            self.close()
+        if self._part is None:
+            self._part = Part(self._folder / self._cut.stem(len(self.parts) + 1), self._schema)
         columns = {
             "review_id": [self._ids.name(record.row_hash) for record in records],
             **{name: [getattr(record, name) for record in records] for name in SCHEMA.names[1:]},
         }
-        self._parquet.write_batch(pa.record_batch(columns, schema=SCHEMA))
-        self._rows.writerows(record.csv_row for record in records)
+        self._part.write(pa.record_batch(columns, schema=SCHEMA), [record.csv_row for record in records])
         self.by_sentiment.update(record.sentiment for record in records)
         self.by_category.update(record.product_category for record in records)
 
     def close(self) -> None:
-        """Finish both files."""
+        """Finish the part that is being written, if any."""
+        if self._part:
+            self.parts.append(self._part.close())
+            self._part = None
+
+
+class Part:
+    """
+    A part of the table, and the same reviews as CSV.
+
+    :param stem: path of both without an ending.
+    """
+
+    def __init__(self, stem: Path, schema: pa.Schema) -> None:
+        self.batches, self._rows = 0, 0
+        self._table = stem.with_name(f"{stem.name}.parquet")
+        self._parquet = pq.ParquetWriter(self._table, schema)
+        self._text = stem.with_name(f"{stem.name}.csv").open("w", encoding="utf-8", newline="")
+        self._csv = csv.writer(self._text, lineterminator="\n")
+        self._csv.writerow(HEADER)
+
+    def write(self, batch: pa.RecordBatch, csv_rows: Sequence[tuple[int, str, str]]) -> None:
+        """Write one batch."""
+        self._parquet.write_batch(batch)
+        self._csv.writerows(csv_rows)
+        self.batches, self._rows = self.batches + 1, self._rows + len(csv_rows)
+
+    def close(self) -> dict[str, Any]:
+        """Finish both files; the table's name, digest and rows."""
         self._parquet.close()
         self._text.close()
+        return {"name": self._table.name, "sha256": sha256(self._table), "rows": self._rows}
 
 
 def _records(files: list[Path], rule: Filter, drops: Drops) -> Iterator[Record]:
@@ -259,17 +325,25 @@ def _publish_json(report: dict[str, Any], scratch: Path, target: Path) -> None:
     _publish(written, target)
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the job; the exit status."""
     parser = processing_parser("raw reviews -> the cleaned table", reads="raw")
     add_expectation(parser, "raw")
     parser.add_argument("--drop", default="needed", choices=sorted(FILTERS), help="which rows are of no use")
+    parser.add_argument("--part-rows", type=_positive, default=PART_ROWS, help="reviews in one file of the table")
     options = parser.parse_args(arguments)
 
     def work() -> None:
         files = input_files(options.input)
         require(files, options, "raw", "raw reviews", count_rows)
-        report = transform(files, options.output, options.drop, is_synthetic(options))
+        report = transform(files, options.output, options.drop, is_synthetic(options), options.part_rows)
         print(f"{report['rows_in']} rows in, {report['rows']} out: {report['by_sentiment']}")
 
     return run("transform", work, options.reason)
