@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tracemalloc
 from collections import Counter
@@ -202,6 +203,49 @@ def test_instances_with_files_of_their_own_agree_on_a_text_that_both_have(tmp_pa
     found = [texts(tmp_path / "out", name) for name in SPLITS]
     assert not found[0] & found[1] and not found[0] & found[2] and not found[1] & found[2]
     assert sum(map(len, found)) > 500
+
+
+def sharded(folder: Path, parts: list[Path], base_model: Path, hosts: int, **arguments: Any) -> list[dict[str, Any]]:
+    """Run the job on so many instances, each with its share of the parts; the manifests."""
+    names = [f"algo-{number + 1}" for number in range(hosts)]
+    for number, host in enumerate(names):
+        source = folder / host / "reviews"
+        source.mkdir(parents=True)
+        for part in parts[number::hosts]:
+            (source / part.name).symlink_to(part)
+        config = configure(folder / host / "config", host, names, "ShardedByS3Key")
+        assert run("features", **settings(source, folder / "out", base_model), config=config, **arguments) == 0
+    return [json.loads((folder / "out" / "manifest" / f"manifest-{host}.json").read_text()) for host in names]
+
+
+def settings(source: Path, target: Path, base_model: Path) -> dict[str, Any]:
+    return {"input": source, "output": target, "base-model": base_model}
+
+
+def test_the_manifests_of_sharded_instances_have_every_part_and_row_once(tmp_path: Path, tiny_bert: Path) -> None:
+    write_csv(tmp_path / "raw" / "r.csv", plain_reviews(1500))
+    assert run("transform", input=tmp_path / "raw", output=tmp_path / "cleaned", **{"part-rows": 2048}) == 0
+    report = json.loads((tmp_path / "cleaned" / "report" / "report.json").read_text())
+    parts = [tmp_path / "cleaned" / "table" / part["name"] for part in report["parts"]]
+    # Those of one instance are not the whole table: it cannot compare the digest, and leaves that to the manifests.
+    found = sharded(tmp_path, parts, tiny_bert, 2, **{"reviews-sha256": report["table"]["sha256"]})
+    assert [manifest["sharded"] for manifest in found] == [True, True]
+    inputs = sorted((part for manifest in found for part in manifest["inputs"]), key=lambda part: part["name"])
+    assert inputs == report["parts"] and len(found[0]["inputs"]) == 2
+    assert sum(manifest["rows"] for manifest in found) == 4500
+    for manifest in found:
+        for output in manifest["outputs"]:
+            content = (tmp_path / "out" / output["name"]).read_bytes()
+            assert output["sha256"] == hashlib.sha256(content).hexdigest()
+            assert output["rows"] == pq.read_metadata(tmp_path / "out" / output["name"]).num_rows > 0
+
+
+def test_an_instance_for_which_there_is_no_part_says_so_in_its_manifest(tmp_path: Path, tiny_bert: Path) -> None:
+    source = ingest(tmp_path, plain_reviews(20))
+    found = sharded(tmp_path, list(source.glob("*")), tiny_bert, 2)
+    assert [(len(manifest["inputs"]), manifest["rows"]) for manifest in found] == [(1, 60), (0, 0)]
+    report = json.loads((tmp_path / "out" / "report" / "report-algo-2.json").read_text())
+    assert report["splits"] == {"train": {}, "validation": {}, "test": {}} and found[1]["outputs"] == []
 
 
 def test_emoji_and_a_megabyte_come_through(tmp_path: Path, tiny_bert: Path) -> None:

@@ -11,6 +11,9 @@ or with ``--text body`` the body alone. Writes, with HOST the instance's name (`
     OUTPUT/feature_store/part-HOST.parquet
         the records for Feature Store: the same columns and split_type ("train", ...), as many of each class in each
         split; review_body on one line, and cut to what there is room for in a feature
+    OUTPUT/manifest/manifest-HOST.json
+        what the instance read, took and wrote: {"host", "hosts", "sharded", "share": {"index", "of"},
+        "inputs": [{"name", "sha256", "rows"}], "rows", "outputs": [{"name", "sha256", "rows"}]}
     OUTPUT/report/report.json    {"rows", "text", "splits": {split: {sentiment: n}},
                                  "feature_store": {sentiment: n},
                                  "human_labels": {"given", "in_training", "changed"}, ...};
@@ -29,8 +32,9 @@ are made by the ratings, so the held-out reviews and their classes stay as they 
 A table that was made by ``--drop reference`` is split as the reference workflow does: as many of each class in all
 splits, 90 % of them to train, and the rest halved.
 
-**Several instances.** With inputs sharded by S3 key each reads its own files; with replicated inputs each takes its
-share of the texts, by hash.
+**Several instances.** With inputs sharded by S3 key each reads its own files, and one without any writes its manifest
+alone; with replicated inputs each takes its share of the texts, by hash. An instance with its own files cannot tell
+whether ``--reviews-sha256`` is that of the whole table: who reads the manifests can.
 
 Exit status 2, and one sentence, when the input cannot be used; nothing is written then.
 """
@@ -60,6 +64,7 @@ from base_model import load_tokenizer, locate, vocabulary_hash
 from expectation import add_expectation, require
 from human_label_table import read_labels
 from job import PROCESSING, processing_parser, run
+from manifest import manifest
 from model_input import TEXTS, model_input
 from review_body import as_in_the_table
 from review_table import BATCH, count_rows, drop_of, read_reviews, table_files
@@ -229,8 +234,11 @@ def with_sentiments(table: pa.Table, sentiments: np.ndarray) -> pa.Table:
 def build(options: argparse.Namespace) -> dict[str, Any]:
     """Read, tokenise, place and write the reviews below ``options.output``, or nothing; the report."""
     share = this_share(options.config, options.input)
+    if share.sharded and not any(options.input.rglob("*.parquet")):
+        return without_files(options, share)
     files = table_files(options.input)
-    require(files, options, "reviews", "reviews", count_rows)
+    if not share.sharded:
+        require(files, options, "reviews", "reviews", count_rows)
     labels = read_labels(options.labels)
     with tempfile.TemporaryDirectory() as name:
         tokenizer = load_tokenizer(locate(options.base_model, options.input.parent / "base_model", Path(name)))
@@ -254,8 +262,10 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
             "max_seq_length": length,
             "seed": options.seed,
         }
-        (written / "report").mkdir()
-        (written / "report" / share.report).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        write_json(written / "report" / share.report, report)
+        write_json(
+            written / "manifest" / f"manifest-{share.host}.json", manifest(share, files, len(plan.splits), written)
+        )
         for path in sorted(path for path in written.rglob("*") if path.is_file()):
             target = options.output / path.relative_to(written)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -263,6 +273,27 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
     finally:
         shutil.rmtree(scratch)
     return report
+
+
+def without_files(options: argparse.Namespace, share: Share) -> dict[str, Any]:
+    """Write the manifest and the report of an instance for which there was no file; the report."""
+    report = {
+        "rows": 0,
+        "splits": {split: {} for split in SPLITS},
+        STORE: {},
+        "human_labels": dict.fromkeys(("given", "in_training", "changed"), 0),
+        "tokens": 0,
+    }
+    write_json(options.output / "report" / share.report, report)
+    told = manifest(share, [], 0, None)
+    write_json(options.output / "manifest" / f"manifest-{share.host}.json", told)
+    return report
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a document, and the folder that it goes into."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def _fraction(text: str) -> float:

@@ -22,12 +22,19 @@ WHOLE = 1 << 64
 
 @dataclass(frozen=True)
 class Share:
-    """The part of the texts that this instance takes: those whose hash leaves ``index`` when divided by ``of``."""
+    """
+    The part of the texts that this instance takes: those whose hash leaves ``index`` when divided by ``of``.
+
+    :param hosts: how many instances there are.
+    :param sharded: whether it has files of its own, of which it takes all texts.
+    """
 
     host: str = "algo-1"
     first: bool = True
     index: int = 0
     of: int = 1
+    hosts: int = 1
+    sharded: bool = False
 
     @property
     def report(self) -> str:
@@ -47,9 +54,11 @@ def this_share(config: Path, source: Path) -> Share:
     known = json.loads(resources.read_text())
     host, hosts = known["current_host"], sorted(known["hosts"])
     first = host == hosts[0]
-    if len(hosts) == 1 or _sharded(config / "processingjobconfig.json", source):
+    if len(hosts) == 1:
         return Share(host, first)
-    return Share(host, first, hosts.index(host), len(hosts))
+    if _sharded(config / "processingjobconfig.json", source):
+        return Share(host, first, hosts=len(hosts), sharded=True)
+    return Share(host, first, hosts.index(host), len(hosts), len(hosts))
 
 
 def _sharded(job: Path, source: Path) -> bool:
