@@ -23,6 +23,7 @@ from amazon_ml.operators.processing import ProcessingJobOperator
 from include import paths
 from include.assets import REVIEWS
 from include.reviews.origin import expected_raw
+from include.reviews.parts import keep_parts
 from include.settings import INCLUDE, settings
 from include.tasks.defaults import task_defaults
 
@@ -81,9 +82,16 @@ with DAG(
         job=settings.processing_job("transform"),
         inputs={"raw": paths.RAW},
         outputs={"table": paths.REVIEWS, "reviews": paths.REVIEWS_CSV, "report": paths.TRANSFORM_REPORT},
-        arguments={"drop": "{{ params.drop }}", "synthetic": SYNTHETIC, **expected_raw("upload_raw")},
+        arguments={
+            "drop": "{{ params.drop }}",
+            "part-rows": settings.part_rows,
+            "synthetic": SYNTHETIC,
+            **expected_raw("upload_raw"),
+        },
         result="report/report.json",
     )
+
+    parts = task(keep_parts)(transform.result, paths.REVIEWS, paths.REVIEWS_CSV)
 
     @task
     def define_crawler(ti: Any = None) -> str:
@@ -124,7 +132,9 @@ with DAG(
     )
 
     @task(outlets=[REVIEWS])
-    def check_counts(transformed: dict[str, Any], drawn: dict[str, Any], raw: dict[str, Any]) -> None:
+    def check_counts(
+        transformed: dict[str, Any], drawn: dict[str, Any], raw: dict[str, Any], parts: dict[str, int]
+    ) -> None:
         """Fail unless all count the same: who uploaded the reviews, the job that cleaned them, and Athena."""
         from include.reviews.origin import note_table
 
@@ -133,16 +143,10 @@ with DAG(
         for count in ("rows", "by_sentiment", "by_category"):
             if transformed[count] != drawn[count]:
                 raise ValueError(f"{count}: the transform job wrote {transformed[count]}, Athena reads {drawn[count]}")
-        note_table(
-            f"{paths.REVIEWS}reviews.parquet",
-            f"{paths.REVIEWS_CSV}reviews.csv",
-            paths.TABLE,
-            made=transformed["table"],
-            raw=raw,
-        )
+        note_table(parts, paths.TABLE, made=transformed["table"], raw=raw)
         print(f"{drawn['rows']} reviews, counted alike by the transform job and by Athena: {drawn['by_sentiment']}")
         yield Metadata(REVIEWS, extra={"rows": drawn["rows"], "synthetic": raw["synthetic"], "source": raw["source"]})
 
-    checked = check_counts(transform.result, charts.result, raw)
+    checked = check_counts(transform.result, charts.result, raw, parts)
 
-    chain(create_bucket, raw, transform, crawler, crawl, queries, charts, checked)
+    chain(create_bucket, raw, transform, parts, crawler, crawl, queries, charts, checked)

@@ -42,6 +42,8 @@ class Settings:
     inference_image: str
     training_instance_type: str
     processing_instance_type: str
+    features_instances: int
+    part_rows: int
     inference_instance_type: str
     epochs: int
     max_epoch_rows: int
@@ -86,6 +88,8 @@ class Settings:
             inference_image=image_uri("inference", region, environment),
             training_instance_type=get("SAGEMAKER_TRAINING_INSTANCE", "ml.m5.2xlarge"),
             processing_instance_type=get("SAGEMAKER_PROCESSING_INSTANCE", "ml.m5.xlarge"),
+            features_instances=int(get("REVIEWS_FEATURES_INSTANCES", "1")),
+            part_rows=int(get("REVIEWS_PART_ROWS", "250000")),
             inference_instance_type=get("SAGEMAKER_INFERENCE_INSTANCE", "ml.m5.large"),
             epochs=int(get("REVIEWS_EPOCHS", "3")),
             max_epoch_rows=int(get("REVIEWS_MAX_EPOCH_ROWS", "7500")),

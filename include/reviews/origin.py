@@ -44,19 +44,19 @@ def origin(note: str) -> dict[str, Any]:
     return found
 
 
-def note_table(table: str, csv: str, note: str, *, made: Mapping[str, Any], raw: Mapping[str, Any]) -> None:
+def note_table(files: Mapping[str, int], note: str, *, made: Mapping[str, Any], raw: Mapping[str, Any]) -> None:
     """
     Note which table was made of these raw reviews, for :func:`origin_of_table`.
 
-    :param table: S3 URI of its only object; ``csv`` that of the same table as CSV.
+    :param files: S3 URI of each part, as Parquet and as CSV, and its rows.
     :param note: S3 URI of the JSON object.
     :param made: SHA-256 and rows, of the job that made it.
     :param raw: what :func:`include.reviews.upload.upload` returned.
     """
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
-    files = [{"uri": uri, "etag": etag(uri), "rows": made["rows"]} for uri in (table, csv)]
-    content = {"files": files, "sha256": made["sha256"], "rows": made["rows"], "raw": raw["sha256"]}
+    found = [{"uri": uri, "etag": etag(uri), "rows": rows} for uri, rows in files.items()]
+    content = {"files": found, "sha256": made["sha256"], "rows": made["rows"], "raw": raw["sha256"]}
     S3Hook().load_string(json.dumps(content), key=note, replace=True)
 
 

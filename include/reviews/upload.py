@@ -38,7 +38,8 @@ def upload(source: str, *, to: str, note: str, sample: int = 0, seed: int = 42) 
         print(f"{'SYNTHETIC reviews, made up' if found.synthetic else 'Reviews'}: {found.source}")
         if sample:
             keep_sample(file, sample, seed)
-        content = {"rows": count_rows(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+        with file.open("rb") as binary:
+            content = {"rows": count_rows(file), "sha256": hashlib.file_digest(binary, "sha256").hexdigest()}
         S3Hook().load_file(str(file), key=to, replace=True)
     result = {"uri": to, "source": found.source, "synthetic": found.synthetic, **content, "etag": etag(to)}
     print(f"{result['rows']} rows are {to}, ETag {result['etag']}")
