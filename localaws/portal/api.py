@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from localaws.core.operations import Service
-from localaws.portal import server
+from typing import TYPE_CHECKING
 
-Service.on_start(server.start)
-Service.on_stop(server.stop)
+from localaws.core.context import Context
+from localaws.core.operations import Service
+from localaws.core.page_server import PageServers
+from localaws.core.portal_address import PORTAL
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+
+def _make(ctx: Context) -> Starlette:
+    from localaws.portal.app import make_app
+
+    return make_app(ctx)
+
+
+_servers = PageServers(PORTAL, _make)
+Service.on_start(_servers.start)
+Service.on_stop(_servers.stop)
