@@ -108,6 +108,8 @@ def _status(home: Home, _: argparse.Namespace) -> int:
         print("not running")
         return 1
     print(f"{facts.get('url', 'starting')} (pid {facts['pid']})")
+    if "url" in facts and (console := lifecycle.console_url(home)):
+        print(f"console: {console}")
     return 0
 
 

@@ -43,6 +43,16 @@ class Home:
         return self.state / "server.json"
 
     @property
+    def console(self) -> Path:
+        """``{"port", "pid", "url"}`` of the console, there while it answers."""
+        return self.state / "console.json"
+
+    @property
+    def console_token(self) -> Path:
+        """What opens the console; only the owner of this folder may read it."""
+        return self.state / "console.token"
+
+    @property
     def stacks(self) -> Path:
         """Where a server that is sent SIGUSR1 writes what its threads are at."""
         return self.state / "stacks.log"
@@ -95,6 +105,15 @@ def status(home: Home) -> dict[str, Any] | None:
     except FileNotFoundError:
         return {"pid": pid}
     return facts if facts.get("pid") == pid else {"pid": pid}
+
+
+def console_url(home: Home) -> str | None:
+    """Return the address that opens the console, with its token; ``None`` where it does not answer."""
+    try:
+        url = json.loads(home.console.read_text())["url"]
+        return f"{url}/?token={home.console_token.read_text()}"
+    except FileNotFoundError:
+        return None
 
 
 def stop(home: Home, seconds: float = STOP_SECONDS) -> int | None:

@@ -1,4 +1,4 @@
-"""What every request to the portal passes: its Host, its origin, its size; and the headers of every answer."""
+"""What every request for a page passes: its Host, its origin, its size; and the headers of every answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: A page on the web whose name resolves to 127.0.0.1 must not reach the portal with that name.
+#: A page on the web whose name resolves to 127.0.0.1 must not reach these pages with that name.
 _HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?", re.I)
 #: bytes of a body: an answer to a task is 1 MiB at most, and a form's encoding triples what is not plain.
 MAX_BODY = 4 * 1024**2
@@ -33,10 +33,15 @@ class TooLarge(Exception):
 
 
 class Guard:
-    """ASGI middleware. A route may set each of the headers itself, such as a policy for a frame."""
+    """
+    ASGI middleware. A route may set each of the headers itself, such as a policy for a frame.
 
-    def __init__(self, app: ASGIApp) -> None:
+    :param name: of the pages, for the messages.
+    """
+
+    def __init__(self, app: ASGIApp, name: str = "portal") -> None:
         self._app = app
+        self._name = name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request, or let it pass."""
@@ -44,17 +49,17 @@ class Guard:
             await PlainTextResponse("Only HTTP is answered here.", 400)(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = _refusal(scope, headers)
+        refusal = _refusal(scope, headers, self._name)
         if refusal is not None:
             await refusal(scope, receive, _with_headers(send))
             return
         await self._app(scope, _limited(receive), _with_headers(send))
 
 
-def _refusal(scope: Scope, headers: Headers) -> PlainTextResponse | None:
+def _refusal(scope: Scope, headers: Headers, name: str) -> PlainTextResponse | None:
     hosts = headers.getlist("host")
     if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
-        return PlainTextResponse("The portal answers for localhost and 127.0.0.1 only.", 403)
+        return PlainTextResponse(f"The {name} answers for localhost and 127.0.0.1 only.", 403)
     if int(headers.get("content-length", "0")) > MAX_BODY:
         return PlainTextResponse(f"The request is larger than {MAX_BODY} bytes.", 413)
     if scope["method"] in _SAFE or _FOR_PROGRAMS.fullmatch(scope["path"]):
