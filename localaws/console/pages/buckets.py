@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import zlib
 from typing import Any
 
@@ -120,8 +118,7 @@ def _preview(ctx: Context, bucket: str, key: str, size: int) -> list[Part]:
 
 def _unzipped(content: bytes) -> bytes:
     """Return the beginning of what is zipped, as far as this much of it and :data:`_BYTES` go."""
-    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-        try:
-            return file.read1(_BYTES)
-        except (EOFError, OSError, zlib.error):
-            return b"\0"
+    try:
+        return zlib.decompressobj(wbits=31).decompress(content, _BYTES)
+    except zlib.error:
+        return b"\0"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -119,6 +119,8 @@ def _events(request: Request) -> Response:
         )
     except ClientError as error:
         return JSONResponse({"message": error.response["Error"]["Message"]}, 404)
+    except ParamValidationError:
+        return JSONResponse({"message": "Nothing can have this name."}, 404)
     return JSONResponse(
         {
             "events": [[_time(each["timestamp"]), words.cut(each["message"], _LONG)] for each in found["events"]],
@@ -129,7 +131,5 @@ def _events(request: Request) -> Response:
     )
 
 
-def _time(milliseconds: int | None) -> Any:
-    from datetime import UTC, datetime
-
+def _time(milliseconds: int | None) -> str | None:
     return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%H:%M:%S}" if milliseconds else None

@@ -122,7 +122,8 @@ def _loop(request: Request, ctx: Context) -> Page:
 
 def _output(ctx: Context, loop: dict[str, Any]) -> list[Part]:
     uri = loop.get("HumanLoopOutput", {}).get("OutputS3Uri", "")
-    if not uri:
+    # Its place is known from the start.
+    if not uri or loop["HumanLoopStatus"] != "Completed":
         return [Note("It is there when people have answered.")]
     bucket, _, key = uri.partition("://")[2].partition("/")
     found = ctx.client("s3").get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_MOST}")

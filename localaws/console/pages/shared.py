@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -53,6 +53,8 @@ def found(function: Callable[[Request, Context], Page], request: Request) -> Pag
         detail = error.response["Error"]
         status = 404 if detail["Code"] in _MISSING else 502
         raise HTTPException(status, f"{error.operation_name}: {detail['Message']}") from error
+    except ParamValidationError as error:
+        raise HTTPException(404, "Nothing can have this name.") from error
 
 
 def whole(answer: dict[str, Any], label: str = "All that the API answers") -> list[Part]:
