@@ -72,7 +72,7 @@ class Inventory:
     def serving(self) -> Iterator[Resource]:
         """Yield all endpoints, the configurations that they use, and the project's configurations and models."""
         configs: dict[str, tuple[str, ...]] = {}
-        for found in self.hook.endpoints():
+        for found in self.hook.all_endpoints():
             endpoint = self._endpoint(found)
             configs |= {name: self._models_of(name) for name in endpoint.uses}
             yield endpoint

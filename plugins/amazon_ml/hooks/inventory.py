@@ -32,7 +32,7 @@ class InventoryHook(SageMakerJobHook):
                 for summary in page[member]:
                     yield kind, summary
 
-    def endpoints(self) -> Iterator[dict[str, Any]]:
+    def all_endpoints(self) -> Iterator[dict[str, Any]]:
         """Describe all endpoints, but for those that are gone by then."""
         for page in self._pages("list_endpoints"):
             for summary in page["Endpoints"]:
