@@ -1,8 +1,8 @@
 """
 A linear model on a text's tokens and pairs of neighbouring tokens, whose logits are mixed with the encoder's.
 
-The two err on different reviews. A model's archive holds the weights (``ngrams.npz``) and a copy of this module. The
-folders of the jobs that train or serve models each hold a link to it.
+The two err on different reviews. A model's archive holds the weights (``ngrams.npz``) and a copy of this module. Jobs
+that train or serve models ship it.
 """
 
 from __future__ import annotations
