@@ -93,7 +93,7 @@ clean: down  ## Remove everything under .local, the environments too
 	rm -rf .local
 
 $(AIRFLOW_ENV)/.ready: requirements.txt requirements-dev.txt constraints-airflow.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 5) and "Python 3.11.5 or newer is needed: make PYTHON=python3.12 ...")'
 	@echo "Installing Airflow's environment ($(AIRFLOW_ENV)): a few minutes, once"
 	@$(PYTHON) -m venv $(AIRFLOW_ENV)
 	@$(AIRFLOW) $(PIP) install -r requirements.txt -r requirements-dev.txt -c constraints-airflow.txt
