@@ -27,6 +27,7 @@ _PREFIXES = {
     "sagemaker-featurestore-runtime": "sagemaker",
     "sagemaker-a2i-runtime": "sagemaker",
     "sagemaker-metrics": "sagemaker",
+    "resourcegroupstaggingapi": "tag",
 }
 _READ_TABLES = ("glue:GetDatabase", "glue:GetPartitions", "glue:GetTable")
 _SHIPPED = ("s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:GetBucketLocation")
@@ -54,6 +55,8 @@ _ACTIONS: dict[str, tuple[str, ...]] = {
         "iam:CreateServiceLinkedRole",
     ),
     "secretsmanager:CreateSecret": ("secretsmanager:CreateSecret", "secretsmanager:TagResource"),
+    # With tags.
+    "glue:CreateCrawler": ("glue:CreateCrawler", "glue:TagResource"),
     "cognito-idp:CreateUserPool": ("cognito-idp:CreateUserPool", "cognito-idp:TagResource"),
 }
 #: what names a role that the service is to assume.
@@ -76,7 +79,9 @@ _ON_ALL = frozenset(
         "ecr:GetAuthorizationToken",
         "glue:CreateClassifier",
         "glue:UpdateClassifier",
+        "logs:DescribeLogGroups",
         "sagemaker:RenderUiTemplate",
+        "tag:GetResources",
     }
 )
 _HERE = "${AWS::Region}:${AWS::AccountId}"
@@ -101,6 +106,7 @@ _RESOURCES = {
     "iam": [f"{_ARN}:iam::${{AWS::AccountId}}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/*"],
     "logs": [f"{_ARN}:logs:{_HERE}:log-group:/aws/sagemaker/*", f"{_ARN}:logs:{_HERE}:log-group:/aws-glue/*"],
     "sagemaker": [f"{_ARN}:sagemaker:{_HERE}:*"],
+    "sns": [f"{_ARN}:sns:{_HERE}:*"],
     "secretsmanager": [f"{_ARN}:secretsmanager:{_HERE}:secret:${{SecretPrefix}}*"],
 }
 #: what AWS itself calls as the role that a job runs as, and no record of localaws has.

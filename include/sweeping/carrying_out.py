@@ -96,4 +96,4 @@ class CarryOut:
     def _change_group(self, finding: Record) -> bool:
         if finding["action"] == EXPIRE:
             return self.hook.logs.set_retention(finding["name"], self.retention_days)
-        return self.hook.logs.delete_group(finding["name"])
+        return self.hook.logs.delete_log_group(finding["name"])

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from amazon_ml.naming import EXPIRES
-from include.sweeping.selection import Limits, Resource
+from include.sweeping.selection import RUN, Limits, Resource
 
 if TYPE_CHECKING:
     from amazon_ml.hooks.inventory import InventoryHook
@@ -112,7 +112,7 @@ class Inventory:
             if type_ in _SERVING:
                 continue
             kind = _KINDS.get(type_, "")
-            ended = "Ended" if kind.endswith("Job") else ""
+            ended = "Ended" if kind in RUN else ""
             yield self._resource(kind, name.rpartition("/")[2] if kind else f"{type_}/{name}", arn, status=ended)
             if kind == "Pipeline":
                 yield from self._executions(name, arn)

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 _SERVICES = (
     *("application-autoscaling", "athena", "cloudwatch", "cognito-idp", "glue", "logs", "s3", "secretsmanager"),
     *("sagemaker", "sagemaker-a2i-runtime", "sagemaker-featurestore-runtime", "sagemaker-runtime"),
+    "resourcegroupstaggingapi",
 )
 #: words of the code that are an operation's name and mean something else.
 _OTHER_WORDS = {
@@ -57,6 +58,16 @@ def test_airflow_may_make_describe_and_stop_each_kind() -> None:
     wanted = {f"{verb}{kind}" for kind in kinds for verb in ("Create", "Describe", "Stop")} & known
     wanted -= {f"Create{kind}" for kind in _READ}
     assert wanted <= {operation.partition(":")[2] for operation in _called("airflow")}
+
+
+def test_airflow_may_delete_each_kind_that_is_torn_down() -> None:
+    from include.sweeping.selection import DURABLE, SERVE
+
+    assert {f"sagemaker:Delete{kind}" for kind in (*SERVE, *DURABLE)} <= _called("airflow")
+
+
+def test_airflow_may_publish_what_the_notifier_of_the_provider_publishes() -> None:
+    assert "sns:Publish" in _called("airflow")
 
 
 def test_the_scan_of_the_code_finds_operations_of_each_kind() -> None:

@@ -59,7 +59,7 @@ class LogsHook(ServiceHook):
         request = {"logGroupName": group, "retentionInDays": days}
         return self._call_unless({"ResourceNotFoundException"}, "put_retention_policy", **request) is not None
 
-    def delete_group(self, group: str) -> bool:
+    def delete_log_group(self, group: str) -> bool:
         """Delete a log group and its events; False where there was none."""
         return self._call_unless({"ResourceNotFoundException"}, "delete_log_group", logGroupName=group) is not None
 
