@@ -68,6 +68,10 @@ with DAG(
         parameters={
             **deployment_parameters(),
             **code.uris,
+            # The same for each try of a run: another request would be another execution.
+            "Dag": dag.dag_id,
+            "Run": "{{ run_id | replace('~', '_') }}",
+            "ExpiresAt": "{{ (dag_run.run_after + macros.timedelta(days=30)).strftime('%Y-%m-%dT%H:%M:%SZ') }}",
             "DataVersion": "{{ ti.xcom_pull(task_ids='find_reviews')['table']['sha256'] }}",
             "Synthetic": SYNTHETIC,
             "ModelPackageGroupName": NAME,

@@ -30,6 +30,11 @@ def parameters() -> dict[str, Parameter]:
         # What the data are, for the cache and for the reports.
         ParameterString("DataVersion", default_value="unknown"),
         ParameterString("Synthetic", default_value=BOOLEANS[0], enum_values=BOOLEANS),
+        # The tags of what the steps create; pipelines take no tags of an execution.
+        ParameterString("Project", default_value="sentiment"),
+        ParameterString("Dag", default_value="none"),
+        ParameterString("Run", default_value="none"),
+        ParameterString("ExpiresAt", default_value="never"),
         # Machines.
         ParameterString("ProcessingInstanceType", default_value="ml.m5.xlarge"),
         ParameterInteger("ProcessingInstanceCount", default_value=1),

@@ -21,6 +21,7 @@ CODE: dict[str, JobSpec] = {
 def deployment_parameters() -> dict[str, str | int]:
     """Return the parameters that follow from the settings, by name."""
     return {
+        "Project": settings.project,
         "RoleArn": settings.role_arn,
         "Region": settings.region,
         "InputDataUri": paths.REVIEWS,

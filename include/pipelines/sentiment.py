@@ -296,11 +296,23 @@ def _uri_of(step: ProcessingStep, output: str) -> Any:
     return step.properties.ProcessingOutputConfig.Outputs[output].S3Output.S3Uri
 
 
+def _tagged(steps: list[dict[str, Any]]) -> None:
+    """Add the tags to what steps create; a version of the registry has those of its group."""
+    names = {"project": "Project", "dag": "Dag", "run": "Run", "expires-at": "ExpiresAt"}
+    for step in steps:
+        if step["Type"] in {"Processing", "Training", "Model"}:
+            step["Arguments"]["Tags"] = [
+                {"Key": key, "Value": {"Get": f"Parameters.{name}"}} for key, name in names.items()
+            ]
+        _tagged([*step["Arguments"].get("IfSteps", []), *step["Arguments"].get("ElseSteps", [])])
+
+
 def write(to: Path = DEFINITION) -> None:
     """Write the definition, the same for the same source."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         definition = json.loads(Workflow().pipeline().definition())
+    _tagged(definition["Steps"])
     to.write_text(json.dumps(definition, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 

@@ -59,6 +59,10 @@ def workflow(code: str) -> str:
             },
         },
     }
+    tags = [
+        {"Key": "epochs", "Value": join(get("Parameters.Epochs"))},
+        {"Key": "group", "Value": get("Parameters.Group")},
+    ]
     return definition(
         reporting(
             "Prepare",
@@ -69,12 +73,12 @@ def workflow(code: str) -> str:
             "Gate",
             [compare("GreaterThanOrEqualTo", json_get("Prepare", "accuracies[1]"), get("Parameters.Least"))],
             [
-                training("Train", code),
+                training("Train", code, Tags=tags),
                 {"Name": "Register", "Type": "RegisterModel", "Arguments": package},
                 {
                     "Name": "Create",
                     "Type": "Model",
-                    "Arguments": {"ExecutionRoleArn": ROLE, "PrimaryContainer": model},
+                    "Arguments": {"ExecutionRoleArn": ROLE, "PrimaryContainer": model, "Tags": tags},
                 },
             ],
             [failing("TooLow", join("below", get("Parameters.Least"), on=" "))],
@@ -108,6 +112,9 @@ def test_a_workflow_runs_from_the_data_to_the_registered_model(pipelines: Pipeli
     assert data.startswith(f"s3://{BUCKET}/{identity}/Train/pipelines-{identity}-Train-")
     model = steps["Create"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
     assert pipelines.sagemaker.describe_model(ModelName=model)["PrimaryContainer"]["ModelDataUrl"] == data
+    for made in (steps["Create"]["Metadata"]["Model"]["Arn"], steps["Train"]["Metadata"]["TrainingJob"]["Arn"]):
+        tags = {tag["Key"]: tag["Value"] for tag in pipelines.sagemaker.list_tags(ResourceArn=made)["Tags"]}
+        assert tags == {"epochs": "3", "group": "pipeline-models"}
 
 
 def test_a_condition_that_does_not_hold_runs_the_other_branch_and_fail_ends_the_execution(pipelines: Pipelines) -> None:
