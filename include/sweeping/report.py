@@ -67,13 +67,18 @@ class Reports:
         self.folder = folder
 
     def write(self, name: str, page: str, document: Record) -> str:
-        """Write a report, in place of one of an earlier try; return the URI of the JSON."""
+        """
+        Write a report, in place of one of an earlier try; return the URI of the JSON.
+
+        Before the first ingest there is no bucket, and nothing to be deleted: "" then.
+        """
         from amazon_ml.hooks.s3 import split
 
-        bodies = {"md": page, "json": json.dumps(document, indent=2) + "\n"}
-        for ending, text in bodies.items():
-            bucket, key = split(f"{self.folder}/{name}.{ending}")
-            self.s3.put_object(bucket, key, text.encode())
+        bucket, key = split(f"{self.folder}/{name}")
+        if not self.s3.has_bucket(bucket):
+            return ""
+        for ending, text in {"md": page, "json": json.dumps(document, indent=2) + "\n"}.items():
+            self.s3.put_object(bucket, f"{key}.{ending}", text.encode())
         return f"{self.folder}/{name}.json"
 
     def read(self, name: str) -> dict[str, Any]:

@@ -110,7 +110,7 @@ def _reported(
     report.show(page)
     document = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "given": dict(given), "found": records}
     uri = report.Reports(inventory.hook.s3, folder).write(FOUND, page, document)
-    print(f"Report: {uri}")
+    print(f"Report: {uri or 'only in this log: there is no bucket'}")
     return {"report": uri, "found": report.summary(records)}
 
 
@@ -124,7 +124,7 @@ def _carried_out(folder: str, title: str, chosen: Any, **how: Any) -> dict[str, 
     page = report.page(f"{title}: done", done)
     report.show(page)
     uri = reports.write(DONE, page, {"at": datetime.now(UTC).isoformat(timespec="seconds"), "done": done})
-    print(f"Report: {uri}")
+    print(f"Report: {uri or 'only in this log: there is no bucket'}")
     return report.outcomes(done)
 
 

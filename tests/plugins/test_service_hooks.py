@@ -15,6 +15,7 @@ from amazon_ml.hooks.cloudwatch import CloudWatchHook
 from amazon_ml.hooks.cognito import CognitoHook
 from amazon_ml.hooks.feature_store import FeatureStoreHook
 from amazon_ml.hooks.human_loops import HumanLoopsHook
+from amazon_ml.hooks.inventory import InventoryHook
 from amazon_ml.hooks.lineage import LineageHook
 from amazon_ml.hooks.logs import LogsHook
 from amazon_ml.hooks.runtime import RuntimeHook
@@ -22,6 +23,7 @@ from amazon_ml.hooks.s3 import ObjectsHook
 from amazon_ml.hooks.sagemaker import SageMakerJobHook
 from amazon_ml.hooks.scaling import ScalingHook, scalable_target
 from amazon_ml.hooks.secrets import SecretsHook
+from amazon_ml.hooks.tagging import TaggingHook
 from amazon_ml.human_loops import list_request
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/group/1"
@@ -42,6 +44,8 @@ CASES: list[tuple[type[ServiceHook], Ask, dict[str, Any], Any]] = [
     (ObjectsHook, lambda s3: s3.metadata("bucket", "k"), {"head_object": {"Metadata": {"a": "b"}}}, {"a": "b"}),
     (ObjectsHook, lambda s3: s3.has_object("bucket", "k"), {"head_object": {}}, True),
     (ObjectsHook, lambda s3: s3.put_missing("bucket", {"k": b"x"}), {"head_object": "404", "put_object": {}}, 1),
+    (ObjectsHook, lambda s3: s3.has_bucket("bucket"), {"head_bucket": "404"}, False),
+    (ObjectsHook, lambda s3: s3.has_bucket("bucket"), {"head_bucket": {}}, True),
     (ObjectsHook, lambda s3: s3.read("s3://bucket/k"), {"head_object": "404"}, None),
     (
         ObjectsHook,
@@ -173,6 +177,54 @@ CASES: list[tuple[type[ServiceHook], Ask, dict[str, Any], Any]] = [
         [{"HumanLoopSummaries": []}],
     ),
     (LogsHook, lambda logs: logs.tail("g", "s"), {"describe_log_streams": {"logStreams": []}}, ["(nothing in g s)"]),
+    (
+        LogsHook,
+        lambda logs: logs.last_event("g"),
+        {"describe_log_streams": {"logStreams": [{"logStreamName": "s"}]}},
+        None,
+    ),
+    (
+        LogsHook,
+        lambda logs: logs.last_event("g"),
+        {"describe_log_streams": {"logStreams": [{"lastEventTimestamp": 1_000}]}},
+        datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC),
+    ),
+    (LogsHook, lambda logs: logs.last_event("g"), {"describe_log_streams": "ResourceNotFoundException"}, None),
+    (LogsHook, lambda logs: logs.set_retention("g", 30), {"put_retention_policy": {}}, True),
+    (LogsHook, lambda logs: logs.set_retention("g", 30), {"put_retention_policy": "ResourceNotFoundException"}, False),
+    (LogsHook, lambda logs: logs.delete_log_group("g"), {"delete_log_group": {}}, True),
+    (LogsHook, lambda logs: logs.delete_log_group("g"), {"delete_log_group": "ResourceNotFoundException"}, False),
+    (
+        InventoryHook,
+        lambda hook: [kind for kind, _ in hook.running_jobs()],
+        {
+            "list_hyper_parameter_tuning_jobs": {"HyperParameterTuningJobSummaries": [1]},
+            "list_auto_ml_jobs": {"AutoMLJobSummaries": [1]},
+            "list_training_jobs": {"TrainingJobSummaries": [1]},
+            "list_processing_jobs": {"ProcessingJobSummaries": [1]},
+            "list_transform_jobs": {"TransformJobSummaries": [1]},
+        },
+        ["HyperParameterTuningJob", "AutoMLJob", "TrainingJob", "ProcessingJob", "TransformJob"],
+    ),
+    (
+        InventoryHook,
+        lambda hook: list(hook.endpoints()),
+        {"list_endpoints": {"Endpoints": [{"EndpointName": "e"}]}, "describe_endpoint": "ResourceNotFound"},
+        [],
+    ),
+    (InventoryHook, lambda hook: list(hook.models()), {"list_models": {"Models": [1]}}, [1]),
+    (
+        InventoryHook,
+        lambda hook: list(hook.all_endpoint_configs()),
+        {"list_endpoint_configs": {"EndpointConfigs": [1]}},
+        [1],
+    ),
+    (
+        InventoryHook,
+        lambda hook: list(hook.ended_tuning_jobs()),
+        {"list_hyper_parameter_tuning_jobs": {"HyperParameterTuningJobSummaries": [1]}},
+        [1, 1, 1],
+    ),
     (SageMakerJobHook, lambda hook: hook.require("ModelPackage", ARN), {"describe_model_package": {"a": 1}}, {"a": 1}),
     (
         SageMakerJobHook,
@@ -302,6 +354,23 @@ def test_objects_are_listed_page_by_page() -> None:
     s3 = given(ObjectsHook, list_objects_v2=pages)
     assert [each["Key"] for each in s3.list_objects("bucket", "p/")] == ["a", "b"]
     assert [request.get("ContinuationToken") for request in s3.conn.asked] == [None, "t"]
+
+
+def test_tagged_resources_are_read_page_by_page() -> None:
+    mapping = {"ResourceARN": ARN, "Tags": [{"Key": "project", "Value": "p"}]}
+    page = {"ResourceTagMappingList": [mapping]}
+    tagging = given(
+        TaggingHook, get_resources=iter([{**page, "PaginationToken": "t"}, {**page, "PaginationToken": ""}])
+    )
+    assert list(tagging.resources({"project": "p"})) == [(ARN, {"project": "p"})] * 2
+    asked = {"TagFilters": [{"Key": "project", "Values": ["p"]}], "ResourceTypeFilters": ["sagemaker"]}
+    assert tagging.conn.asked == [asked, {**asked, "PaginationToken": "t"}]
+
+
+def test_log_groups_are_read_page_by_page() -> None:
+    logs = given(LogsHook, describe_log_groups=iter([{"logGroups": [1], "nextToken": "t"}, {"logGroups": [2]}]))
+    assert list(logs.groups("/aws/")) == [1, 2]
+    assert [request.get("nextToken") for request in logs.conn.asked] == [None, "t"]
 
 
 def test_metrics_are_read_page_by_page() -> None:

@@ -71,6 +71,10 @@ class ObjectsHook(ServiceHook):
         """Whether the object is there."""
         return self._call_unless(_MISSING, "head_object", Bucket=bucket, Key=key) is not None
 
+    def has_bucket(self, bucket: str) -> bool:
+        """Whether the bucket is there."""
+        return self._call_unless({"404", "NoSuchBucket"}, "head_bucket", Bucket=bucket) is not None
+
     def put_missing(self, bucket: str, contents: Mapping[str, bytes]) -> int:
         """
         Put those objects that are not there yet; their number.
