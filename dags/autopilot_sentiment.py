@@ -26,10 +26,11 @@ from include import paths
 from include.assets import EVALUATIONS
 from include.params import keep_endpoint
 from include.settings import settings
+from include.tasks import costs
 from include.tasks.algorithms import autopilot_job
-from include.tasks.autopilot import COLUMNS, to_judge
+from include.tasks.autopilot import COLUMNS, best, to_judge
 from include.tasks.defaults import stage, task_defaults
-from include.tasks.evaluation import evaluate_endpoint
+from include.tasks.evaluation import SMOKE_REVIEWS, evaluate_endpoint
 from include.tasks.features import features
 from include.tasks.find_reviews import SYNTHETIC, find_reviews
 from include.tasks.reports import show
@@ -37,7 +38,6 @@ from include.tasks.reports import show
 ENDPOINT = f"{settings.endpoint_name}-autopilot"
 JOB_NAME = "{{ ti.xcom_pull(task_ids='autopilot')['name'] }}"
 LEARNT = ["sentiment", "review_body"]
-SMOKE_REVIEWS = ["I love this product!", "OK, but not great.", "This is not the right product."]
 
 with DAG(
     dag_id="autopilot_sentiment",
@@ -124,13 +124,8 @@ with DAG(
 
     judged = judge.expand_kwargs(planned)
 
-    @task(outlets=[EVALUATIONS])
-    def best(plans: list[dict[str, Any]]) -> Any:
-        """Every candidate has its evaluation. Returns the containers of Autopilot's best."""
-        return plans[0]["containers"]
-
     with stage("deploy"):
-        chosen = best(planned)
+        chosen = task(task_id="best", outlets=[EVALUATIONS])(best)(planned)
         model = ModelOperator(task_id="model", role_arn=settings.role_arn, containers=chosen)
         deploy = EndpointOperator(
             task_id="deploy",
@@ -147,3 +142,5 @@ with DAG(
 
     chain(found, splits, balance, autopilot, candidates, show_candidates, planned)
     chain(judged, chosen, model, deploy, smoke, delete_endpoint.as_teardown(setups=[model, deploy]))
+
+    costs.show(dag)

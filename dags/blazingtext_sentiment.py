@@ -23,6 +23,7 @@ from amazon_ml.operators.training import TrainingJobOperator
 from include import paths
 from include.assets import EVALUATIONS
 from include.settings import settings
+from include.tasks import costs
 from include.tasks.algorithms import blazingtext_image, blazingtext_job
 from include.tasks.defaults import task_defaults
 from include.tasks.evaluation import evaluate_endpoint
@@ -117,3 +118,5 @@ with DAG(
 
     chain(found, splits, prepare, train, model, deploy, smoke, evaluate)
     evaluate >> delete_endpoint.as_teardown(setups=[model, deploy])
+
+    costs.show(dag)

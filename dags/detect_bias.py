@@ -24,6 +24,7 @@ from amazon_ml.specs.clarify import BiasConfig, Facet
 from include import paths
 from include.assets import BALANCED_REVIEWS, REVIEWS
 from include.settings import settings
+from include.tasks import costs
 from include.tasks.algorithms import clarify_job
 from include.tasks.defaults import task_defaults
 from include.tasks.find_reviews import SYNTHETIC, find_reviews
@@ -110,3 +111,5 @@ with DAG(
     chain(found, [bias_before, balance])
     chain(balance, bias_after)
     chain([bias_before, bias_after], compare, checked)
+
+    costs.show(dag)

@@ -24,6 +24,7 @@ from airflow.sdk import DAG, chain
 from include.human_review import plan, rounds
 from include.human_review.labels import merge_answers, publish
 from include.human_review.selection import choose
+from include.tasks import costs
 from include.tasks.alerts import alerts
 from include.tasks.defaults import task_defaults
 from include.tasks.features import features
@@ -56,3 +57,5 @@ with DAG(
     chain(anything, asked)
     chain(even, asked_again)
     chain([even, *decided], labels)
+
+    costs.show(dag)

@@ -25,6 +25,7 @@ from include.assets import REVIEWS
 from include.reviews.origin import expected_raw
 from include.reviews.parts import keep_parts
 from include.settings import INCLUDE, settings
+from include.tasks import costs
 from include.tasks.defaults import task_defaults
 
 QUERIES = ["sentiments", "categories", "average_sentiment", "split", "words"]
@@ -66,6 +67,7 @@ with DAG(
     },
     tags=["part-1", "ingest", "athena"],
 ) as dag:
+    expected = costs.estimate_cost()
     create_bucket = S3CreateBucketOperator(task_id="create_bucket", bucket_name=settings.bucket)
 
     @task
@@ -149,4 +151,6 @@ with DAG(
 
     checked = check_counts(transform.result, charts.result, raw, parts)
 
-    chain(create_bucket, raw, transform, parts, crawler, crawl, queries, charts, checked)
+    chain(expected, create_bucket, raw, transform, parts, crawler, crawl, queries, charts, checked)
+
+    costs.show(dag)

@@ -19,6 +19,7 @@ from amazon_ml.operators.processing import ProcessingJobOperator
 from include import paths
 from include.assets import EVALUATIONS
 from include.settings import settings
+from include.tasks import costs
 from include.tasks.defaults import task_defaults
 from include.tasks.reports import show
 
@@ -40,4 +41,6 @@ with DAG(
         result="board/leader_board.json",
     )
 
-    chain(leader_board, task(task_id="show")(show)(f"{paths.LEADER_BOARD}/leader_board.md"))
+    chain(costs.estimate_cost(), leader_board, task(task_id="show")(show)(f"{paths.LEADER_BOARD}/leader_board.md"))
+
+    costs.show(dag)

@@ -26,7 +26,7 @@ from amazon_ml.operators.pipeline_execution import PipelineExecutionOperator
 from include.params import keep_endpoint, training_params
 from include.pipelines.parameters import CODE, DEFINITION, deployment_parameters
 from include.settings import settings
-from include.tasks import registry
+from include.tasks import costs, registry
 from include.tasks.alerts import alerts
 from include.tasks.defaults import task_defaults
 from include.tasks.evaluation import SMOKE_REVIEWS
@@ -108,3 +108,5 @@ with DAG(
     chain(found, [code, pipeline], execute, who_approves)
     chain(approve, latest, model, deploy, [smoke, traced])
     chain([smoke, drawn], delete_endpoint.as_teardown(setups=[model, deploy]))
+
+    costs.show(dag)

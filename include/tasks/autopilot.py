@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amazon_ml.specs.auto_ml import answering
@@ -33,6 +33,11 @@ def to_judge(job: Mapping[str, Any], *, endpoint: str, reports: str) -> list[dic
         }
         for rank, candidate in enumerate(completed, start=1)
     ]
+
+
+def best(plans: Sequence[Mapping[str, Any]]) -> Any:
+    """Return the containers of the best candidate, after each of them has its evaluation."""
+    return plans[0]["containers"]
 
 
 def _kind(candidate: str, job: str) -> str:

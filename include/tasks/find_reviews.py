@@ -8,6 +8,7 @@ from airflow.sdk import task
 
 from include import paths
 from include.reviews.origin import is_empty, origin_of_table
+from include.tasks import costs
 
 #: whether the reviews are made up, for the arguments of a DAG that has :func:`find_reviews`: every report and every
 #: chart then says so.
@@ -21,9 +22,22 @@ def find_reviews() -> Any:
     Return the task that tells where the present reviews came from, and which table was made of them.
 
     Its result is that of :func:`include.reviews.origin.origin_of_table`, and ``labels``: the S3 prefix of what people
-    have said of reviews, "" where nobody was asked yet. It fails where S3 has other reviews than were ingested last.
+    have said of reviews, "" where nobody was asked yet. It fails where S3 has other reviews than were ingested last,
+    and where the run is to cost more than its param ``max_cost``. Its log has the estimate.
     """
-    return task(task_id="find_reviews")(reviews_and_labels)(paths.ORIGIN, paths.TABLE, paths.HUMAN_LABELS)
+    return task(task_id="find_reviews")(found_reviews)(paths.ORIGIN, paths.TABLE, paths.HUMAN_LABELS)
+
+
+def found_reviews(note: str, table_note: str, labels: str, params: Any = None, dag: Any = None) -> dict[str, Any]:
+    """
+    Return what :func:`find_reviews` does, from these places in S3, and log what the run is expected to cost.
+
+    :param params: of the run, which Airflow gives.
+    :param dag: of the run, which Airflow gives.
+    """
+    found = reviews_and_labels(note, table_note, labels)
+    costs.check(dag, params, found["table"]["rows"])
+    return found
 
 
 def reviews_and_labels(note: str, table_note: str, labels: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def test_every_field_of_the_form_reaches_the_pipeline(dagbag: Any) -> None:
         for value in dag.get_task("execute").parameters.values()
         if isinstance(value, str) and "params." in value
     }
-    assert handed_on == set(dag.params) - {"require_approval", "keep_endpoint"}
+    assert handed_on == set(dag.params) - {"require_approval", "keep_endpoint", "max_cost"}
 
 
 def test_a_person_is_asked_only_where_the_run_says_so_and_silence_is_no_approval(dagbag: Any) -> None:

@@ -11,8 +11,8 @@ from flow_kit import SUCCESS, Flow
 
 #: every DAG that begins otherwise than by finding the reviews.
 FIRST = {
-    "ingest_reviews": "create_bucket",
-    "leader_board": "leader_board",
+    "ingest_reviews": "estimate_cost",
+    "leader_board": "estimate_cost",
     "sweep_idle": "find",
     "teardown": "find",
 }
