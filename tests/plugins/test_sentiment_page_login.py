@@ -53,6 +53,15 @@ def test_who_is_not_signed_in_is_sent_to_airflows_login(anonymous: TestClient) -
     assert "Champion" not in answer.text
 
 
+def test_the_login_is_below_the_path_of_airflow(airflow: tuple[Any, FastAPI]) -> None:
+    below = FastAPI(root_path="/airflow")
+    mount(below, Account.filled())
+    client = TestClient(below, follow_redirects=False, root_path="/airflow")
+    answer = client.get("/airflow/sentiment/")
+    assert answer.status_code == 303
+    assert answer.headers["Location"].startswith("/airflow/api/v2/auth/login?next=")
+
+
 @pytest.mark.parametrize("part", PARTS[1:])
 def test_who_is_not_signed_in_is_refused(anonymous: TestClient, part: str) -> None:
     answer = anonymous.get(f"/sentiment{part}")

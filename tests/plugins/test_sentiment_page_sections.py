@@ -94,8 +94,20 @@ def test_the_class_balance_is_counted_by_the_report() -> None:
     assert "SYNTHETIC" in shown("data", Account.filled())
 
 
-def test_a_file_is_shown_without_its_folder() -> None:
-    assert "secret" not in shown("data", Account.filled())
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("/home/me/reviews.csv", "reviews.csv"),
+        ("C:\\me\\reviews.csv", "reviews.csv"),
+        ("s3://bucket/raw/reviews.csv", "s3://bucket/raw/reviews.csv"),
+        ("https://me:pw@host/reviews.csv?X-Amz-Signature=abc", "https://host/reviews.csv"),
+        ("", ""),
+    ],
+)
+def test_a_source_is_shown_without_folder_and_keys(source: str, expected: str) -> None:
+    account = Account.filled()
+    account.put(paths.ORIGIN, {"source": source})
+    assert read("data", account)["source"] == expected
 
 
 def test_bias_is_shown_before_and_after_balancing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from include import paths
 from sentiment_page.aws import Aws, NothingYet
@@ -43,5 +44,8 @@ def read(aws: Aws) -> dict[str, Any]:
 
 
 def _shown(source: str) -> str:
-    """Return where the reviews came from: a file of the machine by its name alone."""
-    return source if "://" in source else source.replace("\\", "/").rpartition("/")[2]
+    """Return where the reviews came from: a file by its name alone, an address without what signs it."""
+    if "://" not in source:
+        return source.replace("\\", "/").rpartition("/")[2]
+    parts = urlsplit(source)
+    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
