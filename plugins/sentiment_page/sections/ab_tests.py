@@ -21,15 +21,7 @@ def read(aws: Aws) -> dict[str, Any]:
     if not found:
         raise NothingYet("There is no A/B test yet: run ab_test, after train_sentiment.")
     wide = max([0.1, *(abs(end) for test in found for end in test["interval"])])
-    rows = [
-        Dots(
-            test["run"],
-            f"{test['difference']:+.1%}",
-            [("challenger" if test["difference"] > 0 else "champion", test["difference"])],
-            ("interval", *test["interval"]),
-        )
-        for test in found
-    ]
+    rows = [_row(test) for test in found]
     said = "; ".join(
         f"{test['run']} {test['difference']:+.1%} ({test['interval'][0]:+.1%} to {test['interval'][1]:+.1%})"
         for test in found
@@ -37,6 +29,12 @@ def read(aws: Aws) -> dict[str, Any]:
     ticks = [(-wide, f"{-wide:+.0%}"), (0.0, "0"), (wide, f"{wide:+.0%}")]
     chart = dots("Accuracy of the challenger less that of the champion", said, rows, Axis(-wide, wide, ticks, marked=0))
     return {"tests": found, "chart": chart}
+
+
+def _row(test: dict[str, Any]) -> Dots:
+    ahead = "challenger" if test["difference"] > 0 else "champion"
+    text = f"{test['difference']:+.1%}"
+    return Dots(test["run"], text, [(ahead, test["difference"])], (ahead, *test["interval"]))
 
 
 def _test(aws: Aws, run: str) -> dict[str, Any] | None:

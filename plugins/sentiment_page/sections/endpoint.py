@@ -19,7 +19,7 @@ METRICS = {REQUESTS: "Sum", LATENCY: "p50", ERRORS: "Sum"}
 #: endpoints that are shown at most.
 MOST = 4
 _CSS = {"champion": "champion", "challenger": "challenger"}
-_OTHERS = ("plain", "fourth", "fifth")
+_OTHERS = ("fourth", "positive", "neutral")
 
 Points = Sequence[Mapping[str, float]]
 
@@ -65,8 +65,8 @@ def _endpoint(aws: Aws, name: str, window: Window, until: datetime) -> dict[str,
     if not serving and not any(series[variant][REQUESTS] for variant in variants):
         return None
     weights = sum(each.get("CurrentWeight", 0.0) for each in serving.values()) or 1.0
-    others = iter(_OTHERS)
-    css = {variant: _CSS.get(variant) or next(others, "plain") for variant in variants}
+    others = iter(_OTHERS if _CSS.keys() & variants else ("plain", *_OTHERS))
+    css = {variant: _CSS.get(variant) or next(others, "neutral") for variant in variants}
     draw = partial(_chart, series, css, _time(since, until, window), window.period)
     return {
         "name": name,
