@@ -14,7 +14,7 @@ from sentiment_page_kit import Account
 from amazon_ml.exceptions import RequestRefused
 from sentiment_page.aws import Aws, NothingYet
 from sentiment_page.loading import Found, Loader, explain
-from sentiment_page.sections import Section
+from sentiment_page.sections import SECTIONS, Section
 
 SECRET = "User: arn:aws:iam::123456789012:user/me with AKIA123 is not authorized"
 
@@ -112,6 +112,20 @@ def test_a_sentence_has_the_remedy_and_no_secrets(error: Exception, said: str) -
     sentence = explain(error)
     assert sentence.startswith(said)
     assert not any(part in sentence for part in ("AKIA", "user/me", "pw@", "\n"))
+
+
+def test_a_denied_section_leaves_the_others_as_they_are() -> None:
+    account = Account.filled()
+    account.answers["cloudwatch"] = Account.denied().answers["cloudwatch"]
+
+    async def ask() -> dict[str, Found]:
+        loading = Loader(account.aws)
+        found = await asyncio.gather(*(loading.load(name, each) for name, each in SECTIONS.items()))
+        return dict(zip(SECTIONS, found, strict=True))
+
+    found = asyncio.run(ask())
+    assert [name for name in SECTIONS if found[name].data is None] == ["endpoint"]
+    assert found["endpoint"].why.startswith("AWS denies list_metrics (AccessDeniedException)")
 
 
 def test_clients_are_made_once_for_a_while() -> None:

@@ -47,9 +47,7 @@ def read(aws: Aws) -> dict[str, Any]:
         "synthetic": str(properties.get("synthetic")).lower() == "true",
         "endpoint": settings.endpoint_name,
         "serves": hook.serves(settings.endpoint_name, package["ModelPackageArn"]),
-        "figures": {
-            name: metrics[name]["value"] for name in ("accuracy", "macro_f1") if metrics.get(name, {}).get("value")
-        },
+        "figures": {name: metrics[name]["value"] for name in ("accuracy", "macro_f1") if name in metrics},
         "lineage": _lineage(aws, model_data),
     }
 
