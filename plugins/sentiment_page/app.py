@@ -29,7 +29,7 @@ _HEADERS = {
 router = APIRouter()
 
 
-def create_app(loader: Loader | None = None) -> FastAPI:
+def make_app(loader: Loader | None = None) -> FastAPI:
     """
     Return the application, to be mounted into Airflow's API server.
 

@@ -22,7 +22,7 @@ class LazyApp:
     :param factory: name of a function that returns the application.
     """
 
-    def __init__(self, module: str, factory: str = "create_app") -> None:
+    def __init__(self, module: str, factory: str = "make_app") -> None:
         self._module, self._factory = module, factory
         self._app: Application | None = None
         self._lock = threading.Lock()

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from sentiment_page_kit import Account
 from waiting_kit import until
 
-from sentiment_page.app import create_app
+from sentiment_page.app import make_app
 from sentiment_page.loading import Loader
 from sentiment_page_plugin import PREFIX
 
@@ -47,7 +47,7 @@ def token(manager: Any, role: str = "VIEWER") -> str:
 
 def mount(root: FastAPI, account: Account) -> None:
     """Mount the page, as Airflow does with that of the plugin."""
-    root.mount(PREFIX, create_app(Loader(account.aws)))
+    root.mount(PREFIX, make_app(Loader(account.aws)))
 
 
 @contextmanager

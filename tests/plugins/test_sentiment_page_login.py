@@ -77,9 +77,9 @@ def test_a_forged_session_is_refused(airflow: tuple[Any, FastAPI], part: str) ->
 
 def test_every_route_asks_who_it_is(anonymous: TestClient) -> None:
     """Also those that are added later."""
-    from sentiment_page.app import create_app
+    from sentiment_page.app import make_app
 
-    routes = [route for route in create_app().routes if hasattr(route, "dependant")]
+    routes = [route for route in make_app().routes if hasattr(route, "dependant")]
     assert len(routes) == 3
     for route in routes:
         path = route.path.replace("{name}", "data")  # type: ignore[attr-defined]
@@ -125,7 +125,7 @@ def test_the_application_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
         made.append(FastAPI())
         return made[-1]
 
-    monkeypatch.setattr("sentiment_page.app.create_app", make)
+    monkeypatch.setattr("sentiment_page.app.make_app", make)
     client = TestClient(LazyApp("sentiment_page.app"))
     assert [client.get("/").status_code for _ in range(3)] == [404, 404, 404]
     assert len(made) == 1
