@@ -58,8 +58,33 @@ def test_china_has_its_own_console() -> None:
         {"partition": "aws-iso"},
     ],
 )
-def test_elsewhere_there_is_no_page(change: dict[str, Any]) -> None:
+def test_elsewhere_there_is_no_page(change: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_CONSOLE_URL", raising=False)
     assert console_url("TrainingJob", "x", **{**AWS, **change}) == ""
+
+
+ELSEWHERE = {**AWS, "endpoint_url": "http://127.0.0.1:4566"}
+
+
+@pytest.mark.parametrize("base", ["http://127.0.0.1:4566", "http://127.0.0.1:4566/"])
+def test_elsewhere_the_setting_names_a_console_with_the_paths_of_aws(
+    base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CONSOLE_URL", base)
+    page = "http://127.0.0.1:4566/sagemaker/home?region=eu-west-1#/jobs/x-1"
+    assert console_url("TrainingJob", "x-1", **ELSEWHERE) == page
+    assert console_url("FlowDefinition", "x", **ELSEWHERE).startswith("http://127.0.0.1:4566/a2i/home?")
+
+
+def test_the_setting_leaves_the_links_of_aws_endpoints_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CONSOLE_URL", "http://127.0.0.1:4566")
+    assert console_url("TrainingJob", "x", **AWS).startswith("https://console.aws.amazon.com/")
+
+
+@pytest.mark.parametrize("base", ["javascript:alert(1)//", "127.0.0.1:4566", "file:///etc", " "])
+def test_a_setting_that_is_no_web_address_gives_no_link(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CONSOLE_URL", base)
+    assert console_url("TrainingJob", "x", **ELSEWHERE) == ""
 
 
 def test_the_link_is_what_the_operator_noted() -> None:

@@ -1,7 +1,8 @@
-"""From a task in the Airflow UI to its job, model or endpoint in the AWS console."""
+"""From a task in the Airflow UI to its job, model or endpoint in the AWS console, or in one with its paths."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
+#: the base address of a console for endpoints that are not AWS's own, such as ``http://127.0.0.1:4566``. Its paths are
+#: those of AWS's console.
+VARIABLE = "AWS_CONSOLE_URL"
 _CONSOLES = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
@@ -35,18 +39,26 @@ def console_url(kind: str, name: str, *, region: str, partition: str, endpoint_u
     """
     Return the console page, or "" where there is none.
 
-    AWS's console shows what AWS's own endpoints made. A client that talks to any other address gets no link,
-    rather than one to a page that says "not found".
+    AWS's console shows what AWS's own endpoints made. A client that talks to any other address gets a link to the
+    console that ``AWS_CONSOLE_URL`` names, and none without it rather than one to a page that says "not found".
     """
-    host = urlsplit(endpoint_url).hostname or ""
-    own = host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
-    if not own or partition not in _CONSOLES or kind not in {*_PAGES, *_STUDIO, *_REVIEW_PAGES}:
+    base = _base(partition, endpoint_url)
+    if not base or kind not in {*_PAGES, *_STUDIO, *_REVIEW_PAGES}:
         return ""
     if kind in _REVIEW_PAGES:
         page = f"{_REVIEW_PAGES[kind]}/{quote(name, safe='')}"
-        return f"https://{_CONSOLES[partition]}/a2i/home?region={region}#/{page}"
+        return f"{base}/a2i/home?region={region}#/{page}"
     page = "studio-landing" if kind in _STUDIO else f"{_PAGES[kind]}/{quote(name, safe='')}"
-    return f"https://{_CONSOLES[partition]}/sagemaker/home?region={region}#/{page}"
+    return f"{base}/sagemaker/home?region={region}#/{page}"
+
+
+def _base(partition: str, endpoint_url: str) -> str:
+    host = urlsplit(endpoint_url).hostname or ""
+    if host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")):
+        return f"https://{_CONSOLES[partition]}" if partition in _CONSOLES else ""
+    set_by_user = os.environ.get(VARIABLE, "").rstrip("/")
+    # It becomes a link in Airflow's pages: an address of another scheme could be a script.
+    return set_by_user if urlsplit(set_by_user).scheme in ("http", "https") else ""
 
 
 class SageMakerConsoleLink(BaseOperatorLink):
