@@ -62,6 +62,9 @@ def _status(stack: Stack, _: argparse.Namespace) -> int:
 
         console.print(f"\nAirflow UI  {stack.airflow_url}   user admin, password {AirflowApi(stack).password}")
         console.print(f'localaws    {stack.localaws_url}   (shell: eval "$(make -s env)")')
+    if parts["localaws"].condition is Condition.WELL and stack.console_url:
+        # On one line however narrow the terminal is: the address has the token.
+        console.print(f"Console     {stack.console_url}", soft_wrap=True)
     return 0 if all(part.condition is Condition.WELL for part in parts.values()) else 3
 
 

@@ -79,6 +79,16 @@ class Stack:
         return self.airflow_home / "simple_auth_manager_passwords.json.generated"
 
     @property
+    def console_url(self) -> str | None:
+        """The address that opens the console of localaws, with its token; ``None`` where there is none."""
+        state = self.home / "localaws"
+        try:
+            url = json.loads((state / "console.json").read_text())["url"]
+            return f"{url}/?token={(state / 'console.token').read_text()}"
+        except FileNotFoundError:
+            return None
+
+    @property
     def jobs_python(self) -> str:
         """The interpreter of the environment for localaws and the jobs."""
         return os.environ.get("JOBS_PYTHON", str(ROOT / ".local" / "venv-jobs" / "bin" / "python"))
@@ -182,4 +192,10 @@ def airflow_settings(stack: Stack) -> dict[str, str]:
         for option, value in options.items()
     }
     # An empty AWS connection: boto3's own chain finds endpoint, keys and region in the environment, here as on AWS.
-    return {**names, "AIRFLOW_HOME": str(stack.airflow_home), "AIRFLOW_CONN_AWS_DEFAULT": "aws://"}
+    return {
+        **names,
+        "AIRFLOW_HOME": str(stack.airflow_home),
+        "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
+        # For the links of tasks: the endpoint answers the paths of AWS's console.
+        "AWS_CONSOLE_URL": stack.localaws_url,
+    }
