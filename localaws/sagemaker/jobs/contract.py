@@ -22,6 +22,7 @@ from localaws.sagemaker.jobs.folder import JobFolder
 from localaws.sagemaker.jobs.mirror import Mirror, Mirroring
 from localaws.sagemaker.jobs.processes import MARK
 from localaws.sagemaker.jobs.progress import shorten
+from localaws.sagemaker.jobs.spot import Spot
 from localaws.sagemaker.jobs.staging import Source, under
 
 
@@ -81,6 +82,11 @@ class Contract(ABC):
         """Seconds that the job may take."""
         # One day is SageMaker's default, for training and for processing.
         return int(self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400))
+
+    @property
+    def spot(self) -> Spot | None:
+        """How the job has spot instances; None for instances on demand."""
+        return None
 
     @property
     def metric_definitions(self) -> Sequence[dict[str, str]]:

@@ -2,8 +2,8 @@
 A job's folder, which is the truth about it.
 
 ``job.json`` says what to do and is written before the supervisor starts; ``status.json`` says how far it is and is
-replaced as a whole; ``lock`` is held by the supervisor as long as it lives; ``stop`` asks it to end;
-``logs/<host>.log`` and ``ml/<host>/`` belong to the hosts.
+replaced as a whole; ``lock`` is held by the supervisor as long as it lives; ``stop`` asks it to end, ``interrupt`` to
+take away its spot instances; ``logs/<host>.log`` and ``ml/<host>/`` belong to the hosts.
 """
 
 from __future__ import annotations
@@ -73,6 +73,14 @@ class JobFolder:
     def asked_to_stop(self) -> bool:
         """Whether somebody asked."""
         return (self.path / "stop").exists()
+
+    def asked_to_interrupt(self) -> bool:
+        """Whether somebody asked for an interruption since the last one."""
+        asked = self.path / "interrupt"
+        if not asked.exists():
+            return False
+        asked.unlink()
+        return True
 
     def lock(self) -> int | None:
         """Take the lock: a descriptor that holds it while any process has it open; ``None`` if it is taken."""

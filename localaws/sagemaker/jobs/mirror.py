@@ -86,12 +86,13 @@ class Mirroring:
                     # The last sweep, after the job, says it again, and counts.
                     print(f"continuous upload: {error}", file=sys.stderr)
 
-    def finish(self) -> None:
+    def finish(self, *, final: bool = True) -> None:
         """
         Sweep a last time.
 
+        :param final: whether files that have changed since the sweep before are whole.
         :raises DataError: S3 refuses.
         """
         self._stop.set()
         for mirror in self._mirrors:
-            mirror.sweep(final=True)
+            mirror.sweep(final=final)

@@ -31,6 +31,7 @@ from localaws.sagemaker.jobs.mirror import Mirroring
 from localaws.sagemaker.jobs.profiler import Profiler, ProfilerSettings
 from localaws.sagemaker.jobs.progress import Progress, shorten
 from localaws.sagemaker.jobs.shipping import Shipper
+from localaws.sagemaker.jobs.spot import Spot
 from localaws.sagemaker.jobs.staging import DataError, download
 
 #: seconds between looks for a request to stop and for the deadline; the end of a process is noticed at once.
@@ -38,12 +39,14 @@ _LOOK_S = 0.2
 #: seconds to wait for the last lines: in the pipe, and on their way to CloudWatch.
 _DRAIN_S = 10
 
+_STARTING = "Preparing the instances for training"
+
 #: Makes the contract of a job from its folder and ``job.json``.
 Contracts = Mapping[str, Callable[[JobFolder, dict[str, Any]], Contract]]
 
 
 class Stopped(Exception):
-    """Somebody asked to stop before the processes were started."""
+    """The job is to end while none of its processes run; the text is its secondary status."""
 
 
 class Supervisor:
@@ -61,7 +64,11 @@ class Supervisor:
         dimension = (self._contract.dimension, self._contract.name)
         self._shipper = Shipper(self._aws, self._contract.log_group, self._metrics, dimension)
         self._settings = ProfilerSettings(self._contract.request, folder.profiler_settings)
-        self._profiler = Profiler(self._contract.name, folder.profile, self._settings, self._shipper)
+        self._profiler = self._new_profiler()
+        self._spot: Spot | None = self._contract.spot
+        self._interruptions = 0
+        #: seconds without instances.
+        self._away = 0.0
         self._changed = threading.Event()
         self._instances: list[Instance] = []
 
@@ -69,8 +76,8 @@ class Supervisor:
         """See the job through; whatever happens, its status says so."""
         try:
             self._run()
-        except Stopped:
-            self._finish(Outcome("Stopped", "Stopped"))
+        except Stopped as stopped:
+            self._finish(Outcome("Stopped", str(stopped)))
         except (DataError, UnknownImage) as error:
             self._finish(Outcome("Failed", "Failed", f"ClientError: {error}"))
         except ServerAway as error:
@@ -81,23 +88,57 @@ class Supervisor:
 
     def _run(self) -> None:
         contract = self._contract
-        self._progress.enter("Starting", "Preparing the instances for training")
+        self._progress.enter("Starting", _STARTING)
         image = resolve(contract.image_uri)
         command = contract.command(image)
+        profiling = Mirroring(contract.profile_mirrors(self._aws, self._settings.request()))
+        outcome, mirroring = self._attempt(command, image)
+        while outcome.secondary == "Interrupted":
+            self._await_instances()
+            self._progress.enter("Starting", _STARTING)
+            outcome, mirroring = self._attempt(command, image)
+        if outcome.status == "Failed" and outcome.reason is None:
+            outcome = self._explain()
+        self._progress.enter("Uploading", "Uploading generated training model")
+        members = self._upload(mirroring, outcome)
+        self._finish(outcome, **members, **self._contract.profile(self._aws, profiling, self._settings.request()))
+
+    def _attempt(self, command: list[str], image: Image) -> tuple[Outcome, Mirroring]:
+        """Run the job on new instances until it ends, or they are taken away: then its checkpoints are in S3."""
+        contract = self._contract
         self._progress.enter("Downloading", "Downloading input data")
         self._stage()
         mirrors = list(contract.mirrors(self._aws))
         self._progress.enter(contract.running, "Training image download completed. Training in progress.")
         self._start(command, image)
         mirroring = Mirroring(mirrors)
-        profiling = Mirroring(contract.profile_mirrors(self._aws, self._settings.request()))
         outcome = self._await()
         self._settle()
-        if outcome.status == "Failed" and outcome.reason is None:
-            outcome = self._explain()
-        self._progress.enter("Uploading", "Uploading generated training model")
-        members = self._upload(mirroring, outcome)
-        self._finish(outcome, **members, **self._contract.profile(self._aws, profiling, self._settings.request()))
+        if outcome.secondary == "Interrupted":
+            killed = any(instance.exit_code == 128 + signal.SIGKILL for instance in self._instances)
+            # What a killed process was writing is not whole: only files that have not changed for a while count.
+            mirroring.finish(final=not killed)
+        return outcome, mirroring
+
+    def _await_instances(self) -> None:
+        """
+        Wait for instances after an interruption; the volumes of those before are gone.
+
+        :raises Stopped: somebody asked, or it takes longer than MaxWaitTimeInSeconds.
+        """
+        assert self._spot
+        self._progress.enter("Interrupted", "Training job interrupted: the spot instances were reclaimed")
+        self._interruptions += 1
+        for path in (self._folder.path / "ml", self._folder.path / "tmp"):
+            beneath.remove(path)
+        began = time.monotonic()
+        while time.monotonic() - began < self._spot.away:
+            if self._folder.asked_to_stop():
+                raise Stopped("Stopped")
+            if time.monotonic() > self._began + self._spot.max_wait:
+                raise Stopped("MaxWaitTimeExceeded")
+            time.sleep(_LOOK_S)
+        self._away += time.monotonic() - began
 
     def _stage(self) -> None:
         contract = self._contract
@@ -106,7 +147,7 @@ class Supervisor:
         for source in contract.sources():
             for number, host in enumerate(contract.hosts):
                 if self._folder.asked_to_stop():
-                    raise Stopped
+                    raise Stopped("Stopped")
                 ml = self._folder.ml(host)
                 download(self._aws, source, ml, host=number, hosts=len(contract.hosts))
         for host in contract.hosts:
@@ -123,7 +164,9 @@ class Supervisor:
         credentials.issue(contract.home, self._folder.credentials)
         port = _free_port()
         epoch = int(time.time())
-        self._shipper.start()
+        if not self._interruptions:
+            self._shipper.start()
+        self._instances, self._profiler = [], self._new_profiler()
         for host in contract.hosts:
             log = HostLog(self._folder.log(host), f"{contract.name}/{host}-{epoch}", self._shipper, self._metrics)
             launch = contract.launch(command, host, port)
@@ -138,7 +181,8 @@ class Supervisor:
 
     def _await(self) -> Outcome:
         """Wait for the processes' end, a request to stop or the deadline; none runs afterwards."""
-        deadline = self._began + self._contract.max_runtime
+        began = time.monotonic()
+        deadline = self._began + self._away + self._contract.max_runtime
         while True:
             codes = [instance.exit_code for instance in self._instances]
             if any(codes):
@@ -152,16 +196,32 @@ class Supervisor:
             if time.monotonic() > deadline:
                 self._end_all(f"Stopping the {self._contract.noun}")
                 return Outcome("Stopped", "MaxRuntimeExceeded")
+            if self._spot and (outcome := self._reclaimed(self._spot, time.monotonic() - began)):
+                return outcome
             self._changed.wait(_LOOK_S)
             self._changed.clear()
 
-    def _end_all(self, message: str = "") -> None:
+    def _reclaimed(self, spot: Spot, seconds: float) -> Outcome | None:
+        """
+        End the processes of a job whose spot instances are taken away, or whose time is over.
+
+        :param seconds: that it has had the instances for.
+        """
+        if time.monotonic() > self._began + spot.max_wait:
+            self._end_all(f"Stopping the {self._contract.noun}")
+            return Outcome("Stopped", "MaxWaitTimeExceeded")
+        if seconds < spot.until(self._interruptions) and not self._folder.asked_to_interrupt():
+            return None
+        self._end_all(grace=spot.notice)
+        return Outcome("InProgress", "Interrupted")
+
+    def _end_all(self, message: str = "", *, grace: float | None = None) -> None:
         """SIGTERM, and SIGKILL for what is left after the grace."""
         if message:
             self._progress.enter("Stopping", message, status="Stopping")
         for instance in self._instances:
             instance.terminate()
-        deadline = time.monotonic() + self._grace
+        deadline = time.monotonic() + (self._grace if grace is None else grace)
         while any(instance.exit_code is None for instance in self._instances):
             if time.monotonic() > deadline:
                 for instance in self._instances:
@@ -206,7 +266,10 @@ class Supervisor:
             "Failed": f"{noun} failed",
             "Stopped": f"{noun} stopped",
             "MaxRuntimeExceeded": f"{noun} runtime exceeded MaxRuntimeInSeconds provided",
+            "MaxWaitTimeExceeded": f"{noun} exceeded MaxWaitTimeInSeconds provided",
         }
+        if self._spot:
+            members["BillableSeconds"] = self._spot.billable(time.monotonic() - self._began - self._away)
         self._progress.finish(
             outcome.status,
             outcome.secondary,
@@ -219,6 +282,9 @@ class Supervisor:
         # An instance's volume goes with it.
         for path in (self._folder.path / "ml", self._folder.path / "tmp", self._folder.profile):
             beneath.remove(path)
+
+    def _new_profiler(self) -> Profiler:
+        return Profiler(self._contract.name, self._folder.profile, self._settings, self._shipper)
 
 
 def _internal(detail: str) -> Outcome:

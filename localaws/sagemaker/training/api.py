@@ -10,6 +10,7 @@ from localaws.core.context import Context
 from localaws.core.errors import NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
 from localaws.sagemaker.jobs.resource import JobResource
+from localaws.sagemaker.jobs.spot import Spot
 from localaws.sagemaker.training import profiling
 
 training = Service("sagemaker", resource="training-job")
@@ -28,7 +29,8 @@ def _members(status: dict[str, Any]) -> dict[str, Any]:
     if "EndTime" in status:
         seconds = max(1, round((status["EndTime"] - status["StartTime"]).total_seconds()))
         members |= {"TrainingEndTime": status["EndTime"], "TrainingTimeInSeconds": seconds}
-        members |= {"BillableTimeInSeconds": seconds, "FinalMetricDataList": status.get("Metrics") or None}
+        billable = status.get("BillableSeconds", seconds)
+        members |= {"BillableTimeInSeconds": billable, "FinalMetricDataList": status.get("Metrics") or None}
     if "FailureReason" in status:
         members["FailureReason"] = status["FailureReason"]
     if "ModelArtifacts" in status:
@@ -135,6 +137,7 @@ def check(request: dict[str, Any]) -> None:
     resources = request.get("ResourceConfig", {})
     if "InstanceGroups" in resources or "InstanceCount" not in resources or "InstanceType" not in resources:
         raise NotImplementedByLocalAws("localaws runs InstanceCount hosts of one InstanceType, which are to be given.")
+    _check_spot(request)
     names = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
     if len(set(names)) < len(names):
         raise ValidationException(f"Channel names must be unique: {', '.join(names)}")
@@ -155,6 +158,25 @@ def check(request: dict[str, Any]) -> None:
         path = request.get(config, {}).get("LocalPath", default)
         if not path.startswith("/opt/ml/") or ".." in path.split("/"):
             raise ValidationException(f"{config}.LocalPath must be under /opt/ml: {path}")
+
+
+def _check_spot(request: dict[str, Any]) -> None:
+    condition = request.get("StoppingCondition", {})
+    wait, runtime = condition.get("MaxWaitTimeInSeconds"), condition.get("MaxRuntimeInSeconds", 86400)
+    if not request.get("EnableManagedSpotTraining"):
+        if wait is not None:
+            raise ValidationException(
+                "Invalid MaxWaitTimeInSeconds. It is supported only when EnableManagedSpotTraining is set to true"
+            )
+        return
+    if wait is None or wait < runtime:
+        raise ValidationException(
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
+        )
+    try:
+        Spot.of(request)
+    except ValueError as error:
+        raise ValidationException(str(error)) from error
 
 
 def _algorithm(request: dict[str, Any]) -> dict[str, Any]:

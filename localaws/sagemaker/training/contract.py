@@ -18,6 +18,7 @@ from localaws.sagemaker.jobs import profiler
 from localaws.sagemaker.jobs.contract import Contract, Outcome
 from localaws.sagemaker.jobs.mirror import Mirror, Mirroring
 from localaws.sagemaker.jobs.progress import shorten
+from localaws.sagemaker.jobs.spot import Spot
 from localaws.sagemaker.jobs.staging import DataError, Source, put, upload
 from localaws.sagemaker.training import profile_report
 
@@ -41,6 +42,11 @@ class Training(Contract):
         """The ResourceConfig."""
         resources: dict[str, Any] = self.request["ResourceConfig"]
         return resources
+
+    @property
+    def spot(self) -> Spot | None:
+        """By EnableManagedSpotTraining."""
+        return Spot.of(self.request)
 
     @property
     def metric_definitions(self) -> Sequence[dict[str, str]]:
