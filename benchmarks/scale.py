@@ -1,0 +1,250 @@
+"""
+A hundred times the data: time, memory and cost of each step at 1 x, 10 x and 100 x the reviews, through localaws.
+
+    REVIEWS_SOURCE=reviews.csv.zip python -m benchmarks.scale --work FOLDER                     # all; prints Markdown
+    REVIEWS_SOURCE=reviews.csv.zip python -m benchmarks.scale --work FOLDER --step transform --copies 100
+
+Each step takes minutes at most and keeps its figures in FOLDER, so that they can be taken one by one; a step that has
+been taken is not taken again. FOLDER needs 10 GB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import scale_kit as kit
+from benchmarks.job_code import bundle
+from benchmarks.local import BUCKET, ROLE, ROOT, ended, raw_reviews, session
+
+COPIES = (1, 10, 100)
+MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/huggingface-pytorch-training:2.9.0-transformers5.3.0-gpu-py312"
+PROCESSING = "ml.m5.xlarge"
+#: CreateProcessingJob's paths.
+INPUT, OUTPUT = "/opt/ml/processing/input", "/opt/ml/processing/output"
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a step runs: a localaws whose S3 has what earlier steps of as many copies have made."""
+
+    aws: Any
+    server: int
+    folder: Path
+    copies: int
+
+    def uri(self, *parts: str) -> str:
+        """Return a prefix of this number of copies."""
+        return f"s3://{BUCKET}/{'/'.join([str(self.copies), *parts])}/"
+
+    def process(
+        self,
+        job: str,
+        inputs: dict[str, str],
+        outputs: dict[str, str],
+        arguments: dict[str, Any],
+        *,
+        instances: int = 1,
+        sharded: str = "",
+    ) -> Figures:
+        """Run a processing job to its end; its figures."""
+        code = f"{self.copies}/code/{job}"
+        for path in bundle(job).iterdir():
+            self.aws.client("s3").upload_file(str(path), BUCKET, f"{code}/{path.name}")
+        sources = {"code": f"s3://{BUCKET}/{code}/", **inputs}
+        name = f"{job.replace('_', '-')}-{self.copies}-{instances}-{time.time_ns() // 10**9}"
+        sagemaker = self.aws.client("sagemaker")
+        with kit.Memory(self.server) as memory:
+            sagemaker.create_processing_job(
+                ProcessingJobName=name,
+                RoleArn=ROLE,
+                AppSpecification={
+                    "ImageUri": IMAGE,
+                    "ContainerEntrypoint": ["python3", f"{INPUT}/code/{job}.py"],
+                    "ContainerArguments": [str(word) for flag, value in arguments.items() for word in (flag, value)],
+                },
+                ProcessingInputs=[_input(key, uri, sharded=key == sharded) for key, uri in sources.items()],
+                ProcessingOutputConfig={"Outputs": [_output(key, uri) for key, uri in outputs.items()]},
+                ProcessingResources={
+                    "ClusterConfig": {"InstanceType": PROCESSING, "InstanceCount": instances, "VolumeSizeInGB": 30}
+                },
+            )
+            done = ended(lambda: sagemaker.describe_processing_job(ProcessingJobName=name), "ProcessingJobStatus")
+        seconds = (done["ProcessingEndTime"] - done["ProcessingStartTime"]).total_seconds()
+        return {"seconds": seconds, **_peaks(memory), "cost": kit.instances(PROCESSING, instances, seconds)}
+
+    def read(self, *parts: str) -> Any:
+        """Return a JSON document of this number of copies."""
+        key = "/".join([str(self.copies), *parts])
+        return json.loads(self.aws.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
+
+def _input(name: str, uri: str, *, sharded: bool) -> dict[str, Any]:
+    distribution = "ShardedByS3Key" if sharded else "FullyReplicated"
+    place = {"S3Uri": uri, "LocalPath": f"{INPUT}/{name}", "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    return {"InputName": name, "S3Input": {**place, "S3DataDistributionType": distribution}}
+
+
+def _output(name: str, uri: str) -> dict[str, Any]:
+    place = {"S3Uri": uri, "LocalPath": f"{OUTPUT}/{name}", "S3UploadMode": "EndOfJob"}
+    return {"OutputName": name, "S3Output": place}
+
+
+def _peaks(memory: kit.Memory) -> Figures:
+    return {"job": memory.job, "all_jobs": memory.all_jobs, "server": memory.server}
+
+
+# --- the steps: each returns its figures, of which "rows" is what it has worked on
+
+
+def upload(place: Place) -> Figures:
+    """Resample the reviews, and put them into S3."""
+    raw = place.folder / "raw"
+    raw_reviews(raw)
+    files = place.folder / f"raw-{place.copies}"
+    rows = kit.resample(raw / "reviews.csv", files, place.copies)
+    began = time.perf_counter()
+    with kit.Memory(place.server) as memory:
+        for path in sorted(files.iterdir()):
+            place.aws.client("s3").upload_file(str(path), BUCKET, f"{place.copies}/raw/{path.name}")
+            path.unlink()
+    return {"rows": rows, "seconds": time.perf_counter() - began, **_peaks(memory), "cost": 0.0}
+
+
+def transform(place: Place) -> Figures:
+    """Clean the raw reviews."""
+    outputs = {name: place.uri(name) for name in ("table", "reviews", "report")}
+    figures = place.process("transform", {"raw": place.uri("raw")}, outputs, {})
+    report = place.read("report", "report.json")
+    return {**figures, "rows": report["rows_in"], "parts": len(report["parts"])}
+
+
+def crawl(place: Place) -> Figures:
+    """Have a crawler find the table."""
+    glue, name = place.aws.client("glue"), f"crawl-{place.copies}"
+    database = f"reviews{place.copies}"
+    with contextlib.suppress(glue.exceptions.AlreadyExistsException):
+        glue.create_database(DatabaseInput={"Name": database})
+        csv = {"Name": name, "Delimiter": ",", "QuoteSymbol": '"', "ContainsHeader": "PRESENT", "Serde": "OpenCSVSerDe"}
+        glue.create_classifier(CsvClassifier=csv)
+        targets = {"S3Targets": [{"Path": place.uri("reviews")}]}
+        glue.create_crawler(Name=name, Role=ROLE, DatabaseName=database, Targets=targets, Classifiers=[name])
+    began = time.perf_counter()
+    with kit.Memory(place.server) as memory:
+        glue.start_crawler(Name=name)
+        while (told := glue.get_crawler(Name=name)["Crawler"])["State"] != "READY":
+            time.sleep(0.1)
+    seconds = time.perf_counter() - began
+    if told["LastCrawl"]["Status"] != "SUCCEEDED":
+        raise SystemExit(f"the crawl ended {told['LastCrawl']}")
+    return {"rows": _rows(place), "seconds": seconds, **_peaks(memory), "cost": kit.crawler(seconds)}
+
+
+def query(place: Place) -> Figures:
+    """Ask the five questions of ``ingest_reviews``, one after the other."""
+    athena, scanned, seconds = place.aws.client("athena"), [], 0.0
+    with kit.Memory(place.server) as memory:
+        for path in sorted((ROOT / "include" / "sql").glob("*.sql")):
+            began = time.perf_counter()
+            execution = athena.start_query_execution(
+                QueryString=path.read_text(),
+                QueryExecutionContext={"Database": f"reviews{place.copies}"},
+                ResultConfiguration={"OutputLocation": place.uri("answers")},
+            )["QueryExecutionId"]
+            while True:
+                told = athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]
+                if told["Status"]["State"] in ("SUCCEEDED", "FAILED", "CANCELLED"):
+                    break
+                time.sleep(0.05)
+            if told["Status"]["State"] != "SUCCEEDED":
+                raise SystemExit(f"{path.name}: {told['Status']}")
+            seconds += time.perf_counter() - began
+            scanned.append(told["Statistics"]["DataScannedInBytes"])
+            if path.stem == "sentiments":
+                _, *rows = athena.get_query_results(QueryExecutionId=execution)["ResultSet"]["Rows"]
+                counted = sum(int(row["Data"][1]["VarCharValue"]) for row in rows)
+                if counted != _rows(place):
+                    raise SystemExit(f"Athena counts {counted} reviews, the transform job wrote {_rows(place)}")
+    return {"rows": _rows(place), "seconds": seconds, **_peaks(memory), "cost": kit.queries(scanned)}
+
+
+def features(place: Place, instances: int = 1) -> Figures:
+    """Tokenise and split, on one instance or sharded."""
+    base = f"features-{instances}"
+    outputs = {
+        name: place.uri(base, name) for name in ("train", "validation", "test", "feature_store", "report", "manifest")
+    }
+    arguments = {"--base-model": MODEL, "--date": "2026-11-30T00:00:00Z"}
+    sharded = "reviews" if instances > 1 else ""
+    figures = place.process(
+        "features", {"reviews": place.uri("table")}, outputs, arguments, instances=instances, sharded=sharded
+    )
+    manifests = [place.read(base, "manifest", f"manifest-algo-{number + 1}.json") for number in range(instances)]
+    parts = sorted(part["name"] for manifest in manifests for part in manifest["inputs"])
+    made = place.read("report", "report.json")
+    if parts != [part["name"] for part in made["parts"]] or sum(each["rows"] for each in manifests) != made["rows"]:
+        raise SystemExit(f"the manifests have {parts} and {[each['rows'] for each in manifests]} rows: not the table")
+    return {**figures, "rows": made["rows"]}
+
+
+def _rows(place: Place) -> int:
+    return int(place.read("report", "report.json")["rows"])
+
+
+STEPS: dict[str, Callable[[Place], Figures]] = {
+    "upload": upload,
+    "transform": transform,
+    "crawl": crawl,
+    "query": query,
+    "features": features,
+    "features-2": lambda place: features(place, 2),
+}
+
+
+@contextlib.contextmanager
+def running(folder: Path, copies: int) -> Iterator[Place]:
+    """Start the localaws of so many copies."""
+    home = folder / f"home-{copies}"
+    for stale in home.glob("localaws/server.json"):
+        stale.unlink()
+    with session(home) as aws:
+        pid = json.loads((home / "localaws" / "server.json").read_text())["pid"]
+        yield Place(aws, pid, folder, copies)
+
+
+def take(folder: Path, step: str, copies: int) -> None:
+    """Take one step, unless its figures are there."""
+    path = folder / "figures" / f"{step}-{copies}.json"
+    if path.exists():
+        return
+    print(f"{step}, {copies} x", file=sys.stderr, flush=True)
+    with running(folder, copies) as place:
+        figures = STEPS[step](place)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(figures) + "\n")
+    print(figures, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=ROOT / ".local" / "scale")
+    parser.add_argument("--step", choices=STEPS)
+    parser.add_argument("--copies", type=int, choices=COPIES)
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    for copies in [options.copies] if options.copies else COPIES:
+        for step in [options.step] if options.step else STEPS:
+            take(options.work, step, copies)
+
+
+if __name__ == "__main__":
+    main()
