@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -240,6 +241,8 @@ def main() -> None:
     parser.add_argument("--step", choices=STEPS)
     parser.add_argument("--copies", type=int, choices=COPIES)
     options = parser.parse_args()
+    # So that a time limit ends localaws too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options.work.mkdir(parents=True, exist_ok=True)
     for copies in [options.copies] if options.copies else COPIES:
         for step in [options.step] if options.step else STEPS:

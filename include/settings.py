@@ -41,6 +41,8 @@ class Settings:
     processing_image: str
     inference_image: str
     training_instance_type: str
+    training_instances: int
+    training_spot: bool
     processing_instance_type: str
     features_instances: int
     part_rows: int
@@ -88,6 +90,8 @@ class Settings:
             inference_image=image_uri("inference", region, environment),
             training_instance_type=get("SAGEMAKER_TRAINING_INSTANCE", "ml.m5.2xlarge"),
             processing_instance_type=get("SAGEMAKER_PROCESSING_INSTANCE", "ml.m5.xlarge"),
+            training_instances=int(get("REVIEWS_TRAINING_INSTANCES", "1")),
+            training_spot=get("REVIEWS_TRAINING_SPOT", "0") not in ("", "0"),
             features_instances=int(get("REVIEWS_FEATURES_INSTANCES", "1")),
             part_rows=int(get("REVIEWS_PART_ROWS", "250000")),
             inference_instance_type=get("SAGEMAKER_INFERENCE_INSTANCE", "ml.m5.large"),
@@ -127,7 +131,7 @@ class Settings:
             instance_count=instance_count,
         )
 
-    def training_job(self, name: str, *, instance_count: int = 1) -> TrainingJobSpec:
+    def training_job(self, name: str) -> TrainingJobSpec:
         """Return the training job whose script is ``include/jobs/<name>/<name>.py``."""
         return TrainingJobSpec(
             image_uri=self.training_image,
@@ -135,7 +139,8 @@ class Settings:
             bucket=self.bucket,
             **job_code.of(name),
             instance_type=self.training_instance_type,
-            instance_count=instance_count,
+            instance_count=self.training_instances,
+            spot=self.training_spot,
         )
 
 

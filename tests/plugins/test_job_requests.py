@@ -153,6 +153,20 @@ def test_several_instances_train_as_one_world(training: TrainingJobSpec) -> None
     assert request["HyperParameters"]["sagemaker_torch_distributed_enabled"] == "true"
 
 
+def test_spot_instances_are_asked_for_with_the_time_to_wait_for_them(training: TrainingJobSpec) -> None:
+    request = training_request(replace(training, spot=True, max_runtime=600))
+    check("CreateTrainingJob", request)
+    assert request["EnableManagedSpotTraining"] is True
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 1200}
+    request = training_request(replace(training, spot=True, max_runtime=600, max_wait="900"))
+    assert request["StoppingCondition"]["MaxWaitTimeInSeconds"] == 900
+    on_demand = training_request(training)
+    assert "EnableManagedSpotTraining" not in on_demand
+    assert "MaxWaitTimeInSeconds" not in on_demand["StoppingCondition"]
+    # Where it is computed is no part of what is computed.
+    assert training.fingerprint(request) == training.fingerprint(on_demand)
+
+
 def test_training_without_channels_or_metrics_is_one_that_sagemaker_takes(training: TrainingJobSpec) -> None:
     check("CreateTrainingJob", training_request(training, channels={}, hyperparameters={}, metric_regexes={}))
 

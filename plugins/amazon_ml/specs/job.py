@@ -196,7 +196,15 @@ class TrainingJobSpec(JobSpec):
     A script-mode training job: SageMaker's framework images fetch ``sourcedir.tar.gz`` and run the entry point.
 
     On more than one instance the script is started by ``torchrun``, one world over all of them.
+
+    :param spot: whether to train on managed spot instances; an operator's ``checkpoints`` are then what a job goes on
+        from after an interruption.
+    :param max_wait: seconds that a spot job may take with those that it waits for instances; default twice
+        ``max_runtime``.
     """
+
+    spot: bool = False
+    max_wait: int | str | None = None
 
     identity: ClassVar[tuple[str, ...]] = (
         "AlgorithmSpecification.TrainingImage",
@@ -259,6 +267,10 @@ class TrainingJobSpec(JobSpec):
             },
             "StoppingCondition": {"MaxRuntimeInSeconds": int(self.max_runtime)},
         }
+        if self.spot:
+            request["EnableManagedSpotTraining"] = True
+            wait = 2 * int(self.max_runtime) if self.max_wait is None else int(self.max_wait)
+            request["StoppingCondition"]["MaxWaitTimeInSeconds"] = wait
         if channels:
             request["InputDataConfig"] = [_channel(key, uri) for key, uri in channels.items()]
         return _merge(request, self.extra)

@@ -155,8 +155,9 @@ class TuningJobSpec(TrainingJobSpec):
                 f"the objective {self.objective_metric} is not among the metrics that have a regex: "
                 f"{', '.join(metric_regexes) or 'none'}"
             )
-        # Every training job has a folder of its own beside the tuning job's.
-        one = replace(self, max_runtime=self.max_runtime_per_training_job, extra={})
+        # Every training job has a folder of its own beside the tuning job's. On demand: without checkpoints a spot
+        # instance's end would be the end of what it has learnt.
+        one = replace(self, max_runtime=self.max_runtime_per_training_job, spot=False, extra={})
 
         def definition(more: Mapping[str, Any]) -> dict[str, Any]:
             training = one.to_request(
