@@ -63,6 +63,7 @@ class Place:
             self.aws.client("s3").upload_file(str(path), BUCKET, f"{code}/{path.name}")
         sources = {"code": f"s3://{BUCKET}/{code}/", **inputs}
         name = f"{job.replace('_', '-')}-{self.copies}-{instances}-{time.time_ns() // 10**9}"
+        words = [str(word) for flag, value in arguments.items() for word in (flag, value)]
         sagemaker = self.aws.client("sagemaker")
         with kit.Memory(self.server) as memory:
             sagemaker.create_processing_job(
@@ -71,7 +72,7 @@ class Place:
                 AppSpecification={
                     "ImageUri": IMAGE,
                     "ContainerEntrypoint": ["python3", f"{INPUT}/code/{job}.py"],
-                    "ContainerArguments": [str(word) for flag, value in arguments.items() for word in (flag, value)],
+                    **({"ContainerArguments": words} if words else {}),
                 },
                 ProcessingInputs=[_input(key, uri, sharded=key == sharded) for key, uri in sources.items()],
                 ProcessingOutputConfig={"Outputs": [_output(key, uri) for key, uri in outputs.items()]},
@@ -240,13 +241,16 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / ".local" / "scale")
     parser.add_argument("--step", choices=STEPS)
     parser.add_argument("--copies", type=int, choices=COPIES)
+    parser.add_argument("--seconds", type=float, default=86400, help="begin no step after so many")
     options = parser.parse_args()
     # So that a time limit ends localaws too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options.work.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
     for copies in [options.copies] if options.copies else COPIES:
         for step in [options.step] if options.step else STEPS:
-            take(options.work, step, copies)
+            if time.monotonic() - began < options.seconds:
+                take(options.work, step, copies)
 
 
 if __name__ == "__main__":

@@ -112,6 +112,23 @@ def test_all_parts_of_a_split_are_read(tmp_path: Path) -> None:
     assert found.labels.tolist() == [0, 1, 2] and found.row(2).tolist() == [2, 5, 3]
 
 
+def test_a_limited_read_draws_the_rows_that_a_whole_one_would_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(1)
+    for number in range(3):
+        ids = [random.integers(1000, size=size).tolist() for size in random.integers(1, 9, size=50)]
+        table = pa.table({"input_ids": pa.array(ids, pa.list_(pa.int32())), "label_id": random.integers(3, size=50)})
+        (tmp_path / "train").mkdir(exist_ok=True)
+        pq.write_table(table, tmp_path / "train" / f"part-{number}.parquet", row_group_size=20)
+    monkeypatch.setattr(data, "BATCH", 7)
+    whole = data.read_split(tmp_path / "train", 10).take(60, 5)
+    drawn = data.read_split(tmp_path / "train", 10, limit=60, seed=5)
+    assert drawn.labels.tolist() == whole.labels.tolist() and len(drawn) == 60
+    assert [drawn.row(row).tolist() for row in range(60)] == [whole.row(row).tolist() for row in range(60)]
+    assert len(data.read_split(tmp_path / "train", 10, limit=150, seed=5)) == 150
+
+
 def test_features_of_another_base_model_are_refused(tmp_path: Path) -> None:
     with pytest.raises(data.BadInput, match="another base model"):
         data.read_split(write(tmp_path / "train", [0]), 10, "w")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,9 @@ import torch
 from job import BadInput
 
 CLASSES = 3
+COLUMNS = ["input_ids", "label_id"]
+#: rows that are read at a time where not all are wanted.
+BATCH = 8192
 #: what another value in a split's metadata means.
 OTHER = {"vocabulary": "for another base model", "text": "of another text"}
 BALANCES = ("undersample", "oversample", "class_weights", "none")
@@ -69,20 +72,30 @@ class Examples:
         return Batch(torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(self.labels[rows]))
 
 
-def read_split(folder: Path, longest: int, vocabulary: str | None = None, text: str | None = None) -> Examples:
+def read_split(
+    folder: Path, longest: int, vocabulary: str | None = None, text: str | None = None, *, limit: int = 0, seed: int = 0
+) -> Examples:
     """
-    Read all Parquet parts of a split: the features job's, or those that Athena unloads from the Feature Store.
+    Read the Parquet parts of a split: the features job's, or those that Athena unloads from the Feature Store.
+
+    Memory is that of the rows that are returned, not of those that are there.
 
     :param longest: tokens a review at most.
     :param vocabulary: the hash of the base model's vocabulary, which the features must have been made with.
     :param text: what the model reads of a review, which the features must have been made of.
+    :param limit: rows to draw at random, by ``seed``, at most; 0 means all.
     :raises BadInput: no part, a part that is no such file, or one made for another base model or of another text.
     """
     # What Athena unloads has names without an ending.
     parts = sorted(path for path in folder.glob("[!._]*") if path.is_file())
     if not parts:
         raise BadInput(f"channel {folder.name}: there is no Parquet file in {folder}")
-    tables = [_read_part(part, {"vocabulary": vocabulary, "text": text}) for part in parts]
+    files = [_open_part(part, {"vocabulary": vocabulary, "text": text}) for part in parts]
+    total = sum(file.metadata.num_rows for file in files)
+    if limit and limit < total:
+        tables = list(_drawn(files, np.sort(np.random.default_rng(seed).permutation(total)[:limit])))
+    else:
+        tables = [file.read(columns=COLUMNS) for file in files]
     table = pa.concat_tables(tables).combine_chunks()
     if not len(table):
         raise BadInput(f"channel {folder.name}: the files in {folder} have no rows")
@@ -95,17 +108,30 @@ def read_split(folder: Path, longest: int, vocabulary: str | None = None, text: 
     return Examples(lists.values.to_numpy(), offsets, labels, longest)
 
 
-def _read_part(part: Path, expected: Mapping[str, str | None]) -> pa.Table:
+def _open_part(part: Path, expected: Mapping[str, str | None]) -> pq.ParquetFile:
     try:
-        table = pq.read_table(part, columns=["input_ids", "label_id"])
+        file = pq.ParquetFile(part)
+        lacking = set(COLUMNS) - set(file.schema_arrow.names)
+        if lacking:
+            raise KeyError(f"it lacks {', '.join(sorted(lacking))}")
     except (pa.ArrowException, KeyError) as error:
         raise BadInput(f"{part} is not a file of the features job: {str(error).splitlines()[0]}") from error
-    metadata = table.schema.metadata or {}
+    metadata = file.schema_arrow.metadata or {}
     for name, value in expected.items():
         made_with = metadata.get(name.encode(), b"").decode()
         if value and made_with and made_with != value:
             raise BadInput(f"{part.name} was made {OTHER[name]} ({name} {made_with}, not {value}): run features")
-    return table
+    return file
+
+
+def _drawn(files: Sequence[pq.ParquetFile], rows: np.ndarray) -> Iterator[pa.Table]:
+    """Yield these rows, counted through all files, in ascending order, from a batch at a time."""
+    first = 0
+    for file in files:
+        for batch in file.iter_batches(BATCH, columns=COLUMNS):
+            begin, end = np.searchsorted(rows, [first, first + len(batch)])
+            yield pa.table(batch.take(pa.array(rows[begin:end] - first)))
+            first += len(batch)
 
 
 def class_weights(labels: np.ndarray) -> np.ndarray:

@@ -82,7 +82,7 @@ class Trainer:
         longest = options.max_seq_length
         models.check_length(self.tokenizer, longest)
         made_of = (longest, vocabulary, options.text)
-        self.train = read_split(options.train, *made_of).take(options.max_train_rows, options.seed)
+        self.train = read_split(options.train, *made_of, limit=options.max_train_rows, seed=options.seed)
         self.validation = read_split(options.validation, *made_of)
         self.model = models.load(base_model, cluster.device)
         # For the code that serves the model.
