@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow.providers.amazon.aws.operators.glue_crawler import GlueCrawlerRunOperator
 from airflow.providers.amazon.aws.operators.s3 import S3CreateBucketOperator
-from airflow.sdk import DAG, Metadata, Param, chain, task
+from airflow.sdk import DAG, Param, chain, task
 
 from amazon_ml.naming import RunKey, tags
 from amazon_ml.operators.athena import AthenaQueryOperator
@@ -26,6 +26,7 @@ from include.reviews.origin import expected_raw
 from include.reviews.parts import keep_parts
 from include.settings import INCLUDE, settings
 from include.tasks import costs
+from include.tasks.counts import check_counts
 from include.tasks.defaults import task_defaults
 
 QUERIES = ["sentiments", "categories", "average_sentiment", "split", "words"]
@@ -133,23 +134,7 @@ with DAG(
         result="charts/report.json",
     )
 
-    @task(outlets=[REVIEWS])
-    def check_counts(
-        transformed: dict[str, Any], drawn: dict[str, Any], raw: dict[str, Any], parts: dict[str, int]
-    ) -> None:
-        """Fail unless all count the same: who uploaded the reviews, the job that cleaned them, and Athena."""
-        from include.reviews.origin import note_table
-
-        if transformed["rows_in"] != raw["rows"]:
-            raise ValueError(f"{raw['rows']} rows were uploaded, and the transform job read {transformed['rows_in']}")
-        for count in ("rows", "by_sentiment", "by_category"):
-            if transformed[count] != drawn[count]:
-                raise ValueError(f"{count}: the transform job wrote {transformed[count]}, Athena reads {drawn[count]}")
-        note_table(parts, paths.TABLE, made=transformed["table"], raw=raw)
-        print(f"{drawn['rows']} reviews, counted alike by the transform job and by Athena: {drawn['by_sentiment']}")
-        yield Metadata(REVIEWS, extra={"rows": drawn["rows"], "synthetic": raw["synthetic"], "source": raw["source"]})
-
-    checked = check_counts(transform.result, charts.result, raw, parts)
+    checked = task(outlets=[REVIEWS])(check_counts)(transform.result, charts.result, raw, parts)
 
     chain(expected, create_bucket, raw, transform, parts, crawler, crawl, queries, charts, checked)
 
