@@ -116,7 +116,7 @@ def _answering(home: Home, port: int) -> Iterator[Context]:
 
 @contextmanager
 def _telling_stacks(home: Home) -> Iterator[None]:
-    """SIGUSR1 appends what every thread is at to ``stacks.log``, even when none of them goes on."""
+    """SIGUSR1 appends what every thread is at to ``stacks.log``, even when none of them makes progress."""
     with open(home.stacks, "a") as file:
         faulthandler.register(signal.SIGUSR1, file)
         try:

@@ -15,7 +15,7 @@ _BUSY_TRIES, _BUSY_S = 6, 1.0
 
 
 def _is_busy(answer: requests.Response) -> bool:
-    """Whether nothing was done because two components of Airflow wrote to its SQLite file at once."""
+    """Return True if nothing was done because two components of Airflow wrote to its SQLite file at once."""
     return answer.status_code == 503 or (answer.status_code == 500 and "Database error" in answer.text)
 
 
@@ -46,7 +46,7 @@ class AirflowApi:
         return dict(answer.json()) if answer.ok else None
 
     def healthy(self) -> bool:
-        """Whether the API answers, and scheduler, triggerer and DAG processor send heartbeats."""
+        """Return True if the API answers, and scheduler, triggerer and DAG processor send heartbeats."""
         health = self.health()
         parts = ("scheduler", "triggerer", "dag_processor")
         return health is not None and all(health[part]["status"] == "healthy" for part in parts)

@@ -92,7 +92,7 @@ def _silent(pid: int, why: str) -> Part:
 
 
 def is_stopped(process: psutil.Process | None) -> bool:
-    """Whether a signal has stopped this process."""
+    """Return True if a signal has stopped this process."""
     try:
         return process is not None and process.status() == psutil.STATUS_STOPPED
     except psutil.NoSuchProcess:
@@ -100,7 +100,7 @@ def is_stopped(process: psutil.Process | None) -> bool:
 
 
 def _answers(url: str) -> bool:
-    """Whether anything answers; localaws answers an unsigned request with a refusal."""
+    """Return True if anything answers; localaws refuses an unsigned request, which is an answer."""
     with requests.Session() as session:
         session.trust_env = False
         try:

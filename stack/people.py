@@ -21,7 +21,7 @@ EMAIL = "worker@example.com"
 BUDGET, ERROR_RATE = 40, 0.1
 BUCKET = "sentiment-reviews"
 ENDPOINT = "sentiment"
-#: what the run is asked for: a person answers within minutes, or the demo goes on with what there is.
+#: what the run is asked for: a person answers within minutes, or the demo continues with what there is.
 CONF = {"workers": [EMAIL], "budget": BUDGET, "minutes": 20}
 #: the task that waits for people, and the states in which it does.
 LOOPS, WAITING = "round_1.a2i.loops", {"running", "deferred"}

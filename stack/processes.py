@@ -298,7 +298,7 @@ def _still_running(processes: list[psutil.Process], seconds: float) -> list[psut
 
 
 def runs(process: psutil.Process) -> bool:
-    """Whether a process has not ended; a zombie has."""
+    """Return True if a process runs; a zombie does not."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

@@ -122,7 +122,7 @@ def _wait_until_well(stack: Stack, started: Iterable[str], say: Say) -> None:
 
 
 def _stay(stack: Stack, parts: Mapping[str, Part]) -> bool:
-    """Whether the same processes run a moment later: a large one that was killed takes a while to die."""
+    """Return True if the same processes still run a moment later: a large one takes a while to die."""
     time.sleep(SETTLE_S)
     return all((process := processes.find(stack, name)) and process.pid == part.pid for name, part in parts.items())
 

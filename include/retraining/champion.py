@@ -1,4 +1,4 @@
-"""Whether a new sentiment model, the challenger, takes the place of the champion: the latest approved version."""
+"""Decide whether the challenger, a new sentiment model, replaces the champion, the latest approved version."""
 
 from __future__ import annotations
 

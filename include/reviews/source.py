@@ -25,7 +25,7 @@ from include.reviews import synthetic
 PUBLIC = "s3://dlai-practical-data-science/data/raw/womens_clothing_ecommerce_reviews.csv"
 PUBLIC_URL = "https://s3.amazonaws.com/" + PUBLIC.removeprefix("s3://")
 
-#: seconds that a machine without a network waits before it goes on without the public data set.
+#: seconds that a machine without a network waits before it continues without the public data set.
 PATIENCE = 5.0
 LARGEST = 2 * 2**30
 MOST_COMPRESSED = 200

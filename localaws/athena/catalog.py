@@ -28,7 +28,7 @@ class Catalog:
         return self._databases[name]
 
     def has_database(self, name: str) -> bool:
-        """Whether there is such a database."""
+        """Return True if there is such a database."""
         return self.database(name) is not None
 
     def table(self, database: str, name: str) -> dict[str, Any] | None:

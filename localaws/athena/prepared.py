@@ -31,7 +31,7 @@ def get(ctx: Context, group: str, name: str) -> dict[str, Any] | None:
 
 
 def delete(ctx: Context, group: str, name: str) -> bool:
-    """Remove a statement; whether it was there."""
+    """Remove a statement, and return True if it was there."""
     return ctx.store.delete(KIND, f"{group}/{name}")
 
 

@@ -25,7 +25,7 @@ class Definition:
 
 
 def is_view(table: dict[str, Any]) -> bool:
-    """Whether a Glue table is a view."""
+    """Return True if a Glue table is a view."""
     return table.get("TableType") == "VIRTUAL_VIEW"
 
 

@@ -209,7 +209,7 @@ def _as_columns(query: Running, columns: list[tuple[str, Type]], named: list[str
 
 
 def _fits(have: Type, want: Type, written: Type | None) -> bool:
-    """Whether a value goes into a column by itself; a number that is written out does where a decimal would."""
+    """Return True if a value fits a column without a cast; a numeric literal fits where a decimal does."""
     if types.common(have, want) == want or (have.is_text and want.is_text):
         return True
     return have == types.DOUBLE and written is not None and types.common(written, want) == want

@@ -83,7 +83,7 @@ class Tree:
 
     @property
     def exists(self) -> bool:
-        """Whether the folder is there, by links that do not lead out."""
+        """Return True if the folder is there, by links that do not lead out."""
         try:
             return (self.root / self.resolve(self.inner)).is_dir()
         except LeadsOut:

@@ -144,7 +144,7 @@ class Store:
             return body
 
     def delete(self, kind: str, name: str) -> bool:
-        """Remove the resource; whether it was there."""
+        """Remove the resource, and return True if it was there."""
         with self.transaction() as connection:
             return connection.execute("DELETE FROM resource WHERE kind = ? AND name = ?", (kind, name)).rowcount == 1
 

@@ -35,7 +35,7 @@ class Admission:
 
     @property
     def is_proven(self) -> bool:
-        """Whether the signature was found good without the body."""
+        """Return True if the signature is verified without the body."""
         return self.proof is not None and self.proof.payload != ""
 
 

@@ -54,7 +54,7 @@ class Carrier(Protocol):
     """Does the operations that are not live: moto."""
 
     def carries(self, service: str, operation: str) -> bool:
-        """Whether it does this operation."""
+        """Return True if it answers this operation."""
 
     def check(self, where: Route, request: HttpRequest) -> HttpRequest:
         """

@@ -44,7 +44,7 @@ class Connections:
         return len(self._open)
 
     def make_room(self, seconds: float) -> bool:
-        """Wait until one more may be opened, ending another where need be; whether it may."""
+        """Wait until one more may be opened, end another if needed, and return True if it may."""
         deadline = time.monotonic() + seconds
         with self._condition:
             while len(self._open) >= self._most:

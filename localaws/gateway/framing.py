@@ -25,7 +25,7 @@ class Body(Protocol):
 
     @property
     def complete(self) -> bool:
-        """Whether all of it was read, so that the connection is at the start of the next request."""
+        """Return True if the body was read to its end, where the next request starts."""
 
     def readinto(self, view: memoryview) -> int:
         """
@@ -51,7 +51,7 @@ class SizedBody:
 
     @property
     def complete(self) -> bool:
-        """Whether all of it was read."""
+        """Return True if all of it was read."""
         return self._left == 0
 
     def readinto(self, view: memoryview) -> int:

@@ -31,7 +31,7 @@ access = logging.getLogger("localaws.access")
 HOST = "127.0.0.1"
 #: up to this size an answer's body leaves in one write with its headers.
 _ONE_WRITE = 64 * 1024
-#: up to this size a body that is not wanted is read all the same, so that the connection goes on.
+#: up to this size a body that is not wanted is read all the same, so that the connection stays usable.
 _DRAINED = 64 * 1024
 #: headers that this module writes itself.
 _OWN_HEADERS = ("connection", "date", "server")
@@ -111,7 +111,7 @@ class Connection:
             return False
 
     def _exchange(self) -> bool:
-        """Answer one request; whether another one may follow."""
+        """Answer one request, and return True if another one may follow."""
         started = time.monotonic()
         self._server.connections.wait(self)
         self._incoming.allow(self._limits.head_seconds)

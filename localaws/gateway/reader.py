@@ -91,7 +91,7 @@ class Reader:
         return count
 
     def peek(self) -> bool:
-        """Wait for a byte and leave it in the buffer; whether there is one."""
+        """Wait for a byte, leave it in the buffer, and return True if there is one."""
         return self._start < self._end or self._more()
 
     def line(self, limit: int) -> bytes:

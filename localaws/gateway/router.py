@@ -82,7 +82,7 @@ def prepare(service: str) -> None:
 
 
 def names_operation_in_body(request: HttpRequest, signing_name: str) -> bool:
-    """Whether only the body, a form, tells which operation is asked for."""
+    """Return True if only the body, a form, names the operation."""
     return "x-amz-target" not in request.headers and (signing_name or "s3") not in _REST_SERVICES
 
 
@@ -114,7 +114,7 @@ class _Template:
         return len(self.labels), len(self.query) + len(self.required_query), len(self.required_headers)
 
     def fits(self, request: HttpRequest, query: Mapping[str, str]) -> bool:
-        """Whether the request has all that the binding asks for beyond method and path."""
+        """Return True if the request has all that the binding asks for beyond method and path."""
         if any(query.get(name) != value for name, value in self.query):
             return False
         return self.required_query <= query.keys() and all(name in request.headers for name in self.required_headers)

@@ -38,7 +38,7 @@ def start_crawler_schedule(request: dict[str, Any], ctx: Context) -> dict[str, A
 
 @schedule.operation
 def stop_crawler_schedule(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Keep the crawler's schedule from firing; a running crawl goes on."""
+    """Keep the crawler's schedule from firing; a running crawl continues."""
 
     def change(record: dict[str, Any]) -> None:
         current = record.get("Schedule")

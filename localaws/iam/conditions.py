@@ -18,7 +18,7 @@ Test = Callable[[str, str], bool]
 
 def holds(condition: Mapping[str, Mapping[str, Any]], context: Context) -> bool:
     """
-    Whether all of a statement's conditions hold.
+    Return True if all of a statement's conditions hold.
 
     :param context: key in lower case -> its values.
     :raises InvalidInput: an operator is unknown, or a value is not of its type.

@@ -55,11 +55,11 @@ class Statement:
 
     @property
     def denies(self) -> bool:
-        """Whether its effect is Deny."""
+        """Return True if its effect is Deny."""
         return bool(self.body["Effect"] == "Deny")
 
     def matches(self, action: str, resource: str, context: Mapping[str, list[str]]) -> bool:
-        """Whether action and resource are among those of the statement; its Condition is not looked at."""
+        """Return True if the statement covers action and resource; its Condition is not evaluated."""
         return self._action(action.lower()) and self._resource(resource, context)
 
     def _action(self, action: str) -> bool:
@@ -177,7 +177,7 @@ def plain(text: str) -> str:
 
 
 def like(text: str, pattern: str) -> bool:
-    """Whether a text fits a pattern in which ``*`` is any text and ``?`` any character."""
+    """Return True if a text fits a pattern in which ``*`` is any text and ``?`` any character."""
     return _compiled(pattern).fullmatch(text) is not None
 
 

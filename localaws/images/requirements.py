@@ -1,4 +1,4 @@
-"""Whether what a ``requirements.txt`` asks for is installed: here nothing is fetched from an index."""
+"""Check that what a ``requirements.txt`` asks for is installed: nothing is fetched from an index."""
 
 from __future__ import annotations
 

@@ -238,5 +238,5 @@ PRETENDED: dict[str, dict[str, frozenset[str]]] = {
 
 
 def carries(service: str, operation: str) -> bool:
-    """Whether moto does this operation for us."""
+    """Return True if moto does this operation for us."""
     return operation in CARRIED.get(service, ())

@@ -77,7 +77,7 @@ class Moto:
 
     @staticmethod
     def carries(service: str, operation: str) -> bool:
-        """Whether moto does this operation for us."""
+        """Return True if moto does this operation for us."""
         return carried.carries(service, operation)
 
     @staticmethod

@@ -62,7 +62,7 @@ def _split(items: list[Any]) -> tuple[list[Any], list[str]]:
 def _page(
     bucket: Any, prefix: str | None, delimiter: str | None, after: str | None, most: int | None
 ) -> tuple[list[Any], bool]:
-    """Up to ``most`` keys, and common prefixes as strings, in order; whether there are others."""
+    """Return up to ``most`` keys and common prefixes (strings), in order, and whether there are others."""
     if isinstance(bucket, FakeTableStorageBucket):
         raise MethodNotAllowed
     if most == 0:

@@ -347,7 +347,7 @@ _FROZEN = frozenset({str, int, float, bool, bytes, type(None), datetime, types.M
 
 
 def _is_record(cls: type) -> bool:
-    """Whether objects of a class are rows. From the first such question on their touches are noted."""
+    """Return True if objects of a class are rows. The first call installs the hooks that record their changes."""
     found = _classes.get(cls)
     if found is None:
         found = _classes[cls] = _is_model(cls)
@@ -358,7 +358,7 @@ def _is_record(cls: type) -> bool:
 
 
 def _is_model(cls: type) -> bool:
-    """Whether a class is one of moto's whose objects are what is in their ``__dict__``, and no more."""
+    """Return True if a class is one of moto's, and its objects have all of their state in ``__dict__``."""
     if issubclass(cls, AccountSpecificBackend | BackendDict):
         raise pickle.PicklingError(f"{_name(cls)} is not part of the state of one backend")
     plain = all(
@@ -378,7 +378,7 @@ def _is_model(cls: type) -> bool:
 
 
 def _layout(cls: type) -> bool:
-    """Whether objects are laid out as plain ones with a ``__dict__``: no dictionaries, numbers, exceptions, classes."""
+    """Return True if objects are plain ones with a ``__dict__``: no dictionaries, numbers, exceptions, classes."""
     return cls.__basicsize__ == _Plain.__basicsize__ and cls.__dictoffset__ != 0 and not issubclass(cls, enum.Enum)
 
 

@@ -67,7 +67,7 @@ class Series(list[Any]):
 
     @property
     def grown(self) -> bool:
-        """Whether there is something new to store."""
+        """Return True if there is something new to store."""
         return self._first + len(self) > self._written
 
     def write(self, connection: sqlite3.Connection) -> int:

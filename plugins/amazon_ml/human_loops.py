@@ -159,7 +159,7 @@ def list_request(arn: str, since: float) -> dict[str, Any]:
 
 
 def has_ended(loop: Mapping[str, Any]) -> bool:
-    """Whether a loop, as List and Describe say it, changes no more."""
+    """Return True if a loop, as List or Describe returns it, is in a final state."""
     return rules(WAITER).outcome(loop) is not None
 
 

@@ -114,7 +114,7 @@ class Parts:
     Answers as the objects ``part-000000.jsonl``, ... below a prefix.
 
     A part is put whole or not at all, and says in its metadata which requests it answers. So a task that was killed
-    goes on behind the last one.
+    continues after the last one.
 
     :param prefix: S3 URI.
     :param fingerprint: of the requests; parts of others are not taken for these.

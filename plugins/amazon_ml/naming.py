@@ -130,7 +130,7 @@ def endpoint_config_name(endpoint_name: str, key: RunKey, content: Any) -> str:
 
 
 def is_endpoint_config_name(name: str, endpoint_name: str) -> bool:
-    """Whether ``name`` is one that :func:`endpoint_config_name` gives for this endpoint."""
+    """Return True if ``name`` is one that :func:`endpoint_config_name` gives for this endpoint."""
     readable, _, digest = name.rpartition("-")
     return readable == _readable((endpoint_name,), _room()) and bool(
         re.fullmatch(f"[0-9a-f]{{{_HASH_LENGTH}}}", digest)

@@ -82,7 +82,7 @@ def rules(waiter: str) -> Rules:
 
 
 def transient(error: BaseException) -> bool:
-    """Whether asking AWS again may help: no answer at all, throttling, 500, 502, 503, 504, or InvokeEndpoint's 530."""
+    """Return True if asking AWS again may help: no answer, throttling, 500, 502, 503, 504, InvokeEndpoint's 530."""
     from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
     if isinstance(error, (ConnectionError, HTTPClientError)):

@@ -93,12 +93,12 @@ class Cursor:
         )
 
     def peek(self, *words: str) -> bool:
-        """Whether these keywords and signs come next."""
+        """Return True if these keywords and signs come next."""
         following = self.tokens[self.index : self.index + len(words)]
         return [token.upper for token in following] == list(words)
 
     def take(self, *words: str) -> bool:
-        """Step over these keywords if they come next; whether they did."""
+        """Skip these keywords if they come next, and return True if they did."""
         if self.peek(*words):
             self.index += len(words)
             return True

@@ -337,7 +337,7 @@ def _compile_listagg(this: Call, scope: Scope) -> Value:
 
 
 def has_aggregate(node: exp.Expr) -> bool:
-    """Whether an aggregate (not over a window, not in a subquery) stands in the expression."""
+    """Return True if the expression has an aggregate (not over a window, not in a subquery)."""
     if isinstance(node, exp.Query | exp.Values):
         return False
     if isinstance(node, exp.GroupConcat):

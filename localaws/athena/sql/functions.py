@@ -34,7 +34,7 @@ def registry() -> dict[str, list[Signature]]:
 
 
 def is_aggregate(name: str) -> bool:
-    """Whether the function works on a group of rows."""
+    """Return True if the function is an aggregate."""
     return name == "listagg" or any(signature.aggregate for signature in registry().get(name, ()))
 
 

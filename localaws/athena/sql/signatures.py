@@ -38,7 +38,7 @@ class Signature:
         return f"{self.name}({shown}{', ...' if self.variadic else ''})"
 
     def accepts(self, count: int) -> bool:
-        """Whether that many arguments can be given."""
+        """Return True if that many arguments can be given."""
         return count >= len(self.parameters) - 1 if self.variadic else count == len(self.parameters)
 
     def parameter(self, index: int) -> Type:
@@ -54,7 +54,7 @@ class Binding:
     cost: int = 0
 
     def match(self, pattern: Type, actual: Type) -> bool:
-        """Make ``pattern`` fit ``actual``, binding variables; whether it does."""
+        """Bind variables so that ``pattern`` fits ``actual``, and return True if it does."""
         if pattern.base.startswith("?"):
             return self._bind(pattern.base[1:], actual)
         if pattern.base in ("any", "function"):

@@ -199,5 +199,5 @@ def split_location(location: str) -> tuple[str, str]:
 
 
 def hidden(relative: str) -> bool:
-    """Whether a key below a table's location is hidden: a part of it begins with ``_`` or ``.``, or it is a marker."""
+    """Return True if a key below a table's location is hidden: a marker, or a part begins with ``_`` or ``.``."""
     return relative.endswith("/") or any(part.startswith(("_", ".")) for part in relative.split("/"))

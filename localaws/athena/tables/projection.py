@@ -18,7 +18,7 @@ _UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400, "weeks": 60
 
 
 def enabled(table: dict[str, Any]) -> bool:
-    """Whether the table's partitions are projected."""
+    """Return True if the table's partitions are projected."""
     return str((table.get("Parameters") or {}).get("projection.enabled", "")).lower() == "true"
 
 

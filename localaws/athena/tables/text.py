@@ -224,8 +224,10 @@ class OpenCsv(_Text):
 
 def _regular(block: bytes, separator: str, quote_character: str) -> bool:
     """
-    Whether quotes are only where a simple reader expects them: each opens right behind a separator or line break (or
-    the quote before it), closes right before one, and does so within its line.
+    Return True if quotes are only where a simple reader expects them.
+
+    Each opens right behind a separator or line break (or the quote before it), closes right before one, and does so
+    within its line.
     """
     data = np.frombuffer(block, dtype=np.uint8)
     quotes = np.flatnonzero(data == ord(quote_character))

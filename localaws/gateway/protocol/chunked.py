@@ -22,7 +22,7 @@ _MAX_TRAILER = 8 * 1024
 
 
 def is_chunked(request: HttpRequest) -> bool:
-    """Whether the body comes in chunks of S3's own kind."""
+    """Return True if the body is in S3's own chunked encoding."""
     return request.headers.get("x-amz-content-sha256") in (STREAMING_UNSIGNED, *STREAMING_SIGNED)
 
 

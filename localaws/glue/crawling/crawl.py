@@ -72,7 +72,7 @@ def _open_catalog(ctx: Context, crawler: dict[str, Any], log: CrawlLog, changes:
 
 
 def _create_database(glue: Any, name: str) -> bool:
-    """Create the crawler's database unless it exists, as Glue does; whether this created it."""
+    """Create the crawler's database unless it exists, as Glue does, and return True if this created it."""
     try:
         glue.create_database(DatabaseInput={"Name": name})
     except ClientError as error:

@@ -44,7 +44,7 @@ class CsvOptions:
 
     @property
     def custom(self) -> bool:
-        """Whether somebody set anything: what is told is believed where the built-in rules would doubt."""
+        """Return True if an option is set: explicit options override detection."""
         return self != CsvOptions()
 
 

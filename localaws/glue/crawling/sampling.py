@@ -37,7 +37,7 @@ class Sample:
 
     @property
     def may_grow(self) -> bool:
-        """Whether there is more of the object, and a longer sample is allowed."""
+        """Return True if the object has more content and a longer sample is allowed."""
         return not self.complete and len(self.data) < LONGEST_SAMPLE_BYTES
 
     def text(self) -> str:

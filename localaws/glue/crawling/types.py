@@ -163,7 +163,7 @@ def merge_columns(schemas: Iterable[Iterable[Column]]) -> tuple[Column, ...]:
 
 
 def compatible(one: HiveType, other: HiveType) -> bool:
-    """Whether merging loses nothing: equal, blank, both numbers, or both of the same compound kind."""
+    """Return True if merging loses nothing: equal, blank, both numbers, or the same compound kind."""
     merged = merge(one, other)
     return merged != STRING or (STRING in (one, other) and UNKNOWN in (one, other)) or one == other
 

@@ -77,7 +77,7 @@ def load_encoder(source: str | Path) -> Any:
 
 
 def gains_by_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether bf16 is the faster arithmetic: whether the processor has instructions for it."""
+    """Return True if the processor has instructions for bf16, which is faster then."""
     flags = cpuinfo.read_text().split() if cpuinfo.exists() else []
     return not _BF16_FLAGS.isdisjoint(flags)
 

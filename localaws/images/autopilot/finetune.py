@@ -84,7 +84,7 @@ class Trainer:
         self.model.eval()
 
     def _epoch(self, epoch: int) -> bool:
-        """Whether it could be ended before the deadline."""
+        """Return True if it ended before the deadline."""
         self._train_mode()
         settings = self.settings
         seen, losses, began = 0, [], time.monotonic()

@@ -57,7 +57,7 @@ def run(parameters: Parameters, channels: dict[str, dict[str, Any]], hosts: int,
 
     :param channels: ``inputdataconfig.json``.
     :param root: ``/opt/ml``.
-    :raises AlgorithmError: as said there.
+    :raises AlgorithmError: hyperparameters or data cannot be trained on.
     """
     if hosts > 1:
         raise AlgorithmError(f"{hosts} instances: localaws trains BlazingText on one")

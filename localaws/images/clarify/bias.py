@@ -41,7 +41,7 @@ class Group:
 
     @property
     def continuous(self) -> bool:
-        """Whether there is a threshold rather than values."""
+        """Return True if there is a threshold rather than values."""
         return not isinstance(self.series.dtype, pd.CategoricalDtype)
 
 
@@ -230,7 +230,7 @@ def _checked(table: pd.DataFrame, name: str, role: str) -> pd.Series[Any]:
 
 
 def _is_categorical(series: pd.Series[Any], distinct: int, wanted: int, all_occur: bool) -> bool:
-    """Whether the column's values are categories; a column of text or of truth values always has such."""
+    """Return True if the column's values are categories, as text and booleans always are."""
     if not pd.api.types.is_numeric_dtype(series.dtype) or pd.api.types.is_bool_dtype(series.dtype):
         return True
     few = distinct <= _FEW or distinct / len(series) < _CONTINUOUS_SHARE

@@ -81,7 +81,7 @@ def _known(element: dict[str, Any], names: set[str]) -> None:
 
 
 def _names(value: Any, *, mapping: bool) -> bool:
-    """Whether it is a text or texts; a principal may group them by kind."""
+    """Return True if it is a string or strings; a principal may group them by kind."""
     if mapping and isinstance(value, dict):
         return bool(value) and all(_names(each, mapping=False) for each in value.values())
     if isinstance(value, list):

@@ -198,7 +198,7 @@ def _change(record: Record, ctx: Context, change: Callable[[Record], None]) -> R
 
 
 def _done(job: Record) -> bool:
-    """Whether a processing job has completed. :raises Failure: it has ended otherwise."""
+    """Return True if a processing job has completed. :raises Failure: it has ended otherwise."""
     status = job["ProcessingJobStatus"]
     if status in ("Failed", "Stopped"):
         why = job.get("ExitMessage") or job.get("FailureReason") or f"the job was {status.lower()}"

@@ -71,8 +71,8 @@ class Channel:
         Send a request and wait for the whole answer.
 
         :param timeout: seconds without a sign of life.
-        :raises Lost: as said there.
-        :raises TimedOut: as said there.
+        :raises Lost: the process is not there, or ended before it had answered.
+        :raises TimedOut: there was no answer in time.
         """
         connection = self._connected(timeout)
         try:

@@ -105,7 +105,7 @@ def list_endpoint_configs(request: dict[str, Any], ctx: Context) -> dict[str, An
 
 @endpoint_config.operation
 def delete_endpoint_config(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Delete the record; an endpoint that was made from it goes on."""
+    """Delete the record; an endpoint that was made from it stays."""
     record = find(ctx, request["EndpointConfigName"])
     ctx.store.delete(_KIND, record["EndpointConfigName"])
     tags.forget(ctx, record["EndpointConfigArn"])

@@ -63,7 +63,7 @@ class Process:
         return cls(more.pop("pid"), more.pop("started")), more
 
     def running(self) -> bool:
-        """Whether it runs."""
+        """Return True if it runs."""
         if self.child is not None:
             return self.child.poll() is None
         try:

@@ -28,7 +28,7 @@ def stage(ctx: Context, plan: VariantPlan, folder: Path) -> Path:
     Download and unpack a variant's model, and its code where that is apart, once.
 
     :param folder: the variant's folder; the result is its ``staged/``, which holds ``model/`` and maybe ``code/``.
-    :raises StagingError: as said there.
+    :raises StagingError: the model cannot be fetched or unpacked.
     """
     staged = folder / "staged"
     if staged.exists():

@@ -101,7 +101,7 @@ class FeatureStore:
             self._wake.set()
 
     def flush_group(self, store: str) -> bool:
-        """Bring all of one group to S3, however much it is; whether all went."""
+        """Write all records of one group to S3, and return True if none is left."""
         self.flush(store)
         while store in self.records.queued() and store not in self._refused:
             self.flush(store)

@@ -45,12 +45,12 @@ def missing(name: str) -> str:
 
 
 def online(group: Group) -> bool:
-    """Whether the group has an online store."""
+    """Return True if the group has an online store."""
     return bool(group.get("OnlineStoreConfig", {}).get("EnableOnlineStore"))
 
 
 def offline(group: Group) -> bool:
-    """Whether the group has an offline store."""
+    """Return True if the group has an offline store."""
     return "OfflineStoreConfig" in group
 
 

@@ -96,7 +96,7 @@ def _put(writes: list[Write], ctx: Context) -> None:
 
 
 def _stores(group: Group, request: dict[str, Any]) -> tuple[bool, bool]:
-    """Whether the online and the offline store are meant."""
+    """Return whether the online and the offline store are asked for."""
     has = {ONLINE: groups.online(group), OFFLINE: groups.offline(group)}
     wanted = request.get("TargetStores") or [name for name, there in has.items() if there]
     for name in wanted:

@@ -25,7 +25,7 @@ reconciler.register(
 
 @flow_definition.operation
 def create_flow_definition(request: Record, ctx: Context) -> Record:
-    """Keep a flow definition; whether its answers can be written is found out before it is Active."""
+    """Keep a flow definition; it is Active once its answers are known to have a place."""
     ui = _checked(request, ctx)
     name = request["FlowDefinitionName"]
     arn = flows.arn(ctx, name)
@@ -34,7 +34,7 @@ def create_flow_definition(request: Record, ctx: Context) -> Record:
     with ctx.store.transaction():
         if not ctx.store.insert(flows.KIND, name, record):
             raise ResourceInUse(f"Flow definition {arn} already exists.")
-        # A copy: as on AWS, a UI that is deleted goes on in the flows that were made with it.
+        # A copy: as on AWS, flows keep a UI that is deleted after they were made.
         ctx.store.put(flows.TEMPLATE, name, {"Content": ui["_Content"], "Categories": ui["_Categories"]})
         tags.put(ctx, arn, request.get("Tags", []))
     reconciler.poke()

@@ -127,13 +127,13 @@ def _with_request_to_stop(folder: JobFolder, status: dict[str, Any] | None) -> d
 
 
 def _is_known(ctx: Context, job: Job) -> bool:
-    """Whether the store has this very job: whoever holds its record may hold it since before it was deleted."""
+    """Return True if the store still has this job, and not another of its name."""
     record = ctx.store.get(job.kind, job.name)
     return record is not None and record["CreationTime"] == job.created
 
 
 def _start(ctx: Context, job: Job, folder: JobFolder) -> bool:
-    """Start a job that has not been started; whether it had not."""
+    """Start a job that has not been started, and return True if it had not."""
     if folder.job().get("Created") == job.created and (folder.path / "started").exists():
         return False
     # What a former job of this name may have left would speak for the new one.

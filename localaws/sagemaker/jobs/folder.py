@@ -71,7 +71,7 @@ class JobFolder:
         (self.path / "stop").touch()
 
     def asked_to_stop(self) -> bool:
-        """Whether somebody asked."""
+        """Return True if somebody asked."""
         return (self.path / "stop").exists()
 
     def asked_to_interrupt(self) -> bool:
@@ -110,7 +110,7 @@ class JobFolder:
         return descriptor
 
     def supervised(self) -> bool:
-        """Whether a supervisor lives: the kernel drops its lock with it, so a reused process id deceives nobody."""
+        """Return True if the supervisor holds its lock, which the kernel releases when it ends."""
         try:
             descriptor = os.open(self._lock, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:

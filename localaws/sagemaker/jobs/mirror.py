@@ -74,7 +74,7 @@ class Mirroring:
 
     @property
     def any(self) -> bool:
-        """Whether it has any mirror."""
+        """Return True if it has any mirror."""
         return bool(self._mirrors)
 
     def _run(self) -> None:

@@ -161,7 +161,7 @@ class ProfilerSettings:
 
 
 def enabled(request: Mapping[str, Any]) -> bool:
-    """Whether a training job is profiled: it says how, or has rules that need it, and does not turn it off."""
+    """Return True if a training job is profiled: by its ProfilerConfig or its rules, and not turned off."""
     config = request.get("ProfilerConfig")
     wanted = config is not None or bool(request.get("ProfilerRuleConfigurations"))
     return wanted and not (config or {}).get("DisableProfiler", False)

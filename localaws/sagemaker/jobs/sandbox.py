@@ -200,12 +200,12 @@ def probed() -> dict[str, str]:
 
 
 def isolated() -> bool:
-    """Whether processes get a real, private ``/opt/ml``."""
+    """Return True if processes get a real, private ``/opt/ml``."""
     return _isolation()[0] is not None
 
 
 def has_process_namespace() -> bool:
-    """Whether killing what :func:`launch` starts is certain to kill all its descendants."""
+    """Return True if killing what :func:`launch` starts kills all its descendants too."""
     options = _isolation()[0]
     return options is not None and "--kill-child" in options
 

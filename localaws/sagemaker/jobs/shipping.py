@@ -95,7 +95,7 @@ class Shipper:
             state.left_out = 0
 
     def close(self, timeout: float) -> bool:
-        """Deliver what is left, the last lines of each stream included; whether all went out in time."""
+        """Deliver what is left, with each stream's last lines, and return True if all went out in time."""
         with self._lock:
             for state in self._streams.values():
                 self._let_tail_go(state)

@@ -230,7 +230,7 @@ class Supervisor:
             self._changed.clear()
 
     def _settle(self) -> None:
-        """After the processes' end: nothing that they started goes on, and all that they printed has been read."""
+        """Wait until nothing that the processes started runs, and all that they printed has been read."""
         if not sandbox.has_process_namespace():
             processes.kill_descendants()
         for instance in self._instances:

@@ -14,7 +14,7 @@ from localaws.sagemaker.models.containers import model_data
 
 #: the endpoint config, in the record of an action that was made here.
 _CONFIG = "_Config"
-#: statuses of an endpoint whose deployment goes on.
+#: statuses of an endpoint whose deployment is under way.
 _UNDER_WAY = {"Creating", "Updating"}
 
 

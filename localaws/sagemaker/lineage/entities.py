@@ -150,7 +150,7 @@ ASSOCIABLE = {noun.kind: noun for noun in (ARTIFACT, ACTION, CONTEXT, EXPERIMENT
 
 
 def same_source(one: str, other: str) -> bool:
-    """Whether two sources are the same; ARNs are, in whatever case."""
+    """Return True if two sources are the same; ARNs are compared without regard to case."""
     return one == other or (one.startswith("arn:") and one.lower() == other.lower())
 
 

@@ -88,7 +88,7 @@ def query(request: dict[str, Any], ctx: Context) -> tuple[list[Record], list[Rec
 
 
 def matches(arn: str, record: Record, filters: dict[str, Any]) -> bool:
-    """Whether an entity is what the filters ask for; of several Properties one is enough."""
+    """Return True if an entity passes the filters; of several Properties one is enough."""
     vertex = _vertex(arn, record)
     if any(
         wanted and vertex.get(member) not in wanted

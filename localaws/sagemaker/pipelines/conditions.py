@@ -59,9 +59,9 @@ def check(condition: Any, step: str) -> None:
 
 def holds(condition: dict[str, Any]) -> bool:
     """
-    Whether a condition, its expressions resolved, is true.
+    Return True if a condition, its expressions resolved, is true.
 
-    :raises NotComparable: as said there.
+    :raises NotComparable: its sides are of different types.
     """
     kind = condition["Type"]
     if kind == "Not":

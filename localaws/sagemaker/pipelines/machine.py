@@ -66,12 +66,12 @@ def _in_status(execution: Execution, status: str) -> list[Record]:
 
 
 def _failed_by_step(execution: Execution) -> bool:
-    """Whether a Fail step was reached, which ends the execution at once."""
+    """Return True if a Fail step was reached, which ends the execution at once."""
     return any(step["StepType"] == "Fail" for step in _in_status(execution, "Failed"))
 
 
 def _begin(execution: Execution) -> bool:
-    """Begin the steps that can begin; whether there was one."""
+    """Start the steps that can start, and return True if there was one."""
     config = execution.record.get("ParallelismConfiguration") or {}
     free = config.get("MaxParallelExecutionSteps", _PARALLEL) - len(_running(execution))
     ready = execution.standing().steps(READY)[: max(0, free)]
@@ -183,7 +183,7 @@ def _failed(execution: Execution, step: Record, failure: StepFailure) -> None:
 
 
 def _stop(execution: Execution) -> bool:
-    """Stop what runs; whether nothing runs any more."""
+    """Stop what runs, and return True if nothing runs any more."""
     for step in _running(execution):
         _stop_step(execution, step)
     return not _running(execution)
@@ -204,7 +204,7 @@ def _stop_step(execution: Execution, step: Record) -> None:
 
 
 def _ask_to_stop(execution: Execution, step: Record) -> bool:
-    """Ask a step's job to stop; whether there is one that runs."""
+    """Ask a step's job to stop, and return True if one runs."""
     kind = kinds.of(execution.definition.steps[step["StepName"]])
     if not isinstance(kind, Job) or "_Child" not in step:
         return False
@@ -235,7 +235,7 @@ def _end(execution: Execution) -> None:
 
 
 def _handled(execution: Execution, name: str, triggers: tuple[str, ...]) -> bool:
-    """Whether a step has run because another had not completed."""
+    """Return True if a step has run because another had not completed."""
     return any(
         dependency.step == name and dependency.trigger in triggers
         for step in execution.steps

@@ -60,7 +60,7 @@ class Standing:
         return WAITING if None in demands else READY
 
     def _taken(self, standing: str, branch: Branch) -> bool | None:
-        """Whether the condition has chosen a branch; ``None`` while that is open."""
+        """Return True if the condition has chosen a branch; ``None`` while that is open."""
         if standing == "Succeeded":
             outcome = self.records[branch.condition]["Metadata"]["Condition"]["Outcome"]
             return bool(outcome == str(branch.outcome))
@@ -68,7 +68,7 @@ class Standing:
 
 
 def _allowed(standing: str, dependency: Dependency) -> bool | None:
-    """Whether a dependency lets its step begin; ``None`` while that is open."""
+    """Return True if a dependency lets its step begin; ``None`` while that is open."""
     if standing == SKIPPED:
         return False
     return standing in _TRIGGERED[dependency.trigger] if standing in ENDED else None

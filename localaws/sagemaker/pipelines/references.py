@@ -88,7 +88,7 @@ def json_path(text: str) -> Path:
 
 
 def is_expression(value: Any) -> bool:
-    """Whether a JSON value stands for another that is known when the step begins."""
+    """Return True if a JSON value is a reference that is resolved when the step begins."""
     return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in FUNCTIONS
 
 

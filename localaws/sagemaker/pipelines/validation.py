@@ -119,7 +119,7 @@ def _check_property(reference: Reference, where: str, step: Step) -> None:
 
 
 def _leads(shape: Shape, path: references.Path) -> bool:
-    """Whether there can be something at a path in a value of that shape."""
+    """Return True if a value of that shape can have the path."""
     for part in path:
         if isinstance(shape, StructureShape) and part in shape.members:
             shape = shape.members[part]

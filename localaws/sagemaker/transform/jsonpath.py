@@ -27,7 +27,7 @@ class JsonPath:
 
     Several names give an object of them; several indices, a slice and the wildcard a list.
 
-    :raises PathError: as said there.
+    :raises PathError: the text is not a path of this kind.
     """
 
     def __init__(self, text: str) -> None:

@@ -51,9 +51,9 @@ class Range:
 
 def of(ranges: Record) -> list[Range]:
     """
-    All ranges of a ParameterRanges.
+    Return all ranges of a ParameterRanges.
 
-    :raises RangeError: as said there.
+    :raises RangeError: no value can be taken from a range.
     """
     makers = dict(zip(_KINDS, (_integer, _continuous, _categorical), strict=True))
     found = [makers[kind](each) for kind in _KINDS for each in ranges.get(kind, [])]

@@ -77,7 +77,7 @@ def forget(trial: Record) -> None:
 
 def worse(current: list[float], others: list[list[float]], direction: str) -> bool:
     """
-    Whether a training job is to be stopped.
+    Return True if a training job is to be stopped.
 
     :param current: its objective after each epoch so far.
     :param others: those of the training jobs that have completed.

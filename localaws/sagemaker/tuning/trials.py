@@ -160,7 +160,7 @@ def stop(trial: Record, ctx: Context) -> None:
 
 
 def ended(trial: Record) -> bool:
-    """Whether its training job has ended."""
+    """Return True if its training job has ended."""
     return trial["TrainingJobStatus"] in TERMINAL
 
 

@@ -138,12 +138,12 @@ class ServiceHook(AwsBaseHook):
 
 
 def is_busy(error: BaseException) -> bool:
-    """Whether a quota is used up by something that ends, so that waiting helps."""
+    """Return True if a quota is used up by something that ends, so that waiting helps."""
     return error_code(error) in _QUOTAS and not _UNUSED.search(str(error))
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether a later try may not meet this refusal: a quota is reached, or credentials have expired."""
+    """Return True if a later try may succeed: a quota is reached, or credentials have expired."""
     return error_code(error) in _PASSING
 
 

@@ -183,6 +183,6 @@ class LineageHook(SageMakerJobHook):
 
 
 def unchanged(found: Mapping[str, Any], since: datetime) -> bool:
-    """Whether an object, as :meth:`LineageHook.objects` gives it, is older than that: S3 keeps whole seconds."""
+    """Return True if an object of :meth:`LineageHook.objects` is older than that, in whole seconds as in S3."""
     modified: datetime = found["modified"]
     return modified <= since

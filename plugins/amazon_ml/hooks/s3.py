@@ -68,7 +68,7 @@ class ObjectsHook(ServiceHook):
         return found
 
     def has_object(self, bucket: str, key: str) -> bool:
-        """Whether the object is there."""
+        """Return True if the object is there."""
         return self._call_unless(_MISSING, "head_object", Bucket=bucket, Key=key) is not None
 
     def has_bucket(self, bucket: str) -> bool:

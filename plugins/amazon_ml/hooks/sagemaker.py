@@ -67,7 +67,7 @@ class SageMakerJobHook(ServiceHook):
                 yield self.require("ModelPackage", summary["ModelPackageArn"])
 
     def serves(self, endpoint: str, model_package_arn: str) -> bool:
-        """Whether a variant of the endpoint, or of the update that it is taking, is made of this version."""
+        """Return True if a variant of the endpoint, or of an update in progress, serves this version."""
         found = self.describe("Endpoint", endpoint)
         if found is None or found["EndpointStatus"] in {"Failed", "OutOfService", "Deleting"}:
             return False

@@ -64,6 +64,6 @@ class AthenaQueryOperator(AthenaOperator):
         return found
 
     def _failed_before(self, query: str, start: datetime) -> bool:
-        """Whether the query is one that an earlier try started and that came to nothing."""
+        """Return True if an earlier try started the query and it failed or was cancelled."""
         status = self.hook.get_query_info(query)["QueryExecution"]["Status"]
         return status["State"] in self.hook.FAILURE_STATES and status["SubmissionDateTime"] < start

@@ -207,7 +207,7 @@ class SageMakerOperator(AwsBaseOperator[SageMakerJobHook]):
         return found
 
     def on_kill(self) -> None:
-        """Airflow's SIGTERM: what is polling here gives up; AWS goes on."""
+        """Give up polling at Airflow's SIGTERM; the work on AWS continues."""
         self._killed = True
 
     def check_alive(self) -> None:

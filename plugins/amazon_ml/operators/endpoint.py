@@ -265,7 +265,7 @@ class EndpointOperator(SageMakerOperator):
 
 
 def is_in_progress(error: RequestRefused) -> bool:
-    """Whether AWS refused a change only because another one of the endpoint has begun since it was described."""
+    """Return True if AWS refused a change because another change of the endpoint has begun meanwhile."""
     return "cannot update in-progress endpoint" in str(error).lower()
 
 

@@ -49,7 +49,7 @@ class InvokeEndpointBatchOperator(SageMakerOperator):
     request on which the model failed, or that was throttled in all attempts, has its HTTP status, and the message as
     answer. What AWS refuses, such as a variant that is not there, fails the task at once.
 
-    A try that follows a killed one goes on behind the last part, if records, endpoint configuration and weights are
+    A try that follows a killed one continues after the last part, if records, endpoint configuration and weights are
     still the same. After a whole measurement another try takes a new one.
 
     Returns ``{"endpoint", "requests", "errors", "variants": {name: requests}, "resumed", "seconds", "output"}``:
@@ -67,7 +67,7 @@ class InvokeEndpointBatchOperator(SageMakerOperator):
     :param content_type: of request and answer, which is text.
     :raises RequestRefused: there is no such endpoint or variant, or AWS takes a request not at all.
     :raises ValueError: there is no record, or one without id and body; or the endpoint has other ``weights``.
-    :raises DeadlineExceeded: not all was answered in time; the next try goes on.
+    :raises DeadlineExceeded: not all was answered in time; the next try continues.
 
     .. seealso:: InvokeEndpoint in the SageMaker Runtime API reference.
     """
@@ -154,7 +154,7 @@ class InvokeEndpointBatchOperator(SageMakerOperator):
                     part, began = [], time.monotonic()
                     self.log.info("%d of %d requests are answered", tally.requests, requests)
         finally:
-            # Also where the task is killed, or its time is over: the next try goes on from here.
+            # Also where the task is killed, or its time is over: the next try continues from here.
             if part:
                 tally.merge(parts.put(next(numbers), part))
 

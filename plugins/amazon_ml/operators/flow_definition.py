@@ -160,7 +160,7 @@ def _seconds(span: timedelta | int | str) -> int:
 
 
 def _same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a description is of these settings. All that have a default of AWS's are always said."""
+    """Return True if a description has these settings. The request always names those that have a default."""
     config = found.get("HumanLoopConfig", {})
     others = {key: found.get(key) for key in ("OutputConfig", "RoleArn")}
     return {**others, "HumanLoopConfig": {key: value for key, value in config.items() if value}} == wanted

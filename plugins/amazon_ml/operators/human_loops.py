@@ -220,7 +220,7 @@ class HumanLoopsOperator(SageMakerRunOperator):
             if dropped := [loop for loop in earlier.loops if loop.name not in found]:
                 # Of items that are asked about no more: nobody would read the answers.
                 self._calls.stop(replace(earlier, loops=dropped))
-            # Where nothing is asked that was not asked before, this try goes on with the one before it.
+            # Where nothing is asked that was not asked before, this try continues the one before it.
             began = earlier.began if missing <= before else began
         manifest = Manifest(
             flow_definition_arn=arn,

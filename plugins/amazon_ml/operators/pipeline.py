@@ -105,7 +105,7 @@ class PipelineOperator(SageMakerOperator):
 
 
 def _same(found: Any, wanted: Any) -> bool:
-    """Whether AWS has it already: a definition whatever its spaces and the order of its keys."""
+    """Return True if AWS has this definition, whatever its spaces and the order of its keys."""
     if isinstance(found, str) and isinstance(wanted, str) and wanted.lstrip().startswith("{"):
         return bool(json.loads(found) == json.loads(wanted))
     return bool(found == wanted)

@@ -29,7 +29,7 @@ class TrainingJobOperator(SageMakerJobOperator[TrainingJobSpec]):
         :func:`amazon_ml.specs.job.to_hyperparameters`. Templated.
     :param metric_regexes: metric name -> regex with one group, read from the job's log.
     :param checkpoints: keep what the script writes to ``/opt/ml/checkpoints`` in S3, and give it to the next attempt of
-        the same computation: a job that broke goes on where it was.
+        the same computation: a job that broke continues where it was.
     :raises JobFailed: the job ended Failed or Stopped; with AWS's reason, its last log lines in the task's log.
 
     .. seealso:: CreateTrainingJob in the SageMaker API reference.

@@ -292,7 +292,7 @@ def _as_sent(definition: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _given(value: Any) -> bool:
-    """Whether an optional value is there: a template can give no None, only a text."""
+    """Return True if an optional value is given: a template renders None as text."""
     return value is not None and str(value).strip() not in ("", "None")
 
 

@@ -18,7 +18,7 @@ from amazon_ml.waiting import Watch, rules
 
 #: one look is tried twice only: the next look comes anyway, and an outage must not hold back the deadline.
 _ATTEMPTS = 2
-#: seconds to find out whether the task goes on, and to stop its job if not; Airflow gives a kill 30.
+#: seconds to find out whether the task continues, and to stop its job if not; Airflow gives a kill 30.
 _KILL_PATIENCE = 28.0
 #: kills under way: the event loop itself keeps no hold of its tasks.
 _ENDING: set[asyncio.Task[None]] = set()
@@ -123,7 +123,7 @@ class SageMakerJobTrigger(BaseTrigger):
                     await self._stop(client)
         except Exception as error:
             # Where the task's state is not known the job is left alone: one that nobody waits for ends by its limit,
-            # but one that was stopped under a task that goes on has lost its work.
+            # but one that was stopped under a task that continues has lost its work.
             self.log.error("%s was not stopped: %s", self._subject, str(error) or "no answer in time")
 
     @property
