@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -35,9 +36,12 @@ TELLING = {
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """For models as small as these, threads that wait for one another cost more than they help."""
+def one_thread() -> Iterator[None]:
+    """For models as small as these, threads that wait for one another cost more than they help, in children too."""
     torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
 
 
 @pytest.fixture(scope="session")
