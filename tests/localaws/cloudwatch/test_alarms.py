@@ -89,6 +89,8 @@ def test_an_alarm_follows_its_metric_and_its_history_tells(cloudwatch: Any) -> N
 
 def test_a_metric_with_further_dimensions_is_another_metric(cloudwatch: Any) -> None:
     put(cloudwatch, "exact", Dimensions=[{"Name": "Host", "Value": "exact"}], TreatMissingData="notBreaching")
+    further = [{"Name": "Host", "Value": "exact"}, {"Name": "Disk", "Value": "0"}]
+    put(cloudwatch, "further", Dimensions=further, TreatMissingData="notBreaching")
     errors(cloudwatch, 100, "exact", Disk="0")
     since = time.time() - 60
     found = {"Namespace": "Test", "MetricName": "Errors", "StartTime": since, "EndTime": since + 120, "Period": 60}
@@ -98,7 +100,7 @@ def test_a_metric_with_further_dimensions_is_another_metric(cloudwatch: Any) -> 
     errors(cloudwatch, 100, "exact", Disk="0")
     listed = cloudwatch.list_metrics(Namespace="Test", MetricName="Errors", Dimensions=exact)["Metrics"]
     assert [len(each["Dimensions"]) for each in listed] == [2], "each metric once"
-    time.sleep(6.5)
+    until(lambda: find(cloudwatch, "further"), lambda found: found["StateValue"] == "ALARM")
     assert find(cloudwatch, "exact")["StateValue"] == "OK"
 
 
@@ -125,8 +127,9 @@ def test_an_alarm_on_a_percentile_follows_the_values_and_not_a_statistic_set(clo
     alarm = until(lambda: find(cloudwatch, "slow"), lambda found: found["StateValue"] == "OK")
     assert json.loads(alarm["StateReasonData"])["statistic"] == "p90"
     until(lambda: find(cloudwatch, "slow"), lambda found: found["StateValue"] == "INSUFFICIENT_DATA")
+    put(cloudwatch, "sum-of-the-set", **latency, Threshold=4000.0)
     send(StatisticValues={"SampleCount": 10.0, "Sum": 5000.0, "Minimum": 10.0, "Maximum": 900.0})
-    time.sleep(5)
+    until(lambda: find(cloudwatch, "sum-of-the-set"), lambda found: found["StateValue"] == "ALARM")
     assert find(cloudwatch, "slow")["StateValue"] == "INSUFFICIENT_DATA"
     send(Values=[10.0, 900.0], Counts=[8.0, 2.0])
     alarm = until(lambda: find(cloudwatch, "slow"), lambda found: found["StateValue"] == "ALARM")

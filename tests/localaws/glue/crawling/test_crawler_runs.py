@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from typing import Any
 
 import pyarrow as pa
@@ -351,11 +350,6 @@ def many_objects(lake: Lake, count: int = 200) -> None:
         lake.put(f"many/{number:04d}.csv", "id,text\n1,a\n")
 
 
-def until_safe_from_a_kill() -> None:
-    """S3 and the catalog are moto's: ``kill -9`` may lose their last second."""
-    time.sleep(2)
-
-
 def test_running_crawler_is_not_started_changed_or_deleted_and_can_be_stopped(lake: Lake) -> None:
     many_objects(lake)
     name, glue = lake.crawler("many/"), lake.glue
@@ -382,7 +376,6 @@ def test_crawl_interrupted_by_the_servers_end_is_run_again_once(own_localaws: An
     lake = Lake()
     many_objects(lake)
     name = lake.crawler("many/")
-    until_safe_from_a_kill()
     lake.glue.start_crawler(Name=name)
     own_localaws.stop() if orderly else own_localaws.kill()
     own_localaws.restart()
@@ -398,7 +391,6 @@ def test_crawl_interrupted_twice_is_failed_and_can_be_started_again(own_localaws
     lake = Lake()
     many_objects(lake)
     name = lake.crawler("many/")
-    until_safe_from_a_kill()
     lake.glue.start_crawler(Name=name)
     for _ in range(2):
         own_localaws.kill()
