@@ -22,6 +22,7 @@ from amazon_ml.operators.athena import AthenaQueryOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from include import paths
 from include.assets import REVIEWS
+from include.reviews.bucket import tag_bucket
 from include.reviews.origin import expected_raw
 from include.reviews.parts import keep_parts
 from include.settings import INCLUDE, settings
@@ -70,6 +71,7 @@ with DAG(
 ) as dag:
     expected = costs.estimate_cost()
     create_bucket = S3CreateBucketOperator(task_id="create_bucket", bucket_name=settings.bucket)
+    tagged = task(tag_bucket)(settings.bucket)
 
     @task
     def upload_raw(params: Any = None) -> dict[str, Any]:
@@ -136,6 +138,7 @@ with DAG(
 
     checked = task(outlets=[REVIEWS])(check_counts)(transform.result, charts.result, raw, parts)
 
-    chain(expected, create_bucket, raw, transform, parts, crawler, crawl, queries, charts, checked)
+    chain(expected, create_bucket, [tagged, raw])
+    chain(raw, transform, parts, crawler, crawl, queries, charts, checked)
 
     costs.show(dag)

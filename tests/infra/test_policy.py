@@ -29,7 +29,7 @@ _OTHER_WORDS = {
     *("sagemaker:CreateDomain", "s3:ListObjects"),
 }
 #: words that are a kind of SageMaker's resources, and mean something else.
-_OTHER_KINDS = {"Domain", "Image"}
+_OTHER_KINDS = {"Domain", "Image", "Project"}
 #: what is read alone.
 _READ = {"Action", "TrialComponent"}
 

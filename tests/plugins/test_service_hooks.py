@@ -46,6 +46,19 @@ CASES: list[tuple[type[ServiceHook], Ask, dict[str, Any], Any]] = [
     (ObjectsHook, lambda s3: s3.put_missing("bucket", {"k": b"x"}), {"head_object": "404", "put_object": {}}, 1),
     (ObjectsHook, lambda s3: s3.has_bucket("bucket"), {"head_bucket": "404"}, False),
     (ObjectsHook, lambda s3: s3.has_bucket("bucket"), {"head_bucket": {}}, True),
+    (ObjectsHook, lambda s3: s3.bucket_tags("bucket"), {"get_bucket_tagging": "NoSuchTagSet"}, {}),
+    (
+        ObjectsHook,
+        lambda s3: s3.bucket_tags("bucket"),
+        {"get_bucket_tagging": {"TagSet": [{"Key": "a", "Value": "b"}]}},
+        {"a": "b"},
+    ),
+    (
+        ObjectsHook,
+        lambda s3: s3.set_bucket_tags("bucket", [{"Key": "a", "Value": "b"}]),
+        {"put_bucket_tagging": {}},
+        None,
+    ),
     (ObjectsHook, lambda s3: s3.read("s3://bucket/k"), {"head_object": "404"}, None),
     (
         ObjectsHook,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import IO, Any, NoReturn
 
@@ -74,6 +74,15 @@ class ObjectsHook(ServiceHook):
     def has_bucket(self, bucket: str) -> bool:
         """Whether the bucket is there."""
         return self._call_unless({"404", "NoSuchBucket"}, "head_bucket", Bucket=bucket) is not None
+
+    def bucket_tags(self, bucket: str) -> dict[str, str]:
+        """Return the tags of a bucket."""
+        found = self._call_unless({"NoSuchTagSet"}, "get_bucket_tagging", Bucket=bucket) or {"TagSet": []}
+        return {tag["Key"]: tag["Value"] for tag in found["TagSet"]}
+
+    def set_bucket_tags(self, bucket: str, tags: Sequence[Mapping[str, str]]) -> None:
+        """Give a bucket these tags, in place of all that it has."""
+        self._call("put_bucket_tagging", Bucket=bucket, Tagging={"TagSet": tags})
 
     def put_missing(self, bucket: str, contents: Mapping[str, bytes]) -> int:
         """
