@@ -121,9 +121,9 @@ def check(dag: Any, params: Mapping[str, Any], reviews: int) -> dict[str, Any]:
 
 def _known(use: str) -> list[str]:
     """Return the instance types that SageMaker has for a use."""
-    import botocore.session
+    from botocore.session import Session
 
-    model = botocore.session.get_session().get_service_model("sagemaker")
+    model = Session().get_service_model("sagemaker")
     return list(model.shape_for(_TYPES[use]).enum)
 
 
