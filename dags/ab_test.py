@@ -35,7 +35,7 @@ from include.ab_test.plan import CHALLENGER, CHAMPION, ENDPOINT, PLACE, REPORTS
 from include.ab_test.watching import sample_once, watch
 from include.params import keep_endpoint
 from include.settings import settings
-from include.tasks import costs, registry
+from include.tasks import bills, costs, registry
 from include.tasks.alerts import alerts
 from include.tasks.defaults import task_defaults
 from include.tasks.features import features
@@ -142,4 +142,5 @@ with DAG(
         *(each.as_teardown(setups=setups) for each in (settle, stop_scaling, delete_endpoint)),
     )
 
+    bills.report_costs(dag)
     costs.show(dag)

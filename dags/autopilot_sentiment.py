@@ -26,7 +26,7 @@ from include import paths
 from include.assets import EVALUATIONS
 from include.params import keep_endpoint
 from include.settings import settings
-from include.tasks import costs
+from include.tasks import bills, costs
 from include.tasks.algorithms import autopilot_job
 from include.tasks.autopilot import COLUMNS, best, to_judge
 from include.tasks.defaults import stage, task_defaults
@@ -143,4 +143,5 @@ with DAG(
     chain(found, splits, balance, autopilot, candidates, show_candidates, planned)
     chain(judged, chosen, model, deploy, smoke, delete_endpoint.as_teardown(setups=[model, deploy]))
 
+    bills.report_costs(dag)
     costs.show(dag)

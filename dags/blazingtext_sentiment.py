@@ -23,7 +23,7 @@ from amazon_ml.operators.training import TrainingJobOperator
 from include import paths
 from include.assets import EVALUATIONS
 from include.settings import settings
-from include.tasks import costs
+from include.tasks import bills, costs
 from include.tasks.algorithms import blazingtext_image, blazingtext_job
 from include.tasks.defaults import task_defaults
 from include.tasks.evaluation import evaluate_endpoint
@@ -119,4 +119,5 @@ with DAG(
     chain(found, splits, prepare, train, model, deploy, smoke, evaluate)
     evaluate >> delete_endpoint.as_teardown(setups=[model, deploy])
 
+    bills.report_costs(dag)
     costs.show(dag)

@@ -33,7 +33,7 @@ from include.params import METRICS, hyperparameters, keep_endpoint, retraining_p
 from include.retraining.challenge import approve_challenger, challenge
 from include.retraining.decision import look, next_step, properties
 from include.settings import settings
-from include.tasks import compiling, costs, feature_store, registry
+from include.tasks import bills, compiling, costs, feature_store, registry
 from include.tasks.alerts import alerts
 from include.tasks.defaults import stage, task_defaults
 from include.tasks.evaluation import SMOKE_REVIEWS, evaluate_endpoint
@@ -140,4 +140,5 @@ with DAG(
     chain(deploy, traced)
     chain(drawn, delete_endpoint)
 
+    bills.report_costs(dag)
     costs.show(dag)

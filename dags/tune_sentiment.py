@@ -38,7 +38,7 @@ from include.retraining.tuning import (
     tuning_params,
 )
 from include.settings import settings
-from include.tasks import costs, registry
+from include.tasks import bills, costs, registry
 from include.tasks.alerts import alerts
 from include.tasks.defaults import task_defaults
 from include.tasks.features import features
@@ -92,4 +92,5 @@ with DAG(
     chain(found, known, splits, decided, tune, report, show_trials)
     chain(better, approval)
 
+    bills.report_costs(dag)
     costs.show(dag)

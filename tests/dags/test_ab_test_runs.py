@@ -66,7 +66,14 @@ def test_a_failed_check_gives_all_traffic_back_and_the_shift_can_be_taken_again(
     assert (states["shift_50.check"], states["roll_back"]) == ("failed", "success")
     assert {states[name] for name in ("winner", "remove_loser", "timeline")} == {"upstream_failed"}
     assert world.weights(OWN) == {"champion": 100.0, "challenger": 0.0}
-    assert run.go_on()["run"] == "failed"
+    states = run.go_on()
+    assert (states["run"], states["report_costs"]) == ("failed", "success"), "the report does not make the run green"
+    lines = run.result("report_costs")["lines"]
+    assert [(line["task"], line["what"].partition("of ")[2]) for line in lines] == [
+        ("deploy", "ml.m5.large (hosting)"),
+        ("deploy", "ml.m5.large (hosting)"),
+    ]
+    assert 0 < run.result("report_costs")["usd"] < 1
     assert world.left() == []
 
     world.poisoned = set()

@@ -65,3 +65,13 @@ def test_blazingtext_is_trained_asked_judged_and_taken_down(
     assert json.loads(written["evaluation.json"])["metrics"] == evaluation["metrics"]
     model = api.xcom("blazingtext_sentiment", "sample", "model", "model_name")
     assert left("sentiment-blazingtext") == left(model) == []
+
+
+def test_a_run_tells_what_it_is_expected_to_cost_and_what_it_has(api: AirflowApi, started: Started) -> None:
+    ended(api, "blazingtext_sentiment", "sample")
+    bill = api.xcom("blazingtext_sentiment", "sample", "report_costs")
+    assert {line["task"] for line in bill["lines"]} == {"features", "prepare", "train", "deploy", "evaluate"}
+    assert bill["usd"] == pytest.approx(sum(line["usd"] for line in bill["lines"]), abs=1e-4)
+    assert 0 < bill["usd"] < 0.1
+    (first,) = [each for each in api.tasks("blazingtext_sentiment", "sample") if each["task_id"] == "find_reviews"]
+    assert "This run is expected to cost on AWS: $0.0" in api.log("blazingtext_sentiment", "sample", first)

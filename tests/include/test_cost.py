@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import botocore.session
 import pytest
 
-from include.cost import bill, estimate, prices
+from include.cost import bill, estimate, prices, spent
 
 #: use -> botocore's list of the instance types for it.
 SHAPES = {
@@ -100,3 +100,32 @@ def test_an_unknown_job_takes_what_is_assumed_of_all() -> None:
 def test_autopilot_is_bounded_by_the_time_for_a_candidate() -> None:
     assert estimate.autopilot("tune", 3, 60).what.startswith("3 x 1.0 min")
     assert estimate.autopilot("tune", 3, 10_000).what.startswith("3 x 10.0 min")
+
+
+def job(kind: str = "ml.m5.xlarge", count: int = 1, **more: object) -> dict[str, object]:
+    return {"ResourceConfig": {"InstanceType": kind, "InstanceCount": count, "VolumeSizeInGB": 30}, **more}
+
+
+def test_training_is_billed_by_its_billable_seconds_and_by_kind_of_instance() -> None:
+    spot = job(BillableTimeInSeconds=900, TrainingTimeInSeconds=3600)
+    lines = spent.training(
+        "train", [spot, job(BillableTimeInSeconds=900), job("ml.g5.xlarge", 2, BillableTimeInSeconds=1800)]
+    )
+    assert [line.what for line in lines] == [
+        "2 jobs: 30.0 min of ml.m5.xlarge (training)",
+        "30.0 min of 2 x ml.g5.xlarge (training)",
+    ]
+    assert [line.usd for line in lines] == pytest.approx([0.115, 1.408])
+
+
+def test_processing_is_billed_from_its_start_to_its_end_and_not_before_it_starts() -> None:
+    machines = {"ProcessingResources": {"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1}}}
+    start = datetime(2026, 11, 30, 10, tzinfo=UTC)
+    ran = {**machines, "ProcessingStartTime": start, "ProcessingEndTime": start + timedelta(minutes=6)}
+    (line,) = spent.processing("features", [ran, machines])
+    assert line.usd == pytest.approx(0.023)
+
+
+def test_a_query_is_billed_by_what_it_scanned() -> None:
+    line = spent.query("ask", {"QueryExecution": {"Statistics": {"DataScannedInBytes": 2 * 10**11}}})
+    assert (line.what, line.usd) == ("a query of 200000.0 MB", pytest.approx(1.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -287,7 +287,8 @@ class DeleteEndpointOperator(SageMakerOperator):
     What is already gone is passed over, so a second run, or one after a crash half-way, ends the same. Models go before
     their configuration, which is where their names are.
 
-    Returns ``{"endpoint", "deleted": {"endpoint": bool, "configs": [names], "models": [names]}}``.
+    Returns ``{"endpoint", "deleted": {"endpoint": bool, "configs": [names], "models": [names]}}``. The XCom
+    ``lived_seconds`` is how long there was the endpoint.
 
     :param endpoint_name: the endpoint. Templated.
     :param keep: leave everything as it is, and end the task as skipped: for a teardown that a DAG param switches off.
@@ -315,6 +316,9 @@ class DeleteEndpointOperator(SageMakerOperator):
                 "Endpoint %s is %s: AWS deletes it after that", self.endpoint_name, description["EndpointStatus"]
             )
             return self.wait(context, waiter="endpoint_settled", name=self.endpoint_name, then="execute_again")
+        # What is billed: for the report of a run's costs.
+        lived = datetime.now(UTC) - description["CreationTime"]
+        context["ti"].xcom_push(key="lived_seconds", value=round(lived.total_seconds()))
         if description["EndpointStatus"] != "Deleting":
             self.hook.delete("Endpoint", self.endpoint_name)
         config = description["EndpointConfigName"]
