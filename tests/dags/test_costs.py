@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,3 +98,12 @@ def test_a_dag_that_does_not_look_for_reviews_first_has_a_task_for_it(dagbag: An
     found = dag.get_task(first).python_callable(params=dag.params.dump(), dag=dag)
     assert found["usd"] > 0
     assert found["prices"].startswith("on-demand prices of us-east-1, 2")
+
+
+def test_the_table_of_the_documentation_is_up_to_date(dagbag: Any) -> None:
+    from include.cost import estimate
+
+    text = (Path(__file__).parents[2] / "docs" / "aws.md").read_text()
+    told = {name: float(usd) for name, usd in re.findall(r"^\| `(\w+)` \| (\d+\.\d\d) \|", text, re.MULTILINE)}
+    found = {name: check(dag, estimate.assumed()["reviews"])["usd"] for name, dag in dagbag.dags.items()}
+    assert told == pytest.approx(found, abs=0.0051)
