@@ -335,3 +335,40 @@ def _set(monkeypatch: pytest.MonkeyPatch, **values: Any) -> None:
     from dataclasses import replace
 
     monkeypatch.setattr(importlib.import_module("include.settings"), "settings", replace(settings, **values))
+
+
+def _as(aws: Aws, arn: str) -> None:
+    aws.answer("sts.GetCallerIdentity", {"Account": ACCOUNT, "Arn": arn, "UserId": "AROA"})
+
+
+def test_a_session_s_permissions_are_those_of_its_role_with_the_role_s_path(aws: Aws) -> None:
+    aws.session.client("iam").create_role(
+        RoleName="airflow", Path="/teams/ml/", AssumeRolePolicyDocument=json.dumps(TRUST)
+    )
+    _as(aws, f"arn:aws:sts::{ACCOUNT}:assumed-role/airflow/session")
+    callers, _ = [each for each in aws.found() if each.what.startswith("permissions")]
+    assert callers.what == f"permissions of arn:aws:iam::{ACCOUNT}:role/teams/ml/airflow"
+
+
+def test_a_session_that_may_not_read_its_role_is_taken_for_one_without_a_path(aws: Aws) -> None:
+    _as(aws, f"arn:aws:sts::{ACCOUNT}:assumed-role/airflow/session")
+    aws.refuse("iam.GetRole", "AccessDenied", 403)
+    callers, _ = [each for each in aws.found() if each.what.startswith("permissions")]
+    assert callers.what == f"permissions of arn:aws:iam::{ACCOUNT}:role/airflow"
+    assert aws.only("execution role").detail == "the caller may not call GetRole"
+
+
+@pytest.mark.parametrize(
+    ("who", "status", "detail"),
+    [("root", OK, "root user, who may do all"), ("federated-user/me", UNKNOWN, "is neither a user nor a role")],
+)
+def test_who_has_no_policies_to_simulate_is_told(aws: Aws, who: str, status: str, detail: str) -> None:
+    _as(aws, f"arn:aws:iam::{ACCOUNT}:{who}")
+    callers, _ = [each for each in aws.found() if each.what.startswith("permissions")]
+    assert (callers.status, detail in callers.detail) == (status, True)
+
+
+def test_another_caller_can_be_named(aws: Aws) -> None:
+    theirs = f"arn:aws:iam::{ACCOUNT}:role/mwaa"
+    callers, _ = [each for each in aws.found(theirs) if each.what.startswith("permissions")]
+    assert callers.what == f"permissions of {theirs}"
