@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -55,6 +56,7 @@ class Loader:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="sentiment-page")
         self._reads: dict[str, tuple[float, Future[Found]]] = {}
         self._aws: tuple[float, Aws] | None = None
+        self._lock = threading.Lock()
 
     async def load(self, name: str, section: Section) -> Found:
         """Return what the section found, a few seconds ago at most."""
@@ -79,9 +81,10 @@ class Loader:
 
     def _clients(self) -> Aws:
         # New ones now and then: the connection, or what it stands for, may have changed.
-        if self._aws is None or time.monotonic() > self._aws[0] + CLIENTS_S:
-            self._aws = (time.monotonic(), self._make_aws())
-        return self._aws[1]
+        with self._lock:
+            if self._aws is None or time.monotonic() > self._aws[0] + CLIENTS_S:
+                self._aws = (time.monotonic(), self._make_aws())
+            return self._aws[1]
 
 
 def explain(error: BaseException) -> str:

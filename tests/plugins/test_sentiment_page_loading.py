@@ -136,8 +136,7 @@ def test_clients_are_made_once_for_a_while() -> None:
         return made[-1]
 
     async def ask() -> None:
-        for _ in range(3):
-            await loading.load("a", section(lambda _: {}))
+        await asyncio.gather(*(loading.load(f"{number}", section(lambda _: {})) for number in range(8)))
 
     loading = Loader(make, fresh=-1)
     asyncio.run(ask())
