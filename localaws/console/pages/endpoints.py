@@ -220,7 +220,7 @@ def _config(request: Request, ctx: Context) -> Page:
     ]
     table = Table(("Variant", "Model", "Instance type", "Instances", "Weight"), rows)
     sections = [Section("Variants", lambda: [table]), Section("Description", lambda: whole(config))]
-    return Page(name, sections, [_TRAIL, Link("Endpoint configs", "/endpoints")])
+    return Page(name, sections, [_TRAIL])
 
 
 def _model(request: Request, ctx: Context) -> Page:
@@ -232,4 +232,4 @@ def _model(request: Request, ctx: Context) -> Page:
         Section("", lambda: [Facts([("Created", model["CreationTime"])]), Table(("Image", "Model data"), rows)]),
         Section("Description", lambda: whole(model)),
     ]
-    return Page(name, sections, [_TRAIL, Link("Models", "/endpoints")])
+    return Page(name, sections, [_TRAIL])

@@ -50,7 +50,7 @@ def stream_parts(request: Request, ctx: Context, group: str, prefix: str, *, liv
 
 
 def has_streams(ctx: Context, group: str, prefix: str) -> bool:
-    """Return whether anything is logged."""
+    """Return whether anything is logged; the section of the log says why where this cannot be told."""
     try:
         found = ctx.client("logs").describe_log_streams(
             logGroupName=group, limit=1, **given(logStreamNamePrefix=prefix)
