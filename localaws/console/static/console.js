@@ -18,6 +18,7 @@ function replace(old, fresh) {
   const kept = open(old);
   old.replaceChildren(...fresh.childNodes);
   old.querySelectorAll("details").forEach((one, place) => { one.open = kept[place] ?? false; });
+  follow(old);
 }
 
 async function refresh() {
@@ -150,6 +151,10 @@ async function invoke(event) {
   button.disabled = false;
 }
 
-document.querySelectorAll("pre.log").forEach((view) => new Log(view).follow());
+function follow(part) {
+  part.querySelectorAll("pre.log").forEach((view) => new Log(view).follow());
+}
+
+follow(document);
 document.querySelectorAll("form.tryit").forEach((form) => form.addEventListener("submit", invoke));
 if (root?.dataset.live === "yes") keepFresh();

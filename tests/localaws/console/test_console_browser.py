@@ -12,6 +12,7 @@ from console_kit import HOSTILE, address, running, token_url
 from endpoint_kit import Hosting
 from job_helpers import Jobs
 from localaws_kit import LocalAws
+from waiting_kit import until
 
 #: prints until it is stopped.
 _SCRIPT = f"""
@@ -77,19 +78,24 @@ def fits(page: Any) -> None:
     assert accessibility_faults(page) == []
 
 
+def lines(page: Any) -> int:
+    """How many lines of a log the page has."""
+    return len((page.locator("pre.log").text_content() or "").splitlines())
+
+
+def points(page: Any) -> int:
+    """How many points the page's first chart has; 0 without a chart."""
+    return int(page.evaluate("document.querySelector('polyline.line')?.points.length ?? 0"))
+
+
 def test_a_jobs_page_fits_and_its_log_and_chart_grow(page: Any, world: World) -> None:
     page.goto("/jobs/training/talker")
-    log = page.locator("pre.log")
-    page.wait_for_function("document.querySelector('pre.log')?.textContent.includes('step 1 ')")
-    assert HOSTILE in log.text_content()
-    seen = len(log.text_content().splitlines())
-    drawn = page.locator("polyline.line").first
-    page.wait_for_function(f"document.querySelector('pre.log').textContent.split('\\n').length > {seen + 5}")
-    drawn.wait_for(state="attached")
-    points = len(drawn.get_attribute("points").split())
-    page.wait_for_function(
-        f"document.querySelector('polyline.line').getAttribute('points').split(' ').length > {points}"
-    )
+    until(lambda: "step 1 " in (page.locator("pre.log").text_content() or ""))
+    assert HOSTILE in page.locator("pre.log").text_content()
+    seen = lines(page)
+    until(lambda: lines(page), lambda now: now > seen + 5)
+    drawn = until(lambda: points(page))
+    until(lambda: points(page), lambda now: now > drawn)
     fits(page)
 
 
@@ -106,11 +112,12 @@ def test_the_form_shows_the_endpoints_answer_in_the_page(page: Any, world: World
     fits(page)
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/jobs/training", "/queries", "/tables", "/buckets", "/loops", "/alarms", "/logs"]
-)
-def test_every_list_fits(page: Any, path: str) -> None:
-    page.goto(path)
+def test_every_list_fits(page: Any) -> None:
+    for path in ("/queries", "/tables", "/buckets", "/loops", "/alarms", "/logs", "/pipelines", "/endpoints"):
+        page.goto(path)
+        wide, window = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide <= window, path
+    page.goto("/")
     fits(page)
 
 
@@ -121,16 +128,22 @@ def test_an_address_of_aws_console_leads_to_the_page(page: Any, world: World) ->
     page.wait_for_url(f"**/endpoints/{world.endpoint}")
 
 
-def test_the_page_of_a_job_sees_its_end(world: World, browser: Any) -> None:
+def test_the_page_of_a_job_sees_its_log_begin_and_the_job_end(world: World, browser: Any) -> None:
     surroundings = browser.new_context(base_url=address(world.server))
     page = surroundings.new_page()
+    page.set_default_timeout(60_000)
     page.goto(token_url(world.server))
-    page.goto("/jobs/training/talker")
+    world.jobs.training("late", _SCRIPT, seconds=600)
+    page.goto("/jobs/training/late")
+    assert page.locator("pre.log").count() == 0
     page.locator("#status .busy").wait_for()
-    world.jobs.sagemaker.stop_training_job(TrainingJobName="talker")
-    page.get_by_text("Stopped", exact=True).first.wait_for(timeout=60_000)
-    page.wait_for_function("document.querySelector('.state')?.textContent.endsWith('lines')", timeout=60_000)
+    page.locator("pre.log").wait_for()
+    until(lambda: "step 1 " in (page.locator("pre.log").text_content() or ""))
+    world.jobs.sagemaker.stop_training_job(TrainingJobName="late")
+    page.locator("#status").get_by_text("Stopped", exact=True).wait_for()
+    page.locator(".state").get_by_text("lines").wait_for()
     surroundings.close()
+    world.jobs.trained("late")
 
 
 def test_without_the_token_a_browser_is_told_where_the_address_is(world: World, browser: Any) -> None:
