@@ -66,7 +66,8 @@ def page(dag: Any) -> str:
     title, _, text = dag.doc_md.strip().partition("\n")
     lines = [f"# {dag.dag_id}", "", f"**{title.lstrip('# ')}.**", "", text.strip(), ""]
     if dag.dag_id in MORE:
-        links = ", ".join(f"[{name}](../{name})" for name in MORE[dag.dag_id])
+        titles = {name: (ROOT / "docs" / name).read_text().partition("\n")[0].lstrip("# ") for name in MORE[dag.dag_id]}
+        links = ", ".join(f"[{title}](../{name})" for name, title in titles.items())
         lines += [f"More: {links}.", ""]
     lines += ["## When it runs", "", f"{schedule(dag)}.", ""]
     updated = sorted({f"`{asset.name}`" for task in dag.tasks for asset in task.outlets})
