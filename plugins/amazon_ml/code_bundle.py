@@ -55,7 +55,7 @@ class SourceFolder:
 
     @cached_property
     def digest(self) -> str:
-        """Of names and contents, 16 hexadecimal digits."""
+        """Return 16 hexadecimal digits of a hash of names and contents."""
         total = hashlib.sha256()
         for name, content in sorted(self.files.items()):
             total.update(f"{len(name)} {name} {len(content)} ".encode() + content)

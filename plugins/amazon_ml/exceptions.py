@@ -6,7 +6,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 
 class JobFailed(AirflowException):
-    """The job, or the endpoint, ended badly: carries AWS's reason. A retry makes the next attempt."""
+    """The job or the endpoint failed, with AWS's reason. A retry starts the next attempt."""
 
 
 class JobLost(JobFailed):
@@ -18,7 +18,7 @@ class BadInput(JobFailed, AirflowFailException):
 
 
 class PipelineRejected(AirflowFailException):
-    """The pipeline reached a Fail step: its own verdict, to which a retry would come again."""
+    """The pipeline reached a Fail step. A retry would reach it again."""
 
 
 class DeadlineExceeded(AirflowException):
@@ -26,11 +26,11 @@ class DeadlineExceeded(AirflowException):
 
 
 class TaskKilled(AirflowException):
-    """The task was told to end, by a user or because its worker ends."""
+    """The task was ended, by a user or because its worker stops."""
 
 
 class RequestRefused(AirflowFailException):
-    """AWS will not do this, however often it is asked: malformed, or not allowed. Fails at once, without a retry."""
+    """AWS refuses the request: it is malformed or not allowed. Fails at once, without a retry."""
 
 
 class Overtaken(AirflowFailException):

@@ -116,7 +116,7 @@ class Watch:
     _unanswered: bool = False
 
     def answered(self, response: Mapping[str, Any]) -> dict[str, str] | None:
-        """Take a Describe answer; the event when the wait is over."""
+        """Take a Describe answer, and return the event when the wait is over."""
         import jmespath
 
         self._unanswered = False
@@ -131,7 +131,7 @@ class Watch:
         return self._event(outcome) if outcome else self.late()
 
     def refused(self, error: Exception) -> dict[str, str] | None:
-        """Take an error; the event when the wait is over, None when AWS may answer yet."""
+        """Take an error, and return the event when the wait is over, or None if AWS may still answer."""
         response = getattr(error, "response", None) or {}
         if outcome := self.rules.outcome(response):
             return self._event(outcome, str(error))
@@ -143,7 +143,7 @@ class Watch:
         return self.late()
 
     def delay(self) -> float:
-        """Seconds until the next look: 2 % of the time that the job has taken, so that none is noticed late by more."""
+        """Return the seconds until the next poll: 2 % of the time that the job has taken."""
         now = time.time()
         elapsed = max(0.0, now - (self._started or now))
         pause = min(max(self.rules.base_delay, elapsed * self.rules.growth), self.rules.max_delay)

@@ -31,7 +31,7 @@ _PASSING = _QUOTAS | frozenset(
 
 class ServiceHook(AwsBaseHook):
     """
-    Base of the hooks, one a service.
+    Base of the hooks; there is one for each service.
 
     Throttling and 5xx are tried again with backoff, by botocore; the connection's own ``config_kwargs`` and ``config``
     go before our settings. A request that AWS refuses raises :class:`RequestRefused` with AWS's message. Every client
@@ -66,7 +66,7 @@ class ServiceHook(AwsBaseHook):
 
     @property
     def config(self) -> Any:
-        """The connection's botocore settings over ours."""
+        """Return the connection's botocore settings, merged over the defaults of this hook."""
         from botocore.config import Config
 
         ours = Config(retries={"mode": "standard", "total_max_attempts": self._attempts})

@@ -39,6 +39,6 @@ class CloudWatchHook(ServiceHook):
         return sorted(found)
 
     def alarms(self, prefix: str) -> list[dict[str, Any]]:
-        """Describe the metric alarms whose names begin so: those of the first page."""
+        """Describe the metric alarms whose names begin with a prefix, those of the first page."""
         found: list[dict[str, Any]] = self._call("describe_alarms", AlarmNamePrefix=prefix)["MetricAlarms"]
         return found

@@ -96,13 +96,13 @@ class CognitoHook(ServiceHook):
         return True
 
     def create_group(self, pool_id: str, name: str) -> bool:
-        """Create a group; False where it is there."""
+        """Create a group, and return False if it exists."""
         made = self._call_unless({"GroupExistsException"}, "create_group", UserPoolId=pool_id, GroupName=name)
         return made is not None
 
     def check_group(self, pool_id: str, name: str) -> None:
         """
-        See that there is a group.
+        Check that a group exists.
 
         :raises RequestRefused: there is none.
         """
@@ -129,5 +129,5 @@ class CognitoHook(ServiceHook):
         return made is not None
 
     def add_to_group(self, pool_id: str, username: str, group: str) -> None:
-        """Add a user to a group; one who is in it stays."""
+        """Add a user to a group; a member stays one."""
         self._call("admin_add_user_to_group", UserPoolId=pool_id, Username=username, GroupName=group)

@@ -94,7 +94,7 @@ def _separated(content: bytes, delimiter: str) -> Iterator[Row]:
 
 
 def as_text(value: Any) -> str | None:
-    """Write a value as Feature Store takes it; None for what is missing. A list becomes its items, spaces between."""
+    """Format a value for Feature Store, None if it is missing. A list becomes its items, separated by spaces."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool):
@@ -138,7 +138,7 @@ def put_all(
     runtime: FeatureStoreHook, group: str, found: Iterable[Row], threads: int, progress: Callable[[int], None]
 ) -> int:
     """
-    PutRecord for each row, some threads at a time, never many more rows in memory than these send; how many.
+    Put each row by several threads, with few rows in memory, and return their number.
 
     :param progress: is told the number so far; what it raises ends the work.
     :raises RequestRefused: AWS does not take a record.

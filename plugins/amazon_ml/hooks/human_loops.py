@@ -23,13 +23,13 @@ class HumanLoopsHook(ServiceHook):
         return self._call_unless(_MISSING, "describe_human_loop", HumanLoopName=name)
 
     def start_loop(self, name: str, flow_definition_arn: str, content: str) -> bool:
-        """Start a loop about this input, a JSON object; False where there is one of that name."""
+        """Start a loop with this input, a JSON object, and return False if there is one of that name."""
         request = {"FlowDefinitionArn": flow_definition_arn, "HumanLoopInput": {"InputContent": content}}
         made = self._call_unless({"ConflictException"}, "start_human_loop", HumanLoopName=name, **request)
         return made is not None
 
     def stop_loop(self, name: str) -> bool:
-        """Stop a loop; False where it has ended, or never was."""
+        """Stop a loop, and return False if it has ended or does not exist."""
         refusals = {"ValidationException", *_MISSING}
         return self._call_unless(refusals, "stop_human_loop", HumanLoopName=name) is not None
 
@@ -61,7 +61,7 @@ class HumanLoops:
 
     def start(self, asked: Iterable[tuple[Loop, Mapping[str, Any]]], arn: str, check: Callable[[], None]) -> int:
         """
-        Start loops, each for an item; one that is there by now is as good. Return how many there are then.
+        Start a loop for each item, unless it exists, and return how many exist then.
 
         :param arn: of the flow definition.
         :param check: called before each of them; raises where no more are to be started.
@@ -85,7 +85,7 @@ class HumanLoops:
             yield from page["HumanLoopSummaries"]
 
     def look(self, watch: LoopsWatch) -> dict[str, str] | None:
-        """Make one round of a wait; the event when it is over."""
+        """Poll once, and return the event when the wait is over."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:

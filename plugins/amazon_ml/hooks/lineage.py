@@ -65,7 +65,7 @@ class LineageHook(SageMakerJobHook):
         return [str(each["ArtifactArn"]) for page in pages for each in page["ArtifactSummaries"]]
 
     def associate(self, source: str, destination: str, kind: str) -> bool:
-        """Add an association; False where there is one of the two, of whatever type."""
+        """Add an association, and return False if the two have one, of any type."""
         ends = {"SourceArn": source, "DestinationArn": destination}
         if self._associated(ends):
             return False
@@ -84,7 +84,7 @@ class LineageHook(SageMakerJobHook):
         return next((str(each["ContextArn"]) for each in found["ContextSummaries"]), None)
 
     def create_context(self, name: str, kind: str, arn: str) -> str:
-        """Create the context that stands for a resource; its ARN."""
+        """Create the context that stands for a resource, and return its ARN."""
         source = {"SourceUri": arn, "SourceType": "ARN"}
         return str(self._call("create_context", ContextName=name, ContextType=kind, Source=source)["ContextArn"])
 
@@ -95,7 +95,7 @@ class LineageHook(SageMakerJobHook):
 
     def graph(self, start: str, direction: str = "Ascendants") -> dict[str, list[dict[str, Any]]]:
         """
-        All that lies above an entity, or below it.
+        Return all entities above an entity, or below it.
 
         Returns ``{"vertices": [{"arn", "type", "lineage_type", "name", "source", "properties"}], "edges": [{"source",
         "destination", "type"}]}``, the nearest to the start first; ``source`` of a vertex is the URI or ARN that it
@@ -139,7 +139,7 @@ class LineageHook(SageMakerJobHook):
 
     def content_hash(self, uri: str) -> str | None:
         """
-        SHA-256 of an object, or of names and contents of those of a prefix; None where nothing, or too much, is there.
+        Return the SHA-256 of an object, or of the objects of a prefix; None for no object or too much data.
         """
         found = self.objects(uri, most=1000)
         if not found or sum(each["bytes"] for each in found) > MAX_CODE_BYTES:

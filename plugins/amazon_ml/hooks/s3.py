@@ -16,13 +16,13 @@ _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
 def split(uri: str) -> tuple[str, str]:
-    """Bucket and key of an S3 URI."""
+    """Return bucket and key of an S3 URI."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
 
 class ObjectsHook(ServiceHook):
-    """Objects by bucket and key; not the provider's S3Hook, whose retries and errors are others."""
+    """Objects by bucket and key, with the retries and errors of these hooks, not those of the provider's S3Hook."""
 
     service = "s3"
 
@@ -38,7 +38,7 @@ class ObjectsHook(ServiceHook):
         self._call("put_object", Bucket=bucket, Key=key, Body=body, **described)
 
     def delete_object(self, bucket: str, key: str) -> None:
-        """Delete an object; one that is not there is as good."""
+        """Delete an object if it exists."""
         self._call("delete_object", Bucket=bucket, Key=key)
 
     def list_objects(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
@@ -86,7 +86,7 @@ class ObjectsHook(ServiceHook):
 
     def put_missing(self, bucket: str, contents: Mapping[str, bytes]) -> int:
         """
-        Put those objects that are not there yet; their number.
+        Put the objects that do not exist yet, and return their number.
 
         For keys that carry a hash of the content: an object is put whole or not at all, so one that is there is right.
         """

@@ -13,7 +13,7 @@ from amazon_ml.naming import identifier, unversioned
 
 
 class AlreadyExists(Exception):
-    """Somebody made it between our look and our Create: the name is taken."""
+    """Another client created the resource between Describe and Create: the name is taken."""
 
 
 class SageMakerJobHook(ServiceHook):
@@ -81,7 +81,7 @@ class SageMakerJobHook(ServiceHook):
 
     def look(self, kind: str, name: str, parts: str = "") -> dict[str, Any]:
         """
-        Describe, with botocore's own errors: for a poll, whose rules say what each of them means.
+        Describe the resource and let botocore's errors through, for the rules of a poll.
 
         :param parts: a further operation whose answer goes into it, see :class:`amazon_ml.waiting.Rules`.
         """
@@ -90,7 +90,7 @@ class SageMakerJobHook(ServiceHook):
 
     def create(self, kind: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """
-        Create it; AWS's answer.
+        Create the resource, and return AWS's answer.
 
         :raises AlreadyExists: the name is taken.
         """
@@ -102,11 +102,11 @@ class SageMakerJobHook(ServiceHook):
             raise
 
     def update(self, kind: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Update it; AWS's answer."""
+        """Update the resource, and return AWS's answer."""
         return self._call(f"update_{_snake(kind)}", **request)
 
     def stop(self, kind: str, name: str) -> None:
-        """Stop a job; one that has ended, or was never there, needs no stop."""
+        """Stop a job, if it exists and has not ended."""
         try:
             self._call(f"stop_{_snake(unversioned(kind))}", **_named(kind, name))
         except RequestRefused as error:
@@ -115,7 +115,7 @@ class SageMakerJobHook(ServiceHook):
             self.log.info("%s %s needs no stop: %s", kind, name, error)
 
     def delete(self, kind: str, name: str) -> bool:
-        """Delete a model, an endpoint or its configuration; False where there was none."""
+        """Delete a model, an endpoint or its configuration, and return False if it does not exist."""
         try:
             self._call(f"delete_{_snake(kind)}", **_named(kind, name))
         except RequestRefused as error:
@@ -133,7 +133,7 @@ class SageMakerJobHook(ServiceHook):
         return {tag["Key"]: tag["Value"] for tag in self._call("list_tags", ResourceArn=arn)["Tags"]}
 
     def update_weights(self, endpoint: str, wanted: Sequence[Mapping[str, Any]]) -> None:
-        """Begin to give an endpoint's variants other weights and numbers of instances."""
+        """Start to change the weights and instance counts of an endpoint's variants."""
         self._call("update_endpoint_weights_and_capacities", EndpointName=endpoint, DesiredWeightsAndCapacities=wanted)
 
     def endpoint_configs(self, part: str) -> Iterator[str]:
@@ -152,7 +152,7 @@ class SageMakerJobHook(ServiceHook):
             yield from page["TrainingJobSummaries"]
 
     def register_model_package(self, request: Mapping[str, Any]) -> str:
-        """Create a version in the model registry; its ARN. An equal ClientToken gives the same version."""
+        """Create a version in the model registry, and return its ARN. An equal ClientToken gives the same version."""
         return str(self._call("create_model_package", **request)["ModelPackageArn"])
 
     def set_approval(self, model_package_arn: str, status: str, reason: str = "") -> None:
@@ -161,7 +161,7 @@ class SageMakerJobHook(ServiceHook):
         self._call("update_model_package", ModelPackageArn=model_package_arn, ModelApprovalStatus=status, **described)
 
     def start_pipeline(self, request: Mapping[str, Any]) -> str:
-        """Start an execution of a pipeline; its ARN. An equal ClientRequestToken gives the same execution."""
+        """Start a pipeline execution, and return its ARN. An equal ClientRequestToken gives the same execution."""
         return str(self._call("start_pipeline_execution", **request)["PipelineExecutionArn"])
 
     def pipeline_executions(self, pipeline: str) -> Iterator[dict[str, Any]]:
@@ -200,7 +200,7 @@ class SageMakerJobHook(ServiceHook):
             yield from page["Workforces"]
 
     def template_faults(self, content: str, task_input: str, role_arn: str) -> list[dict[str, str]]:
-        """Have AWS render a worker task template with this input; the faults that it finds, each Code and Message."""
+        """Let AWS render a worker task template with this input, and return its errors, each with Code and Message."""
         asked = {"UiTemplate": {"Content": content}, "Task": {"Input": task_input}, "RoleArn": role_arn}
         faults: list[dict[str, str]] = self._call("render_ui_template", **asked)["Errors"]
         return faults

@@ -29,7 +29,7 @@ class ScalingHook(ServiceHook):
         return arn
 
     def deregister_target(self, target: Mapping[str, str]) -> bool:
-        """Stop a target's scaling; False where it did not scale."""
+        """Stop a target's scaling, and return False if it did not scale."""
         return self._call_unless({"ObjectNotFoundException"}, "deregister_scalable_target", **target) is not None
 
     def policies(self, target: Mapping[str, str], name: str) -> list[dict[str, Any]]:
@@ -39,10 +39,10 @@ class ScalingHook(ServiceHook):
         return found
 
     def put_policy(self, target: Mapping[str, str], policy: Mapping[str, Any]) -> dict[str, Any]:
-        """Put a policy; return its PolicyARN and Alarms."""
+        """Put a policy, and return its PolicyARN and Alarms."""
         return self._call("put_scaling_policy", **target, **policy)
 
     def activities(self, target: Mapping[str, str]) -> list[dict[str, Any]]:
-        """Describe what was scaled last."""
+        """Describe the latest scaling activities."""
         found: list[dict[str, Any]] = self._call("describe_scaling_activities", **target)["ScalingActivities"]
         return found

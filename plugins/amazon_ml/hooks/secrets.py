@@ -13,7 +13,7 @@ class SecretsHook(ServiceHook):
     service = "secretsmanager"
 
     def create_secret(self, name: str, value: str, tags: Sequence[dict[str, str]]) -> bool:
-        """Create a secret; False where it is there, and keeps its value."""
+        """Create a secret, and return False if it exists; then it keeps its value."""
         taken = {"ResourceExistsException"}
         return self._call_unless(taken, "create_secret", Name=name, SecretString=value, Tags=tags) is not None
 

@@ -25,7 +25,7 @@ class AthenaQueryOperator(AthenaOperator):
 
     Returns the query execution id.
 
-    :param sleep_time: seconds between two looks at the query.
+    :param sleep_time: seconds between two polls of the query.
 
     .. seealso:: ClientRequestToken of StartQueryExecution in the Athena API reference.
     """

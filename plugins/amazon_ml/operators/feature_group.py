@@ -78,7 +78,7 @@ class FeatureGroupOperator(SageMakerOperator):
         self.description = description
 
     def execute(self, context: Context) -> Any:
-        """Look, make it if need be, and wait until it is there."""
+        """Find the group or create it, and wait until it is created."""
         found = self.hook.describe("FeatureGroup", self.name)
         if found and found["FeatureGroupStatus"] == "CreateFailed":
             self.log.info("Feature group %s is CreateFailed: deleting it to recreate it", self.name)
@@ -203,7 +203,7 @@ class FeatureIngestOperator(SageMakerOperator):
         self.threads = threads
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Read and put."""
+        """Read the files and put their rows."""
         name, source = str(self.feature_group), str(self.source)
         began = time.monotonic()
         group = self.hook.require("FeatureGroup", name)

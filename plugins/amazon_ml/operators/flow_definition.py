@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 class FlowDefinitionOperator(SageMakerOperator):
     """
-    Make a flow definition that is active, or find the one that has these settings.
+    Create an active flow definition, or find the one that has these settings.
 
     A flow definition cannot be changed. The first settings get ``flow_definition_name``; others get that name and a
     digest of theirs. So a retry finds its own, and loops under way keep theirs. One that has failed serves nobody: the
@@ -87,7 +87,7 @@ class FlowDefinitionOperator(SageMakerOperator):
         self.keywords = list(keywords)
 
     def execute(self, context: Context) -> Any:
-        """Find the flow definition, or make it."""
+        """Find the flow definition, or create it."""
         return self._converge(context, acted=False)
 
     def execute_complete(self, context: Context, event: Mapping[str, str] | None = None, *, acted: bool) -> Any:

@@ -43,7 +43,7 @@ _SETTLE = 60.0
 
 class HumanLoopsOperator(SageMakerRunOperator):
     """
-    Have people look at items: a human loop each, whose answers are written as JSON lines to S3.
+    Ask people about items, a human loop for each, and write their answers as JSON lines to S3.
 
     Items are JSON lines ``{"id", "input"}``, the input being the object that the worker task template gets. A loop's
     name is a function of flow definition, batch and item id. Each try first asks AWS which loops there are and starts
@@ -111,7 +111,7 @@ class HumanLoopsOperator(SageMakerRunOperator):
         self._began: float | None = None
 
     def deadline(self, context: Context) -> float:
-        """Seconds since the epoch, from the start of the first try; what Airflow ends itself leaves time to collect."""
+        """Return the deadline in seconds since the epoch, from the start of the first try, less the time to collect."""
         now = self._start_of_try(context)
         end = (now if self._began is None else self._began) + self.timeout.total_seconds()
         if self.execution_timeout:
@@ -124,7 +124,7 @@ class HumanLoopsOperator(SageMakerRunOperator):
         return started.timestamp() if started else time.time()
 
     def execute_complete(self, context: Context, event: Mapping[str, str] | None = None) -> Any:
-        """All loops have ended, or the time is over: collect what there is."""
+        """Collect the answers once all loops have ended or the time is over."""
         self._resume(context)
         late = read_event(event)["status"] == "deadline"
         if not late and (found := self.check_event(event, self.kind))["status"] == "failure":

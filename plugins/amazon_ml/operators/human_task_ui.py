@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 class HumanTaskUiOperator(SageMakerOperator):
     """
-    Make a human task UI of a worker task template, or find the one that has this template.
+    Create a human task UI from a worker task template, or find the one that has this template.
 
     A UI cannot be changed. The first template gets ``human_task_ui_name``; another template gets that name and a digest
     of the template. The same template gives the same UI again, in whichever run. Nothing is deleted: a UI costs
@@ -64,7 +64,7 @@ class HumanTaskUiOperator(SageMakerOperator):
         self.role_arn = role_arn
 
     def execute(self, context: Context) -> dict[str, str]:
-        """Look for the UI of this template, and create it if there is none."""
+        """Find the UI of this template, or create it."""
         content = self._content()
 
         def same(found: Mapping[str, Any]) -> bool:

@@ -24,7 +24,7 @@ JSON_LINES, CSV = "application/jsonlines", "text/csv"
 
 class InvokeEndpointOperator(SageMakerOperator):
     """
-    Ask an endpoint, in JSON Lines or CSV: a few records, to see that it answers sensibly.
+    Send a few records to an endpoint, in JSON Lines or CSV, and return its predictions.
 
     Returns ``{"endpoint", "predictions"}``, a document a record: what the endpoint answered, and under ``features`` the
     text that was sent.

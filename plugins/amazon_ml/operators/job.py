@@ -104,7 +104,7 @@ class SageMakerJobOperator(SageMakerRunOperator, Generic[Spec]):
         return self.timeout
 
     def log_streams(self, name: str) -> tuple[str, str]:
-        """CloudWatch's log group of the job, and what the names of its streams begin with."""
+        """Return CloudWatch's log group of the job, and the prefix of its streams."""
         return LOG_GROUPS[self.kind], f"{name}/"
 
     def _run(self, context: Context) -> Any:

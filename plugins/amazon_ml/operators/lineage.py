@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class TraceEndpointOperator(SageMakerOperator):
     """
-    From an endpoint back to package, model, training job, data files and code.
+    Trace an endpoint back to package, model, training job, data files and code.
 
     By QueryLineage and the Describe operations. What AWS leaves to its users is added to the lineage, once however
     often this runs: an artifact of the code with its content's hash, one of each raw data file with its ETag, and the
@@ -69,7 +69,7 @@ class TraceEndpointOperator(SageMakerOperator):
         return XComArg(self, key="graph")
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Trace, say so in the log, and write the graph."""
+        """Trace, log what was found, and write the graph."""
         from amazon_ml.lineage import Tracer
 
         derived = {each["uri"]: [uri for uri in each["sources"] if uri] for each in self.derived_from if each["uri"]}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 class ModelOperator(SageMakerOperator):
     """
-    Make a model of artefacts and image, once: its name is derived from the run and from what it is made of.
+    Create a model of artefacts and image, once: its name follows from the run and its content.
 
     Returns ``{"name", "arn"}``. Later tasks take ``task.model_name`` in templated fields, and depend on this task by
     it.
@@ -76,7 +76,7 @@ class ModelOperator(SageMakerOperator):
         return self.ttl
 
     def execute(self, context: Context) -> dict[str, str]:
-        """Make it, unless it is there."""
+        """Create the model, unless it exists."""
         key = RunKey.of(context)
         given: Any = self.containers
         if given is None:

@@ -86,7 +86,7 @@ class RegisterModelOperator(SageMakerOperator):
         self.description = description
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Register, or find what an earlier try has registered."""
+        """Register the version, or find the one that an earlier try has registered."""
         key = RunKey.of(context)
         request = self._request()
         digest = hashlib.sha256(json.dumps([*astuple(key), request], sort_keys=True).encode()).hexdigest()[:32]
@@ -187,7 +187,7 @@ class ApproveModelOperator(SageMakerOperator):
         self.instead_of = instead_of
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Look, and update if need be."""
+        """Update the approval if needed."""
         arn = str(self.model_package_arn)
         found = self.hook.require("ModelPackage", arn)
         if found.get("ModelApprovalStatus") != self.status:

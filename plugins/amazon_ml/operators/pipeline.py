@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class PipelineOperator(SageMakerOperator):
     """
-    Make a pipeline be what its definition says: create it, update it where it differs, leave it where it does not.
+    Create a pipeline from its definition, or update it if it differs.
 
     Nothing is uploaded and nothing is run. Returns ``{"name", "arn", "outcome"}``, outcome being "created", "updated"
     or "unchanged".
@@ -60,7 +60,7 @@ class PipelineOperator(SageMakerOperator):
         self.max_parallel_steps = max_parallel_steps
 
     def execute(self, context: Context) -> dict[str, str]:
-        """Look, and create or update if need be."""
+        """Create or update the pipeline if needed."""
         wanted = self._wanted()
         self.note_console("Pipeline", self.pipeline_name)
         found = self.hook.describe("Pipeline", self.pipeline_name)

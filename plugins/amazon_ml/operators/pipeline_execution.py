@@ -226,7 +226,7 @@ class PipelineExecutionOperator(SageMakerRunOperator):
 
 
 def to_parameters(parameters: Mapping[str, Any]) -> list[dict[str, str]]:
-    """AWS's list, every value as text: text as it is, all else as JSON. None leaves the parameter to its default."""
+    """Return AWS's list of parameters: text as it is, other values as JSON. None keeps the default."""
     return [
         {"Name": name, "Value": value if isinstance(value, str) else json.dumps(value)}
         for name, value in sorted(parameters.items())

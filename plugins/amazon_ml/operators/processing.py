@@ -103,7 +103,7 @@ class ProcessingJobOperator(SageMakerJobOperator[ProcessingJobSpec]):
         )
 
     def summarise(self, description: Mapping[str, Any], context: Context) -> dict[str, Any]:
-        """Where the outputs are, and the document of ``result``."""
+        """Return the URIs of the outputs, and the document of ``result``."""
         outputs = {
             output["OutputName"]: output["S3Output"]["S3Uri"]
             for output in description.get("ProcessingOutputConfig", {}).get("Outputs", [])

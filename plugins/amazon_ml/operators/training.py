@@ -83,7 +83,7 @@ class TrainingJobOperator(SageMakerJobOperator[TrainingJobSpec]):
         return request
 
     def summarise(self, description: Mapping[str, Any], context: Context) -> dict[str, Any]:
-        """Where the model is, and its last metrics."""
+        """Return the URI of the model, and its last metrics."""
         model_data = description["ModelArtifacts"]["S3ModelArtifacts"]
         context["ti"].xcom_push(key="model_data", value=model_data)
         return {

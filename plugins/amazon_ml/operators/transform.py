@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 class TransformJobOperator(SageMakerJobOperator[TransformJobSpec]):
     """
-    Let a model answer for all objects of an S3 prefix, exactly once per task instance; see
+    Run a model on all objects of an S3 prefix, exactly once per task instance; see
     :class:`SageMakerJobOperator`.
 
     Returns ``{"name", "arn", "status", "model", "output": S3 URI, "seconds": int}``. Each object of the input has its
@@ -68,7 +68,7 @@ class TransformJobOperator(SageMakerJobOperator[TransformJobSpec]):
         )
 
     def summarise(self, description: Mapping[str, Any], context: Context) -> dict[str, Any]:
-        """Where the answers are."""
+        """Return the URI of the answers."""
         output = description["TransformOutput"]["S3OutputPath"]
         context["ti"].xcom_push(key="output_data", value=output)
         began, ended = description.get("TransformStartTime"), description.get("TransformEndTime")

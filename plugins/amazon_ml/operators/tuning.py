@@ -21,7 +21,7 @@ MOST_TRIALS = 20
 
 class TuningJobOperator(SageMakerJobOperator[TuningJobSpec]):
     """
-    Look for the best hyperparameters, exactly once per task instance; see :class:`SageMakerJobOperator`.
+    Search for the best hyperparameters, exactly once per task instance; see :class:`SageMakerJobOperator`.
 
     Returns ``{"name", "arn", "status", "metric", "best": trial, "model_data": S3 URI, "training_jobs": [trial, ...]}``,
     the training jobs best first and twenty at most. A trial is ``{"name", "status", "value", "hyperparameters": {str:
@@ -105,7 +105,7 @@ class TuningJobOperator(SageMakerJobOperator[TuningJobSpec]):
         )
 
     def summarise(self, description: Mapping[str, Any], context: Context) -> dict[str, Any]:
-        """Summarise the training jobs: how good they are and where the best one's model is."""
+        """Return the training jobs with their metrics, and the URI of the best one's model."""
         name = description["HyperParameterTuningJobName"]
         objective, _ = objective_of(description)
         found = [trial_entry(summary) for summary in self.hook.training_jobs_of(name)]

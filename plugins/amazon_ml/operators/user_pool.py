@@ -18,7 +18,7 @@ _SCOPES = ("email", "openid", "profile")
 
 class UserPoolOperator(SageMakerOperator):
     """
-    Make a Cognito user pool with a domain, a client with a secret, and groups, or find them.
+    Create a Cognito user pool with a domain, a client with a secret, and groups, or find them.
 
     What is there is found by its name and checked, and never deleted. A client without a secret, or without the code
     flow, is refused; callback URLs that it lacks are added. The secret stays in Cognito: it is neither in XCom nor in
@@ -71,7 +71,7 @@ class UserPoolOperator(SageMakerOperator):
         self.flows = list(flows)
 
     def execute(self, context: Context) -> dict[str, str]:
-        """Look for each of them, and create what is missing."""
+        """Find each of them, and create what is missing."""
         cognito = self.hook.sibling(CognitoHook)
         pool_id = self._pool(cognito, context)
         self._domain(cognito, pool_id)

@@ -26,7 +26,7 @@ _LENGTH = 20
 
 class WorkerOperator(SageMakerOperator):
     """
-    Give somebody an account and put it into a group, or find the account that is there.
+    Create a worker's account in a group, or find the existing one.
 
     The temporary password is handed over once. With ``secret_name`` it is written to that secret of Secrets Manager, as
     JSON ``{"username", "password"}``, before the account is made, so that a killed try loses none. Without, Cognito
@@ -74,7 +74,7 @@ class WorkerOperator(SageMakerOperator):
         self.secret_name = secret_name
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Look for the account, and make it if there is none."""
+        """Find the account, or create it."""
         cognito, pool = self.hook.sibling(CognitoHook), str(self.user_pool_id)
         found = cognito.find_user(pool, self.username)
         if found is None:

@@ -28,7 +28,7 @@ _OIDC = [False, False, True, True]
 
 class WorkforceOperator(SageMakerOperator):
     """
-    Make the private workforce of a region, or find it, and wait until it is active.
+    Create the private workforce of a region, or find it, and wait until it is active.
 
     Its people are the users of a Cognito user pool (``user_pool_id`` and ``client_id``), or of an OpenID Connect
     provider (``oidc_config`` and ``oidc_conn_id``). AWS has one workforce a region. One that is there is checked: of
@@ -94,7 +94,7 @@ class WorkforceOperator(SageMakerOperator):
         self.portal_url = ""
 
     def execute(self, context: Context) -> Any:
-        """Look, and create it if there is none."""
+        """Find the workforce, or create it."""
         found = self.hook.describe("Workforce", self.workforce_name)
         if found is None:
             self._check_region_is_free()

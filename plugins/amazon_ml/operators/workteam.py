@@ -24,7 +24,7 @@ _NO_POOL = {("", "")}
 
 class WorkteamOperator(SageMakerOperator):
     """
-    Make a work team of the members of groups, or find it.
+    Create a work team of the members of groups, or find it.
 
     The groups are a Cognito user pool's (``user_pool_id``, ``client_id`` and ``groups``), or those that the workforce's
     OpenID Connect provider tells in the claim ``sagemaker:groups`` (``oidc_groups``).
@@ -86,7 +86,7 @@ class WorkteamOperator(SageMakerOperator):
         self.portal_url = ""
 
     def execute(self, context: Context) -> dict[str, str]:
-        """Look, and create or update if need be."""
+        """Create or update the work team if needed."""
         found = self.hook.describe("Workteam", self.workteam_name)
         if found is None:
             self._create(context)

@@ -121,7 +121,7 @@ class AutoMLJobSpec(WithoutCode, JobSpec):
 
 def candidate_entry(candidate: Mapping[str, Any]) -> dict[str, Any]:
     """
-    One candidate of an AutoML job, as it goes into XCom: see :class:`amazon_ml.operators.auto_ml.AutoMLJobOperator`.
+    Return one candidate of an AutoML job for XCom: see :class:`amazon_ml.operators.auto_ml.AutoMLJobOperator`.
 
     Metric and value are None where it was given up before it had one.
     """
@@ -147,7 +147,7 @@ def candidate_entry(candidate: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def best_first(candidates: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """By the objective, which some metrics want large and others small; those without a value last."""
+    """Sort by the objective, largest or smallest first by its kind, without a value last."""
 
     def place(candidate: Mapping[str, Any]) -> tuple[bool, float, str]:
         metric = candidate.get("FinalAutoMLJobObjectiveMetric", {})

@@ -297,7 +297,7 @@ def to_arguments(arguments: Mapping[str, Any]) -> list[str]:
 
 def to_hyperparameters(parameters: Mapping[str, Any]) -> dict[str, str]:
     """
-    Every value as text: text as it is, all else as JSON, which is what script mode decodes. None leaves it out.
+    Return hyperparameters as script mode decodes them: text as it is, other values as JSON. None is left out.
 
     :raises ValueError: longer than SageMaker takes.
     """

@@ -48,12 +48,12 @@ def integer(low: int | str, high: int | str, scaling: str = "Auto") -> dict[str,
 
 
 def categorical(*values: Any) -> dict[str, Any]:
-    """One of these values."""
+    """Define a choice of these values."""
     return {"Type": "Categorical", "Values": list(values)}
 
 
 def categorical_of(values: str) -> dict[str, Any]:
-    """One of the values of a JSON list; for a template such as ``{{ params.batch_sizes | tojson }}``."""
+    """Define a choice of the values of a JSON list; for a template such as ``{{ params.batch_sizes | tojson }}``."""
     return {"Type": "Categorical", "Values": values}
 
 
@@ -239,7 +239,7 @@ class TuningJobSpec(TrainingJobSpec):
 
 def to_ranges(ranges: Mapping[str, Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """
-    AWS's ParameterRanges, whose values are all texts.
+    Return AWS's ParameterRanges, whose values are all strings.
 
     :raises ValueError: a range of another type, or that holds nothing.
     """
@@ -298,7 +298,7 @@ def _given(value: Any) -> bool:
 
 def trial_entry(summary: Mapping[str, Any]) -> dict[str, Any]:
     """
-    One training job of a tuning job, as it goes into XCom: see :class:`amazon_ml.operators.tuning.TuningJobOperator`.
+    Return one training job of a tuning job for XCom: see :class:`amazon_ml.operators.tuning.TuningJobOperator`.
 
     The value is None where it was given up before it had one.
     """
@@ -325,7 +325,7 @@ def objective_of(description: Mapping[str, Any]) -> tuple[Mapping[str, str], str
 
 
 def best_first(entries: Sequence[dict[str, Any]], objective_type: str) -> list[dict[str, Any]]:
-    """By the objective; those without a value last."""
+    """Sort by the objective, without a value last."""
     sign = 1 if objective_type == "Minimize" else -1
     return sorted(
         entries, key=lambda entry: (entry["value"] is None, sign * (entry["value"] or 0.0), str(entry["name"]))

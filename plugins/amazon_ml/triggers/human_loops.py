@@ -34,7 +34,7 @@ class HumanLoopsTrigger(SageMakerJobTrigger):
         return super().hook().sibling(HumanLoopsHook)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """List, pause, list again; one event at the end."""
+        """Poll by lists until the wait is over, and yield one event."""
         watch: LoopsWatch | None = None
         waiting = Watch(rules(self.waiter), self.name, self.deadline, self.log.info)
         async with await self.hook().async_client() as client:

@@ -60,7 +60,7 @@ class SageMakerJobTrigger(BaseTrigger):
         self.botocore_config = botocore_config
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Everything that another triggerer needs to take over."""
+        """Return all that another triggerer needs to take over."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
@@ -85,7 +85,7 @@ class SageMakerJobTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look, pause, look again; one event at the end."""
+        """Poll until the wait is over, and yield one event."""
         watch = Watch(rules(self.waiter), self.name, self.deadline, self.log.info)
         async with await self.hook().async_client() as client:
             while (event := await self._look(client, watch)) is None:
