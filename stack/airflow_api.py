@@ -53,7 +53,7 @@ class AirflowApi:
 
     def call(self, method: str, path: str, **options: Any) -> Any:
         """
-        One call; ``path`` is below ``/api/v2``.
+        Make one call; ``path`` is below ``/api/v2``.
 
         :raises StackError: any answer but 2xx, with what Airflow said.
         """
@@ -94,7 +94,7 @@ class AirflowApi:
         self.call("POST", f"/dags/{dag_id}/dagRuns", json=body)
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
-        """One DAG run."""
+        """Return one DAG run."""
         return dict(self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}"))
 
     def successful_runs(self, dag_id: str) -> list[str]:
@@ -159,7 +159,7 @@ class AirflowApi:
 
 
 def _line(entry: Any) -> str:
-    """One entry of a structured log; an exception with its type, its text and the last frame it came through."""
+    """Return one entry of a structured log; an exception with its type, its text and the last frame it came through."""
     if isinstance(entry, str):
         return entry
     lines = [f"{entry.get('timestamp') or ''} {entry.get('level', '')} {entry.get('event', '')}".strip()]

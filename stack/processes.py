@@ -162,7 +162,7 @@ def sweep(stack: Stack) -> list[str]:
 
 
 def belonging(stack: Stack) -> list[psutil.Process]:
-    """All processes of this stack, by their mark or by the session they are in; not this one and its ancestors."""
+    """Return all processes of this stack, by mark or session, without this one and its ancestors."""
     mine = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
     homes = {str(stack.home), str(stack.home / "localaws")}
     sessions = _own_sessions(stack)

@@ -79,7 +79,7 @@ def _state(task: dict[str, Any]) -> str:
 
 
 def _seconds(task: dict[str, Any]) -> str:
-    """Time since the task first started: an instance that was deferred counts from its first start."""
+    """Return the seconds since the task first started: an instance that was deferred counts from its first start."""
     if not task["start_date"]:
         return ""
     start = datetime.fromisoformat(task["start_date"])

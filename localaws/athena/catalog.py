@@ -43,13 +43,13 @@ class Catalog:
         return sorted(database["Name"] for database in self._pages("get_databases", "DatabaseList"))
 
     def tables(self, database: str) -> list[dict[str, Any]]:
-        """All tables of a database, by name."""
+        """Return all tables of a database, by name."""
         if _absent(lambda: self.glue.get_database(Name=database)) is None:
             return []
         return sorted(self._pages("get_tables", "TableList", DatabaseName=database), key=lambda table: table["Name"])
 
     def partitions(self, database: str, table: str) -> list[dict[str, Any]]:
-        """All partitions of a table that Glue knows."""
+        """Return all partitions of a table that Glue knows."""
         key = (database, table)
         if key not in self._partitions:
             pages = self._pages("get_partitions", "Partitions", DatabaseName=database, TableName=table)

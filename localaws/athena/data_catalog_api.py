@@ -47,7 +47,7 @@ def _check(name: str) -> None:
 
 @data_catalog.operation
 def list_databases(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """All databases by name."""
+    """Return all databases by name."""
     _check(request["CatalogName"])
     pages = ctx.client("glue").get_paginator("get_databases").paginate()
     found = [_database(database) for answer in pages for database in answer["DatabaseList"]]
@@ -65,7 +65,7 @@ def _database(found: dict[str, Any]) -> dict[str, Any]:
 
 @data_catalog.operation
 def get_database(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """One database."""
+    """Return one database."""
     _check(request["CatalogName"])
     try:
         found = ctx.client("glue").get_database(Name=request["DatabaseName"])["Database"]
@@ -100,7 +100,7 @@ def list_table_metadata(request: dict[str, Any], ctx: Context) -> dict[str, Any]
 
 @data_catalog.operation
 def get_table_metadata(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """One table."""
+    """Return one table."""
     _check(request["CatalogName"])
     try:
         answer = ctx.client("glue").get_table(DatabaseName=request["DatabaseName"], Name=request["TableName"])

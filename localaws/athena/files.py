@@ -189,7 +189,7 @@ def writer(properties: dict[str, Any], default: str | None = "PARQUET") -> Write
 
 def writer_of(table: dict[str, Any]) -> Writer:
     """
-    How to write further files of a table.
+    Return how to write further files of a table.
 
     :raises QueryError: NOT_SUPPORTED, this engine does not write its format.
     """

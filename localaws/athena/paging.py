@@ -19,7 +19,7 @@ def invalid(message: str, code: str = "INVALID_INPUT") -> InvalidRequestExceptio
 
 def page(items: Sequence[T], request: dict[str, Any], *, size: int = 50) -> tuple[list[T], dict[str, str]]:
     """
-    One page by MaxResults and NextToken, and ``{"NextToken": ...}`` where there is more.
+    Return one page by MaxResults and NextToken, and ``{"NextToken": ...}`` where there is more.
 
     :raises InvalidRequestException: the token was not issued here.
     """

@@ -75,7 +75,7 @@ def run(sql: str, job: Job) -> Outcome:
 
 def write_csv(query: Running, names: list[str], path: Path, job: Job) -> int:
     """
-    Every value in quotes, quotes in it doubled; NULL is nothing at all; lines end with LF. Returns the count of rows.
+    Write values in quotes, inner quotes doubled and NULL empty, lines ended by LF, and return the count of rows.
     """
     kinds = query.relation.types
     texts = ", ".join(f"{as_text(f'c{index}', kind)} AS t{index}" for index, kind in enumerate(kinds))

@@ -134,7 +134,7 @@ def _output_location(request: dict[str, Any], settings: dict[str, Any], ctx: Con
 
 @query.operation
 def get_query_execution(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """One execution."""
+    """Return one execution."""
     return {"QueryExecution": _get(request["QueryExecutionId"], ctx)}
 
 
@@ -147,7 +147,7 @@ def _get(identifier: str, ctx: Context) -> dict[str, Any]:
 
 @query.operation
 def batch_get_query_execution(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Several executions; those that are not there are named."""
+    """Return several executions; those that are not there are named."""
     found, missing = [], []
     for identifier in request["QueryExecutionIds"]:
         record = ctx.store.get(KIND, identifier)

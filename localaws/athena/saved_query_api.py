@@ -57,13 +57,13 @@ def _named(identifier: str, ctx: Context) -> dict[str, Any]:
 
 @saved_query.operation
 def get_named_query(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """One named query."""
+    """Return one named query."""
     return {"NamedQuery": _named(request["NamedQueryId"], ctx)}
 
 
 @saved_query.operation
 def batch_get_named_query(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Several; those that are not there are named."""
+    """Return several; those that are not there are named."""
     records = {identifier: ctx.store.get(NAMED, identifier) for identifier in request["NamedQueryIds"]}
     missing = [
         {"NamedQueryId": key, "ErrorCode": "INVALID_INPUT", "ErrorMessage": f"NamedQuery {key} was not found"}
@@ -120,13 +120,13 @@ def _statement(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @saved_query.operation
 def get_prepared_statement(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """One prepared statement."""
+    """Return one prepared statement."""
     return {"PreparedStatement": _statement(request, ctx)}
 
 
 @saved_query.operation
 def batch_get_prepared_statement(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Several; those that are not there are named."""
+    """Return several; those that are not there are named."""
     group = get_group(ctx, request["WorkGroup"])["Name"]
     found = {name: prepared.get(ctx, group, name) for name in request["PreparedStatementNames"]}
     missing = [

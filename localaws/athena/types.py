@@ -336,7 +336,7 @@ _PRECISIONS = {**INTEGERS, "double": 17, "real": 17, "varbinary": 1073741824, "t
 
 
 def column_info(name: str, kind: Type) -> ColumnInfo:
-    """How Athena describes a column of this type (its precisions are measured, not deduced)."""
+    """Return how Athena describes a column of this type (its precisions are measured, not deduced)."""
     base = "float" if kind.base == "real" else kind.base
     if kind.base == "decimal":
         return ColumnInfo(name, base, kind.args[0], kind.args[1], False)

@@ -64,13 +64,13 @@ def _check_location(location: str | None) -> None:
 
 @work_group.operation
 def get_work_group(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """One work group."""
+    """Return one work group."""
     return {"WorkGroup": get(ctx, request["WorkGroup"])}
 
 
 @work_group.operation
 def list_work_groups(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """All work groups by name."""
+    """Return all work groups by name."""
     get(ctx, "primary")
     listed, more = page(sorted(ctx.store.all(KIND), key=lambda record: record["Name"]), request)
     summaries = [

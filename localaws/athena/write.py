@@ -216,7 +216,7 @@ def _fits(have: Type, want: Type, written: Type | None) -> bool:
 
 
 def unload(statement: nodes.Unload, job: Job) -> Outcome:
-    """UNLOAD."""
+    """Run UNLOAD."""
     writer = files.writer(statement.properties, default=None)
     split_location(statement.location)
     require_empty(statement.location, "Target directory", job)
@@ -238,7 +238,7 @@ def _write(
     texts: list[str] | None = None,
     bucketed: Buckets | None = None,
 ) -> Written:
-    """Files made locally, then uploaded; when one does not arrive, those that did are taken back."""
+    """Write files locally, then upload them; if one upload fails, the others are deleted."""
     texts = texts or [f"c{index}" for index in range(len(columns))]
     listed = ", ".join(
         f"CAST({text} AS {types.duckdb(kind)}) AS {types.quote(name)}"

@@ -82,7 +82,7 @@ class Aws:
     # --- S3 ---------------------------------------------------------------------------------------------------
 
     def list_objects(self, bucket: str, prefix: str) -> list[tuple[str, int]]:
-        """All keys that begin with ``prefix``, in order, and their sizes."""
+        """Return all keys that begin with ``prefix``, in order, and their sizes."""
         found: list[tuple[str, int]] = []
         query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
         while True:

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 def page(items: Sequence[T], request: dict[str, Any], *, default_size: int = 10) -> tuple[list[T], dict[str, str]]:
     """
-    One page of ``items`` by the request's MaxResults and NextToken.
+    Return one page of ``items`` by the request's MaxResults and NextToken.
 
     Returns the page, and ``{"NextToken": ...}`` where there is more, else ``{}``.
 

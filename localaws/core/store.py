@@ -72,7 +72,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All that is done inside happens, or nothing; other writers wait. Nests."""
+        """Run what is inside as one transaction; other writers wait. Nests."""
         with self._lock:
             if self._connection.in_transaction:
                 yield self._connection
@@ -149,7 +149,7 @@ class Store:
             return connection.execute("DELETE FROM resource WHERE kind = ? AND name = ?", (kind, name)).rowcount == 1
 
     def all(self, kind: str) -> list[Body]:
-        """All resources of a kind, oldest first."""
+        """Return all resources of a kind, oldest first."""
         with self._lock:
             rows = self._connection.execute(
                 "SELECT body FROM resource WHERE kind = ? ORDER BY sequence", (kind,)

@@ -124,7 +124,7 @@ class _Crc32:
         self._value = zlib.crc32(data, self._value)
 
     def digest(self) -> bytes:
-        """Four bytes, the highest first."""
+        """Return four bytes, the highest first."""
         return self._value.to_bytes(4, "big")
 
 

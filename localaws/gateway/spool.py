@@ -89,7 +89,7 @@ class Sink:
         self._append(piece)
 
     def content(self) -> bytes:
-        """All that was written."""
+        """Return all that was written."""
         return bytes(self._bytes) if self.path is None else self.path.read_bytes()
 
     def close(self) -> None:

@@ -48,7 +48,7 @@ def update_classifier(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @classifier.operation
 def get_classifier(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """One classifier."""
+    """Return one classifier."""
     record = ctx.store.get("classifier", request["Name"])
     if record is None:
         raise _not_found(request["Name"])
@@ -57,7 +57,7 @@ def get_classifier(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @classifier.operation
 def get_classifiers(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """All classifiers, paged."""
+    """Return all classifiers, paged."""
     records, more = page(ctx.store.all("classifier"), request, default_size=100)
     return {"Classifiers": records, **more}
 

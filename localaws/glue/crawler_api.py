@@ -83,13 +83,13 @@ def update_crawler(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @crawler.operation
 def get_crawler(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """One crawler, with its state and its last crawl."""
+    """Return one crawler, with its state and its last crawl."""
     return {"Crawler": _shown(_found(request["Name"], ctx), ctx)}
 
 
 @crawler.operation
 def batch_get_crawlers(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Several crawlers, and the names of those that are not there."""
+    """Return several crawlers, and the names of those that are not there."""
     records = {name: ctx.store.get("crawler", name) for name in request["CrawlerNames"]}
     return {
         "Crawlers": [_shown(record, ctx) for record in records.values() if record],
@@ -99,7 +99,7 @@ def batch_get_crawlers(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @crawler.operation
 def get_crawlers(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """All crawlers, paged."""
+    """Return all crawlers, paged."""
     records, more = page(ctx.store.all("crawler"), request, default_size=100)
     return {"Crawlers": [_shown(record, ctx) for record in records], **more}
 

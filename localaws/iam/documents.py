@@ -141,7 +141,7 @@ def _check(body: Any) -> None:
 
 def texts(value: Any) -> list[str]:
     """
-    One text, or several, as a list.
+    Return one text, or several, as a list.
 
     :raises ValueError: something else is among them.
     """

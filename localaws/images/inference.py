@@ -61,7 +61,7 @@ class RequestContext:
         return self._headers.get(key.lower())
 
     def get_all_request_header(self, idx: int) -> dict[str, str]:
-        """All headers of the request, names in lower case."""
+        """Return all headers of the request, names in lower case."""
         return dict(self._headers)
 
     def set_response_header(self, idx: int, key: str, value: str) -> None:

@@ -58,7 +58,7 @@ class Body:
 
     @classmethod
     def joined(cls, bodies: list[Body]) -> Body:
-        """One after the other, without a copy: the files are those of the parts."""
+        """Return the bodies joined, without a copy: the files are those of the parts."""
         made = cls()
         if all(not body.pieces for body in bodies):
             return cls.of(b"".join(body.data for body in bodies))
@@ -75,12 +75,12 @@ class Body:
         return [name for name, _ in self.pieces]
 
     def opened(self) -> FileBody:
-        """All of it, to be read later: the files stay for as long as the answer needs them."""
+        """Return all of it, to be read later: the files stay for as long as the answer needs them."""
         segments = [Segment(self.files.path(name), 0, size) for name, size in self.pieces]
         return FileBody(segments, self.files.hold())
 
     def blocks(self) -> Iterator[bytes]:
-        """All of it, block by block."""
+        """Return all of it, block by block."""
         if not self.pieces:
             yield self.data
         for name, _ in self.pieces:
@@ -105,7 +105,7 @@ class Body:
         return position
 
     def read(self, size: int = -1) -> bytes:
-        """All bytes, once: moto reads until nothing comes."""
+        """Return all bytes, once: moto reads until nothing comes."""
         if self._position:
             return b""
         self._position = 1
@@ -141,7 +141,7 @@ class Borrowed:
         return Borrowed(self.body, self._start + start, max(0, stop - start))
 
     def blocks(self) -> Iterator[bytes]:
-        """All of the object that it is a stretch of."""
+        """Return all of the object that it is a stretch of."""
         return self.body.blocks()
 
     def copied(self) -> Body:

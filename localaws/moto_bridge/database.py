@@ -50,7 +50,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """All that is done inside happens, or nothing; other writers wait."""
+        """Run what is inside as one transaction; other writers wait."""
         with self._lock:
             self._writer.execute("BEGIN IMMEDIATE")
             try:

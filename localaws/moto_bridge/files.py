@@ -49,7 +49,7 @@ class Files:
         self._thread.start()
 
     def path(self, name: str) -> Path:
-        """Where a file is."""
+        """Return where a file is."""
         return self.folder / name
 
     def hold(self) -> Hold:
@@ -99,7 +99,7 @@ class Files:
         self._wake.set()
 
     def names(self) -> list[str]:
-        """All files that there are."""
+        """Return all files that there are."""
         return [entry.name for entry in os.scandir(self.folder)]
 
     def close(self) -> None:

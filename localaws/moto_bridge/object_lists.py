@@ -172,7 +172,7 @@ def list_object_versions(
 
 
 def _versions(scan: _Scan, keys: Keys, key_marker: str | None, version_id: str | None) -> Iterator[Any]:
-    """Versions, the latest of each key first, and common prefixes as strings, beyond the markers."""
+    """Return versions, the latest of each key first, and common prefixes as strings, beyond the markers."""
     if key_marker and version_id:
         versions = _latest_first(keys, key_marker)
         rest = itertools.dropwhile(lambda version: str(version.version_id) != version_id, versions)

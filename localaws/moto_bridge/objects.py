@@ -105,7 +105,7 @@ class Keys:
         return wanted[-1] if wanted else default
 
     def getlist(self, name: str, default: Any = None) -> Any:
-        """All versions, oldest first."""
+        """Return all versions, oldest first."""
         wanted = self._versions(name).wanted
         return list(wanted) if wanted else default
 
@@ -153,7 +153,7 @@ class Keys:
             return int(connection.execute(query, (self.bucket,)).fetchone()[0])
 
     def item_size(self) -> int:
-        """Bytes of all versions."""
+        """Return the bytes of all versions."""
         with self.database.reading() as connection:
             query = "SELECT coalesce(sum(size), 0) FROM object WHERE bucket = ?"
             return int(connection.execute(query, (self.bucket,)).fetchone()[0])

@@ -125,7 +125,7 @@ class Records:
             del self.uses[number]
 
     def backends(self) -> Iterator[tuple[Place, Any]]:
-        """All backends that there are, of services that are in use."""
+        """Return all backends that there are, of services that are in use."""
         for service in self._services:
             if f"moto.{service}.models" in sys.modules:
                 found: Any = get_backend(service)  # type: ignore[call-overload]

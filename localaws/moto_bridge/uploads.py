@@ -58,7 +58,7 @@ class Uploads:
         unit.current().changed = True
 
     def values(self) -> list[Any]:
-        """All uploads under way."""
+        """Return all uploads under way."""
         with self.database.reading() as connection:
             query = "SELECT kept FROM upload WHERE bucket = ? ORDER BY rowid"
             return [loads(kept) for (kept,) in connection.execute(query, (self.bucket,)).fetchall()]

@@ -37,7 +37,7 @@ class Token:
 
 def tokenize(sql: str) -> list[Token]:
     """
-    All tokens but blanks and comments.
+    Return all tokens but blanks and comments.
 
     :raises MalformedQuery: a quote without its end.
     """

@@ -118,7 +118,7 @@ def _create_table_as(cursor: Cursor) -> nodes.CreateTableAs | None:
 
 
 def _data_clause(cursor: Cursor) -> tuple[int | None, bool]:
-    """Where ``WITH [NO] DATA`` begins, if it ends the statement."""
+    """Return where ``WITH [NO] DATA`` begins, if it ends the statement."""
     words = [token.upper for token in cursor.tokens]
     if words[-3:] == ["WITH", "NO", "DATA"]:
         return cursor.tokens[-3].start, False

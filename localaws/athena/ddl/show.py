@@ -21,7 +21,7 @@ def _string(*names: str) -> list[ColumnInfo]:
 
 
 def _matching(names: list[str], pattern: str | None) -> list[str]:
-    """Names that a pattern fits: a regular expression, in which ``*`` alone is anything and ``|`` is or."""
+    """Return names that a pattern fits: a regular expression, in which ``*`` alone is anything and ``|`` is or."""
     if pattern is None or pattern == "*":
         return names
     try:

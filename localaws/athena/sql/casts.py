@@ -146,7 +146,7 @@ def _from_json(sql: str, target: Type, safe: bool) -> str:
 
 
 def _json_ready(sql: str, source: Type) -> str:
-    """Dates and times become JSON strings in Trino's text."""
+    """Convert dates and times to JSON strings as Trino writes them."""
     return as_text(sql, source) if source.base in _STAMPS else sql
 
 

@@ -25,7 +25,7 @@ _TABLES = (
 
 @cache
 def registry() -> dict[str, list[Signature]]:
-    """All overloads by function name."""
+    """Return all overloads by function name."""
     found: dict[str, list[Signature]] = {}
     for table in _TABLES:
         for name, overloads in signatures.parse(table).items():

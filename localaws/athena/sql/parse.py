@@ -137,7 +137,7 @@ def _source(token: Token, sql: str) -> str:
 
 
 def start_of(token: Token) -> Position:
-    """Where a token begins: sqlglot's column is that of its last character."""
+    """Return where a token begins: sqlglot's column is that of its last character."""
     return (token.line, token.col - (token.end - token.start))
 
 
@@ -148,7 +148,7 @@ def end_of(sql: str) -> Position:
 
 
 def position(node: exp.Expr) -> Position | None:
-    """Where an expression begins, by the earliest of its tokens; ``None`` where the tree does not say."""
+    """Return where an expression begins, by the earliest of its tokens; ``None`` where the tree does not say."""
     best: tuple[int, Position] | None = None
     for part in node.walk():
         meta = part.meta
@@ -216,7 +216,7 @@ def unsupported(node: exp.Expr, what: str) -> QueryError:
 
 
 def operator_position(sql: str, node: exp.Expr) -> Position | None:
-    """Where a binary operator stands, which is where Trino places an error about it."""
+    """Return where a binary operator stands, which is where Trino places an error about it."""
     right = node.args.get("expression")
     if not isinstance(right, exp.Expr):
         return position(node)

@@ -26,7 +26,7 @@ Ctes = Mapping[str, Relation]
 @provide_query_compiler
 def compile_query(tree: exp.Expr, analysis: Analysis, ctes: Ctes, parent: Scope | None = None) -> Relation:
     """
-    Any query.
+    Compile any query.
 
     :param ctes: the WITH queries that may be named in it.
     :param parent: the scope of the query around it, for a subquery that may refer to its columns.

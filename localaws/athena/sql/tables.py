@@ -78,7 +78,7 @@ def qualify(parts: Sequence[str], scope: Scope, node: exp.Expr) -> tuple[str, st
 
 
 def columns(table: dict[str, Any]) -> list[tuple[str, Type]]:
-    """All columns of a Glue table, partition keys last, with Trino's types."""
+    """Return all columns of a Glue table, partition keys last, with Trino's types."""
     described = [*table["StorageDescriptor"].get("Columns", ()), *table.get("PartitionKeys", ())]
     return [(column["Name"].lower(), types.parse_hive(column.get("Type") or "string")) for column in described]
 

@@ -64,7 +64,7 @@ class Cache:
             self.evict()
 
     def path(self, item: S3Object, variant: str) -> Path:
-        """Where the file of an object in a variant lies."""
+        """Return where the file of an object in a variant lies."""
         name = hashlib.sha256(f"{item.bucket}\n{item.key}\n{item.etag}\n{variant}".encode()).hexdigest()
         return self.folder / f"{name}.parquet"
 

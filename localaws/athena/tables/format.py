@@ -25,7 +25,7 @@ class Format(Protocol):
         self, paths: list[tuple[Path, str]], columns: Columns, wanted: set[str]
     ) -> list[tuple[list[str], list[Path]]]:
         """
-        How to read the wanted columns: groups of ``(select items, files)``.
+        Return how to read the wanted columns: groups of ``(select items, files)``.
 
         :param paths: files with the URIs of their objects, for error messages.
         :param columns: all columns that the files hold, in the table's order.

@@ -87,7 +87,7 @@ class JsonLines:
     def select(
         self, paths: list[tuple[Path, str]], columns: Columns, wanted: set[str]
     ) -> list[tuple[list[str], list[Path]]]:
-        """One group; scalars are parsed where they are read."""
+        """Return one group; scalars are parsed where they are read."""
         items = []
         for index, (name, kind) in enumerate(columns):
             if name in wanted:

@@ -91,7 +91,7 @@ class Loader:
         return local
 
     def _select(self, items: list[str], paths: list[Path], use: TableUse) -> str:
-        """One group of files, joined to what is known of each file where the query asks for that."""
+        """Return one group of files, joined to what is known of each file where the query asks for that."""
         listed = ", ".join(text(str(path)) for path in paths)
         columns = ", ".join(items or ["NULL AS " + quote(_NOTHING)])
         known = self._known(use)

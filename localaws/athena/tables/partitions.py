@@ -47,7 +47,7 @@ def chosen(use: TableUse, catalog: Catalog, connection: duckdb.DuckDBPyConnectio
 
 
 def partition_keys(table: dict[str, Any]) -> list[tuple[str, Type]]:
-    """Names and types of the partition columns."""
+    """Return names and types of the partition columns."""
     return [(key["Name"].lower(), types.parse_hive(key["Type"])) for key in table.get("PartitionKeys") or ()]
 
 

@@ -24,7 +24,7 @@ def enabled(table: dict[str, Any]) -> bool:
 
 def project(use: TableUse, keys: list[tuple[str, Type]]) -> list[tuple[tuple[str, ...], str]]:
     """
-    All partitions: values and location.
+    Return all partitions: values and location.
 
     :raises QueryError: INVALID_TABLE_PROPERTY; CONSTRAINT_VIOLATION for an injected column that is not pinned.
     """

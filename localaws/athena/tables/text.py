@@ -91,7 +91,7 @@ class _Text:
         raise NotImplementedError
 
     def fast(self, block: bytes) -> pa_csv.ParseOptions | None:
-        """How Arrow can split this block with the same result; ``None`` where it cannot."""
+        """Return how Arrow can split this block with the same result; ``None`` where it cannot."""
         raise NotImplementedError
 
     def convert(self, source: Path, target: Path) -> None:
@@ -213,7 +213,7 @@ class OpenCsv(_Text):
     def select(
         self, paths: list[tuple[Path, str]], columns: Columns, wanted: set[str]
     ) -> list[tuple[list[str], list[Path]]]:
-        """One group; a column's text is parsed where it is read."""
+        """Return one group; a column's text is parsed where it is read."""
         items = [
             f"{values.csv_value(f'f{index}', kind, index, lenient=self.lenient)} AS {quote(name)}"
             for index, (name, kind) in enumerate(columns)
@@ -290,7 +290,7 @@ class Delimited(_Text):
         return pa_csv.ParseOptions(delimiter=self.delimiter, quote_char=False, ignore_empty_lines=False)
 
     def split(self, line: str) -> Row:
-        """Fields between delimiters that are not escaped."""
+        """Return fields between delimiters that are not escaped."""
         if self.escape is None or self.escape not in line:
             return line.split(self.delimiter)
         return next(csv.reader([line], delimiter=self.delimiter, escapechar=self.escape, quoting=csv.QUOTE_NONE), [""])
@@ -298,7 +298,7 @@ class Delimited(_Text):
     def select(
         self, paths: list[tuple[Path, str]], columns: Columns, wanted: set[str]
     ) -> list[tuple[list[str], list[Path]]]:
-        """One group; a column's text is parsed where it is read."""
+        """Return one group; a column's text is parsed where it is read."""
         items = [
             f"{values.lazy_value(f'f{index}', kind, self.null, self.separators)} AS {quote(name)}"
             for index, (name, kind) in enumerate(columns)

@@ -24,11 +24,11 @@ class Headers:
         return self._first.get(name, default)
 
     def all(self, name: str) -> list[str]:
-        """Every field of that (lower-case) name, as sent."""
+        """Return every field of that (lower-case) name, as sent."""
         return [value for key, value in self.items if key.lower() == name]
 
     def without(self, *names: str) -> Headers:
-        """All but the fields of these (lower-case) names."""
+        """Return all but the fields of these (lower-case) names."""
         return Headers([(name, value) for name, value in self.items if name.lower() not in names])
 
     def __contains__(self, name: str) -> bool:

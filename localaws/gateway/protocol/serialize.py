@@ -82,7 +82,7 @@ def _dumps(document: Any) -> bytes:
 def _rest(
     shape: StructureShape | None, answer: dict[str, Any], operation: OperationModel
 ) -> tuple[int, list[tuple[str, str]], bytes, str]:
-    """Status, headers, body and content type of a rest-json answer."""
+    """Return status, headers, body and content type of a rest-json answer."""
     status = int(operation.http.get("responseCode", 200))
     if shape is None:
         return status, [], b"", "application/json"

@@ -48,7 +48,7 @@ def validate(operation: OperationModel, request: dict[str, Any]) -> None:
 
 
 def failures(operation: OperationModel, request: dict[str, Any]) -> list[Failure]:
-    """Every member of a parsed request that breaks a constraint of the model."""
+    """Return every member of a parsed request that breaks a constraint of the model."""
     return list(_structure(operation.input_shape, request, "")) if operation.input_shape else []
 
 

@@ -57,7 +57,7 @@ def _check(path: tuple[str, ...], value: Any) -> None:
 
 
 def grouping_policy(text: str | None) -> grouping.Policy:
-    """How to group, from the text."""
+    """Return how to group, from the text."""
     settings = parse(text)
     return grouping.Policy(
         combine=("Grouping", "TableGroupingPolicy") in settings,
@@ -66,7 +66,7 @@ def grouping_policy(text: str | None) -> grouping.Policy:
 
 
 def catalog_policy(text: str | None, schema_change_policy: dict[str, str]) -> catalog.Policy:
-    """How to write, from SchemaChangePolicy and the text."""
+    """Return how to write, from SchemaChangePolicy and the text."""
     settings = parse(text)
     return catalog.Policy(
         update=schema_change_policy.get("UpdateBehavior", "UPDATE_IN_DATABASE"),

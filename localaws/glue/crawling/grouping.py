@@ -195,7 +195,7 @@ def _one_with(table: Group, groups: list[Group], policy: Policy) -> bool:
 
 
 def _flatten(folder: Folder, groups: list[Group]) -> list[Group]:
-    """One table at the folder if all have one format, without partition keys where the depths differ."""
+    """Return one table at the folder if all have one format, without partition keys where the depths differ."""
     if len(groups) < 2 or len({group.format for group in groups}) > 1:
         return groups
     columns = types.merge_columns(group.columns for group in groups)

@@ -80,7 +80,7 @@ class ObjectReader:
         return body
 
     def part(self, start: int, length: int) -> bytes:
-        """Bytes from ``start``, at most ``length`` of them."""
+        """Return bytes from ``start``, at most ``length`` of them."""
         if min(start + length, self.size) <= len(self._head):
             return self._head[start : start + length]
         return self._fetch(start, length)

@@ -76,7 +76,7 @@ _WILDCARDS = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 def glob(pattern: str) -> re.Pattern[str]:
     """
-    One of Glue's exclude patterns as a regular expression for the key below the include path.
+    Return one of Glue's exclude patterns as a regular expression for the key below the include path.
 
     ``*`` and ``?`` stay inside a folder, ``**`` crosses, ``[a-z]``, ``[!a]``, ``{a,b}``, and ``\\`` takes the next
     character as it is.
@@ -110,7 +110,7 @@ def _bracket(piece: str) -> str:
 
 def list_target(s3: Any, path: str, exclusions: list[str], sample_size: int | None = None) -> Folder:
     """
-    All objects below an include path.
+    Return all objects below an include path.
 
     Empty objects (folder markers, ``_SUCCESS``) and hidden ones, whose name or folder starts with ``_`` or ``.``, are
     left out: Athena does not read them either.

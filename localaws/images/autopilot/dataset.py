@@ -41,7 +41,7 @@ class Columns:
 
 def read(folder: Path, form: str, gzipped: bool, channel: str) -> pd.DataFrame:
     """
-    All files of a channel as one table of strings; a missing value is an empty one.
+    Return all files of a channel as one table of strings; a missing value is an empty one.
 
     :param form: ``csv``, each file with a header, or ``parquet``.
     :raises AutopilotError: there is no file, one cannot be read, or they have not the same columns.
@@ -86,7 +86,7 @@ def _read_file(path: Path, form: str, gzipped: bool, channel: str) -> pd.DataFra
 
 
 def _as_text(values: pd.Series) -> pd.Series:
-    """Values of any type as strings: whole numbers without a point, missing ones empty."""
+    """Return values of any type as strings: whole numbers without a point, missing ones empty."""
     if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
         values = values.astype("Int64")
     return values.astype("string").fillna("").astype(object)
@@ -180,7 +180,7 @@ def check_rows(labels: pd.Series, target: str) -> None:
 
 
 def split(labels: Sequence[str], fraction: float, seed: int) -> np.ndarray:
-    """Which rows are for validation: of each class the same share, drawn by ``seed``, one at least, and never all."""
+    """Return the rows for validation: of each class the same share, drawn by ``seed``, at least one, never all."""
     chosen = np.zeros(len(labels), dtype=bool)
     values = np.asarray(labels)
     generator = np.random.default_rng(seed)

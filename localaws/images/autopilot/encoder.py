@@ -91,7 +91,7 @@ def padded(rows: Ids, padding: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def by_length(ids: Ids, size: int) -> Iterator[list[int]]:
-    """All rows, the longest first, ``size`` at a time: hardly any padding."""
+    """Return all rows, the longest first, ``size`` at a time: hardly any padding."""
     order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))
     for start in range(0, len(order), size):
         yield order[start : start + size]

@@ -10,7 +10,7 @@ from localaws.images.autopilot.objectives import BINARY, LOGGED, OBJECTIVES
 
 def score(labels: np.ndarray, odds: np.ndarray, problem_type: str) -> dict[str, float]:
     """
-    All metrics that suit the problem type, by AWS's names. The last class is the positive one of a binary problem.
+    Return the metrics of the problem type, by AWS's names. The last class of a binary problem is the positive one.
 
     :param labels: class numbers [rows].
     :param odds: the probability of each class [rows, classes].

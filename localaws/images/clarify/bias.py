@@ -240,7 +240,7 @@ def _is_categorical(series: pd.Series[Any], distinct: int, wanted: int, all_occu
 
 
 def _find(distinct: list[Any], value: Any) -> int | None:
-    """Where a value of the configuration is among a column's: 1 is also found as 1.0, "1" and True."""
+    """Return where a value of the configuration is among a column's: 1 is also found as 1.0, "1" and True."""
     for place, candidate in enumerate(distinct):
         if candidate == value or str(candidate) == str(value):
             return place

@@ -130,7 +130,7 @@ def _resolved(record: dict[str, Any], by_type: dict[str, list[str]]) -> dict[str
 
 @auto_ml_job.operation
 def list_auto_ml_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Jobs of both versions by name, status and time."""
+    """Return jobs of both versions by name, status and time."""
     chosen = pagination.select(
         ctx.store.all(machine.KIND), request, name="AutoMLJobName", status="AutoMLJobStatus", by="Name"
     )

@@ -16,7 +16,7 @@ auto_ml_candidate = Service("sagemaker", resource="auto-ml-candidate")
 
 @auto_ml_candidate.operation
 def list_candidates_for_auto_ml_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Candidates by status or name; oldest first, or by SortBy. One without an objective is below all that have one."""
+    """Return candidates by status or name; oldest first, or by SortBy, where those without an objective are last."""
     found = candidates.of(find(request["AutoMLJobName"], ctx), ctx)
     for member, key in (("StatusEquals", "CandidateStatus"), ("CandidateNameEquals", "CandidateName")):
         if wanted := request.get(member):

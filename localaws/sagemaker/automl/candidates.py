@@ -17,7 +17,7 @@ _PROCESSING = "AWS::SageMaker::ProcessingJob"
 
 
 def of(record: Record, ctx: Context) -> list[Record]:
-    """All candidates whose training was started, in that order: those that ended as they were then."""
+    """Return all candidates whose training was started, in that order: those that ended as they were then."""
     found = []
     for kind in children.kinds(record):
         ended = record["_Candidates"].get(kind.name)

@@ -130,7 +130,7 @@ def analysis(record: Record, ctx: Context) -> Record:
 
 
 def notebooks(record: Record) -> str:
-    """Where its notebooks are."""
+    """Return where its notebooks are."""
     return f"{record['_Definition']['Output']}/sagemaker-automl-candidates/{name(record, ANALYSIS)}/notebooks"
 
 

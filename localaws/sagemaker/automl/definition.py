@@ -134,7 +134,7 @@ def _channel(channel: Members) -> Members:
 
 
 def _criteria(given: Members) -> Members:
-    """All criteria. There are three kinds of candidates here, and so never more candidates than those."""
+    """Return all criteria. There are three kinds of candidates here, and so never more candidates than those."""
     defaults = {
         "MaxRuntimePerTrainingJobInSeconds": _DAY_S,
         "MaxAutoMLJobRuntimeInSeconds": _MONTH_S,

@@ -212,11 +212,11 @@ def _seconds_left(record: Record, ctx: Context) -> float:
 
 
 def _limit(record: Record, ctx: Context) -> int:
-    """Seconds that the next processing job may take."""
+    """Return the seconds that the next processing job may take."""
     return max(1, min(86_400, int(_seconds_left(record, ctx))))
 
 
 def _training_limit(record: Record, ctx: Context) -> int:
-    """Seconds that the next training job may take."""
+    """Return the seconds that the next training job may take."""
     limit: int = record["_Definition"]["Criteria"]["MaxRuntimePerTrainingJobInSeconds"]
     return min(limit, _limit(record, ctx))

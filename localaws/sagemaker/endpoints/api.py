@@ -67,13 +67,13 @@ def create_endpoint(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @endpoint.operation
 def describe_endpoint(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Its status, and what it serves."""
+    """Return its status, and what it serves."""
     return find(ctx, request["EndpointName"])
 
 
 @endpoint.operation
 def list_endpoints(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Endpoints by name, status and time."""
+    """Return endpoints by name, status and time."""
     chosen = pagination.select(ctx.store.all(KIND), request, name="EndpointName", status="EndpointStatus")
     page, more = pagination.page(chosen, request)
     return {"Endpoints": page, **more}

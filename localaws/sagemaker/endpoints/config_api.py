@@ -91,7 +91,7 @@ def _check_variant(variant: dict[str, Any], ctx: Context) -> None:
 
 @endpoint_config.operation
 def describe_endpoint_config(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """All that was given at creation."""
+    """Return all that was given at creation."""
     return find(ctx, request["EndpointConfigName"])
 
 

@@ -197,7 +197,7 @@ class Deployment:
         self._end(self.workers())
 
     def workers(self) -> list[Worker]:
-        """All instances."""
+        """Return all instances."""
         with self._changed:
             return [worker for variant in self._variants.values() for worker in variant.workers]
 

@@ -79,7 +79,7 @@ def _fetch_folder(client: Any, bucket: str, prefix: str, into: Path) -> None:
 
 def instance_root(staged: Path, folder: Path) -> Path:
     """
-    One instance's own ``/opt/ml``, made from what was staged.
+    Return one instance's own ``/opt/ml``, made from what was staged.
 
     :param folder: the instance's folder; the result is its ``ml/``.
     """

@@ -32,7 +32,7 @@ BACKOFF = (0.2, 30.0)
 
 def socket_path(folder: Path) -> Path:
     """
-    Where the instance of a folder listens: a short path, since the system allows about 100 characters.
+    Return where the instance of a folder listens: a short path, since the system allows about 100 characters.
 
     It has a folder of its own, which is made: that is all of it that the instance's sandbox shows.
 

@@ -22,7 +22,7 @@ def create_experiment(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @experiment.operation
 def describe_experiment(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """All that was given, at creation and by updates."""
+    """Return all that was given, at creation and by updates."""
     return EXPERIMENT.find(ctx, request["ExperimentName"])
 
 
@@ -51,6 +51,6 @@ def delete_experiment(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @experiment.operation
 def list_experiments(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Experiments by time."""
+    """Return experiments by time."""
     page, more = EXPERIMENT.page(ctx.store.all(EXPERIMENT.kind), request)
     return {"ExperimentSummaries": page, **more}

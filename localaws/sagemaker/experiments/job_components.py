@@ -181,7 +181,7 @@ def _status(facts: Facts, record: Record) -> Record:
 
 
 def _parameters(given: Mapping[str, Any]) -> Record:
-    """Numbers are numbers there, all else is text."""
+    """Return the parameters: numbers as numbers, all else as text."""
     shown: Record = {}
     for name, value in given.items():
         try:

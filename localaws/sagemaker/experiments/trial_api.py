@@ -24,7 +24,7 @@ def create_trial(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @trial.operation
 def describe_trial(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """All that was given, at creation and by updates."""
+    """Return all that was given, at creation and by updates."""
     return TRIAL.find(ctx, request["TrialName"])
 
 
@@ -51,7 +51,7 @@ def delete_trial(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @trial.operation
 def list_trials(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Trials of an experiment, or those that a component is part of, by time."""
+    """Return trials of an experiment, or those that a component is part of, by time."""
     found = ctx.store.all(TRIAL.kind)
     if "ExperimentName" in request:
         name = EXPERIMENT.find(ctx, request["ExperimentName"])["ExperimentName"]

@@ -26,7 +26,7 @@ def create_trial_component(request: dict[str, Any], ctx: Context) -> dict[str, A
 
 @trial_component.operation
 def describe_trial_component(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """All that was given, or follows from the job."""
+    """Return all that was given, or follows from the job."""
     return COMPONENT.find(ctx, request["TrialComponentName"])
 
 
@@ -62,7 +62,7 @@ def delete_trial_component(request: dict[str, Any], ctx: Context) -> dict[str, A
 
 @trial_component.operation
 def list_trial_components(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Components of an experiment, of a trial or of a source, by time."""
+    """Return components of an experiment, of a trial or of a source, by time."""
     if len([member for member in ("ExperimentName", "TrialName", "SourceArn") if member in request]) > 1:
         raise ValidationException("You can specify only one of ExperimentName, TrialName and SourceArn.")
     found = ctx.store.all(COMPONENT.kind)

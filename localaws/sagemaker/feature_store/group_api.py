@@ -149,7 +149,7 @@ def _provision(ctx: Context, name: str) -> None:
 
 @feature_group.operation
 def describe_feature_group(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """All that was given, and what followed from it."""
+    """Return all that was given, and what followed from it."""
     group = groups.find(ctx, request["FeatureGroupName"])
     if groups.online(group):
         group["OnlineStoreTotalSizeBytes"] = feature_store(ctx).records.size(group["_store"])

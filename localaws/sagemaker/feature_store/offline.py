@@ -28,7 +28,7 @@ _MILLISECONDS = pa.timestamp("ms")
 
 
 def resolved_uri(ctx: Context, uri: str, name: str, created: datetime) -> str:
-    """Where a group's data goes."""
+    """Return where a group's data goes."""
     folder = f"{name}-{int(created.timestamp())}"
     return f"{uri.rstrip('/')}/{ctx.account_id}/sagemaker/{ctx.region}/offline-store/{folder}/data"
 

@@ -91,7 +91,7 @@ class NotLater(Exception):
 
 
 def now() -> int:
-    """Microseconds since 1970."""
+    """Return microseconds since 1970."""
     return time.time_ns() // 1000
 
 
@@ -204,7 +204,7 @@ class RecordStore:
         return Found(json.loads(rows[0][0]), rows[0][1], rows[0][2]) if rows else None
 
     def size(self, store: str) -> int:
-        """Bytes of a group's records, about."""
+        """Return the approximate bytes of a group's records."""
         rows = self._read("SELECT coalesce(sum(length(body)), 0) FROM record WHERE store = ?", (store,))
         return int(rows[0][0])
 

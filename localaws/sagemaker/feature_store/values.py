@@ -42,7 +42,7 @@ def parse(kind: str, text: str) -> int | float | str:
 
 def event_time(kind: str, text: str) -> int:
     """
-    Microseconds since 1970: from ISO-8601 in UTC where the feature is a String, from Unix seconds where Fractional.
+    Return microseconds since 1970, from ISO-8601 in UTC (String feature) or Unix seconds (Fractional).
 
     :raises BadValue: neither.
     """

@@ -93,7 +93,7 @@ def find(ctx: Context, name: str) -> Record:
 
 @flow_definition.operation
 def describe_flow_definition(request: Record, ctx: Context) -> Record:
-    """All that was given at creation, and the status."""
+    """Return all that was given at creation, and the status."""
     return find(ctx, request["FlowDefinitionName"])
 
 

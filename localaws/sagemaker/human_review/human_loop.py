@@ -83,7 +83,7 @@ def _failure(ctx: Context, flow: Record, content: str) -> str:
 
 @human_loop.operation
 def describe_human_loop(request: Record, ctx: Context) -> Record:
-    """Status of a loop, and where its answers are."""
+    """Return the status of a loop, and where its answers are."""
     loop = _find(ctx, request["HumanLoopName"])
     answer = {**_summary(ctx, loop), "HumanLoopArn": _arn(ctx, loop.name)}
     if loop.failure_code:

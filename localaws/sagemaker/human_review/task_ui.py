@@ -90,7 +90,7 @@ def read(name: str, ctx: Context) -> bytes | None:
 
 @task_ui.operation
 def list_human_task_uis(request: Record, ctx: Context) -> Record:
-    """UIs by time."""
+    """List human task UIs by time."""
     chosen = pagination.select(ctx.store.all(KIND), request, name="HumanTaskUiName")
     page, more = pagination.page(chosen, request)
     return {"HumanTaskUiSummaries": page, **more}

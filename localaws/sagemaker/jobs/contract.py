@@ -114,7 +114,7 @@ class Contract(ABC):
         """
 
     def code_folders(self) -> Sequence[str]:
-        """Where sources lie that are to be rewritten where ``/opt/ml`` cannot be had."""
+        """Return where sources lie that are to be rewritten where ``/opt/ml`` cannot be had."""
         return ()
 
     @abstractmethod
@@ -127,7 +127,7 @@ class Contract(ABC):
 
     def environment(self, host: str, port: int) -> dict[str, str]:
         """
-        All variables of a host's process.
+        Return all variables of a host's process.
 
         :param port: a free port, the same for all hosts, for them to find each other.
         """
@@ -228,7 +228,7 @@ class Contract(ABC):
         return (self.tree(host, path).read_text(16384) or "").strip() or None
 
     def _threads(self) -> dict[str, str]:
-        """Several hosts share this machine's cores."""
+        """Return the threads of one host: several share this machine's cores."""
         if len(self.hosts) == 1 or "OMP_NUM_THREADS" in os.environ:
             return {}
         return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // len(self.hosts)))}

@@ -45,6 +45,6 @@ class Metrics:
             return [self._final[name] for name, _ in self._definitions if name in self._final]
 
     def take(self, limit: int) -> list[dict[str, Any]]:
-        """Values not taken before, at most ``limit``."""
+        """Return values not taken before, at most ``limit``."""
         with self._lock:
             return [self._fresh.popleft() for _ in range(min(limit, len(self._fresh)))]

@@ -143,7 +143,7 @@ class ProfilerSettings:
         self._now: Mapping[str, Any] = request
 
     def interval(self) -> int | None:
-        """Milliseconds between two samples; ``None`` while profiling is off."""
+        """Return the milliseconds between two samples; ``None`` while profiling is off."""
         request = self.request()
         if not enabled(request):
             return None
@@ -174,7 +174,7 @@ def output(request: Mapping[str, Any]) -> str:
 
 
 def read(folder: Path) -> Sequence[dict[str, Any]]:
-    """All events that were written, in order."""
+    """Return all events that were written, in order."""
     return [
         json.loads(line)
         for path in sorted(folder.glob("system/incremental/*/*.json"))

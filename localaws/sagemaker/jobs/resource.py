@@ -161,7 +161,7 @@ class JobResource:
                 log.exception("the %s %s cannot be brought up to date", self.kind, self.name(record))
 
     def _shown_or_not(self, record: Record, ctx: Context) -> Record:
-        """One job whose directory cannot be read must not hide all the others."""
+        """Isolate a job whose directory cannot be read, so that it does not hide the others."""
         with isolate(f"the directory of the {self.kind} {self.name(record)} cannot be read"):
             return self.shown(record, ctx)
         return record

@@ -172,7 +172,7 @@ def upload(aws: Aws, tree: Tree, uri: str, only: Container[str] | None = None) -
 
 def files_in(tree: Tree) -> list[tuple[str, str]]:
     """
-    All files of a folder, see :meth:`Tree.files`; none where there is no such folder.
+    Return all files of a folder, see :meth:`Tree.files`; none where there is no such folder.
 
     :raises DataError: a link leads out of the tree's root or nowhere.
     """

@@ -86,7 +86,7 @@ class Usage:
 
 
 def _figures(family: Sequence[psutil.Process]) -> Iterator[tuple[float, int, int, int]]:
-    """Seconds of CPU, of waited-for children too, resident bytes, bytes read and written, of each that still runs."""
+    """Return CPU seconds (children included), resident bytes, bytes read and written of each that runs."""
     for process in family:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied), process.oneshot():
             times = process.cpu_times()

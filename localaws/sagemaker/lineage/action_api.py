@@ -26,7 +26,7 @@ def create_action(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @action.operation
 def describe_action(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """All that was given, at creation and by updates."""
+    """Return all that was given, at creation and by updates."""
     return ACTION.find(ctx, request["ActionName"])
 
 
@@ -53,6 +53,6 @@ def delete_action(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @action.operation
 def list_actions(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Actions by source, type and time."""
+    """Return actions by source, type and time."""
     page, more = ACTION.page_by_type(request, ctx)
     return {"ActionSummaries": page, **more}

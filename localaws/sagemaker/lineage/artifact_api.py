@@ -23,7 +23,7 @@ def create_artifact(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @artifact.operation
 def describe_artifact(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """All that was given, at creation and by updates."""
+    """Return all that was given, at creation and by updates."""
     return ARTIFACT.find(ctx, request["ArtifactArn"])
 
 
@@ -54,6 +54,6 @@ def delete_artifact(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @artifact.operation
 def list_artifacts(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Artifacts by source, type and time."""
+    """Return artifacts by source, type and time."""
     page, more = ARTIFACT.page_by_type(request, ctx)
     return {"ArtifactSummaries": page, **more}

@@ -33,7 +33,7 @@ def delete_association(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @association.operation
 def list_associations(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Associations by their ends, by the types of these and by time."""
+    """Return associations by their ends, by the types of these and by time."""
     found = [shown for each in associations.everything(ctx) if _wanted(shown := _shown(each, ctx), request)]
     bounds = {f"CreationTime{end}": request.get(f"Created{end}") for end in ("After", "Before")}
     keys = {f"{end}{member}": f"{end}{member}" for end in _ENDS for member in ("Arn", "Type")}

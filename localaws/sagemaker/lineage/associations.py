@@ -31,7 +31,7 @@ def find_entity(ctx: Context, arn: str) -> Record:
 
 
 def everything(ctx: Context) -> list[Record]:
-    """All associations, oldest first."""
+    """Return all associations, oldest first."""
     return ctx.store.all(KIND)
 
 

@@ -20,7 +20,7 @@ def create_context(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @lineage_context.operation
 def describe_context(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """All that was given, at creation and by updates."""
+    """Return all that was given, at creation and by updates."""
     return CONTEXT.find(ctx, request["ContextName"])
 
 
@@ -48,6 +48,6 @@ def delete_context(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @lineage_context.operation
 def list_contexts(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Contexts by source, type and time."""
+    """Return contexts by source, type and time."""
     page, more = CONTEXT.page_by_type(request, ctx)
     return {"ContextSummaries": page, **more}

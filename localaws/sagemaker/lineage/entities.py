@@ -36,7 +36,7 @@ class EntityType:
     lineage_type: str | None = None
 
     def arn(self, ctx: Context, key: str) -> str:
-        """Names are in lower case there, as AWS has them, and so no two differ by case alone."""
+        """Return the ARN, with the name in lower case as on AWS, so that no two differ by case alone."""
         return ctx.arn("sagemaker", f"{self.kind}/{key}")
 
     def get(self, ctx: Context, name_or_arn: str) -> Record | None:

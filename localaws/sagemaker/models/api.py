@@ -113,13 +113,13 @@ def _check_data(ctx: Context, uri: str) -> None:
 
 @model.operation
 def describe_model(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """All that was given at creation."""
+    """Return all that was given at creation."""
     return find(ctx, request["ModelName"])
 
 
 @model.operation
 def list_models(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Models by name and time."""
+    """Return models by name and time."""
     chosen = pagination.select(ctx.store.all(_KIND), request, name="ModelName")
     page, more = pagination.page(chosen, request)
     return {"Models": page, **more}

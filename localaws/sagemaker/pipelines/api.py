@@ -146,7 +146,7 @@ def describe_pipeline(request: Record, ctx: Context) -> Record:
 
 @pipeline.operation
 def list_pipelines(request: Record, ctx: Context) -> Record:
-    """Pipelines by prefix and time."""
+    """Return pipelines by prefix and time."""
     prefix = request.get("PipelineNamePrefix", "")
     found = [
         {**record, "LastExecutionTime": record.get("LastRunTime")}

@@ -99,7 +99,7 @@ CLARIFY_CHECK = ClarifyCheck(
 
 
 def _baseline(work: Work, *, required: bool) -> str | None:
-    """Where the baseline is: as supplied, else with the latest approved package of the group."""
+    """Return where the baseline is: as supplied, else with the latest approved package of the group."""
     if supplied := work.body.get("SuppliedBaselineConstraints"):
         return str(supplied)
     group = work.body.get("ModelPackageGroupName")

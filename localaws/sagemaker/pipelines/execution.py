@@ -81,7 +81,7 @@ class Execution:
         return f"{self.arn}/{name}"
 
     def standing(self) -> Standing:
-        """How the steps stand now."""
+        """Return how the steps stand now."""
         only = self.record.get("_Only")
         return Standing(self.definition, self.steps, None if only is None else frozenset(only))
 
@@ -124,7 +124,7 @@ class Execution:
         return Work(found, body, self.id, attempt, self.record.get("PipelineExperimentConfig"), self.ctx)
 
     def scope(self, job_name: str) -> Scope:
-        """Where a step's expressions are resolved."""
+        """Return where a step's expressions are resolved."""
         return Scope(self.record, self.definition, self.properties, self.ctx, job_name)
 
     def change(self, change: Callable[[Record], None]) -> None:

@@ -97,11 +97,11 @@ class JobKind(Job):
             self.jobs.stop(job, ctx)
 
     def child(self, job: Record) -> tuple[str, str]:
-        """Where the store has it."""
+        """Return where the store has it."""
         return self.jobs.kind, job[f"{self.jobs.prefix}Name"]
 
     def metadata(self, work: Work, job: Record) -> Record:
-        """Its ARN."""
+        """Return its ARN."""
         return {self.shown: {"Arn": job[f"{self.jobs.prefix}Arn"]}}
 
     def result(self, work: Work, job: Record) -> Result:
@@ -147,6 +147,6 @@ TRANSFORM = JobKind(
 
 
 def reason(job: Record) -> str:
-    """Why a job has failed, in its own words."""
+    """Return why a job has failed, in its own words."""
     words = [job.get("FailureReason"), job.get("ExitMessage")]
     return ": ".join(dict.fromkeys(str(word) for word in words if word)) or "The job failed."

@@ -46,7 +46,7 @@ class Standing:
         return [step for name, step in self.definition.steps.items() if self.all[name] == standing]
 
     def _of(self, name: str, known: Mapping[str, str]) -> str:
-        """How a step stands, where that of all it needs is known."""
+        """Return how a step stands, where that of all it needs is known."""
         if name in self.records:
             return str(self.records[name]["StepStatus"])
         if self.only is not None and name not in self.only:

@@ -94,7 +94,7 @@ def is_expression(value: Any) -> bool:
 
 def within(value: Any) -> Iterator[Reference]:
     """
-    All references within a JSON value, however deep.
+    Return all references within a JSON value, however deep.
 
     :raises ValidationException: one cannot be read.
     """

@@ -134,7 +134,7 @@ class Job(Kind, ABC):
 
     @abstractmethod
     def child(self, job: Record) -> tuple[str, str]:
-        """Kind and name of a job in the store."""
+        """Return kind and name of a job in the store."""
 
     @abstractmethod
     def metadata(self, work: Work, job: Record) -> Record:

@@ -40,7 +40,7 @@ JOBS = JobResource(KIND, "ProcessingJob", _members)
 
 @processing.operation
 def create_processing_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """CreateProcessingJob: records the job and starts its supervisor; what goes wrong later is in FailureReason."""
+    """Create a processing job and start its supervisor; a later failure is in FailureReason."""
     return {"ProcessingJobArn": begin(request, ctx)["ProcessingJobArn"]}
 
 
@@ -71,27 +71,27 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
 
 @processing.operation
 def describe_processing_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """DescribeProcessingJob."""
+    """Describe a processing job."""
     return JOBS.shown(_find(request, ctx), ctx)
 
 
 @processing.operation
 def list_processing_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """ListProcessingJobs."""
+    """List processing jobs."""
     found, more = JOBS.page(request, ctx, order="Ascending")
     return {"ProcessingJobSummaries": found, **more}
 
 
 @processing.operation
 def stop_processing_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """StopProcessingJob."""
+    """Stop a processing job."""
     JOBS.stop(_find(request, ctx), ctx)
     return {}
 
 
 @processing.operation
 def delete_processing_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """DeleteProcessingJob: of one that has ended; its name can be used again, and its outputs stay in S3."""
+    """Delete a processing job that has ended. Its name can be used again, and its outputs stay in S3."""
     JOBS.delete(_find(request, ctx), ctx)
     return {}
 

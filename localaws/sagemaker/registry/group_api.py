@@ -62,7 +62,7 @@ def create_model_package_group(request: dict[str, Any], ctx: Context) -> dict[st
 
 @model_package_group.operation
 def describe_model_package_group(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """All that was given at creation."""
+    """Return all that was given at creation."""
     return find(ctx, request["ModelPackageGroupName"])
 
 

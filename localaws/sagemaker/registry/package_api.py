@@ -147,7 +147,7 @@ def _version(group_name: str, record: dict[str, Any], ctx: Context) -> str:
 
 @model_package.operation
 def describe_model_package(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """All that was given, at creation and by updates."""
+    """Return all that was given, at creation and by updates."""
     return find(ctx, request["ModelPackageName"])
 
 
@@ -222,7 +222,7 @@ def delete_model_package(request: dict[str, Any], ctx: Context) -> dict[str, Any
 
 @model_package.operation
 def batch_describe_model_package(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Several packages by ARN; what is not there is an error of its own."""
+    """Return several packages by ARN; what is not there is an error of its own."""
     arns = request["ModelPackageArnList"]
     if len(arns) > _BATCH:
         raise ValidationException(f"At most {_BATCH} model packages can be described at once.")

@@ -63,14 +63,14 @@ def _check(ctx: Context, arn: str) -> None:
 
 @tags.operation
 def add_tags(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """AddTags."""
+    """Add tags."""
     _check(ctx, request["ResourceArn"])
     return {"Tags": put(ctx, request["ResourceArn"], request["Tags"])}
 
 
 @tags.operation
 def list_tags(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """ListTags."""
+    """List tags."""
     _check(ctx, request["ResourceArn"])
     found, more = pagination.page(get(ctx, request["ResourceArn"]), request, default_size=50)
     return {"Tags": found, **more}
@@ -78,7 +78,7 @@ def list_tags(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @tags.operation
 def delete_tags(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """DeleteTags; keys that are not there do no harm."""
+    """Delete tags; keys that are not there are ignored."""
     _check(ctx, request["ResourceArn"])
     with ctx.store.transaction():
         left = [tag for tag in get(ctx, request["ResourceArn"]) if tag["Key"] not in request["TagKeys"]]

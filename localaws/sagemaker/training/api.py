@@ -46,7 +46,7 @@ JOBS = JobResource(KIND, "TrainingJob", _members)
 
 @training.operation
 def create_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """CreateTrainingJob: records the job and starts its supervisor; what goes wrong later is in FailureReason."""
+    """Create a training job and start its supervisor; a later failure is in FailureReason."""
     return {"TrainingJobArn": begin(request, ctx)["TrainingJobArn"]}
 
 
@@ -86,13 +86,13 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
 
 @training.operation
 def describe_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """DescribeTrainingJob."""
+    """Describe a training job."""
     return profiling.settled(JOBS.shown(_find(request, ctx), ctx))
 
 
 @training.operation
 def list_training_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """ListTrainingJobs."""
+    """List training jobs."""
     if request.get("WarmPoolStatusEquals") or request.get("TrainingPlanArnEquals"):
         # There are neither warm pools nor training plans here, and so no job has one.
         return {"TrainingJobSummaries": []}
@@ -102,14 +102,14 @@ def list_training_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
 
 @training.operation
 def stop_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """StopTrainingJob: SIGTERM, two minutes of grace, then what was saved is uploaded."""
+    """Stop a training job: SIGTERM, two minutes of grace, then what was saved is uploaded."""
     JOBS.stop(_find(request, ctx), ctx)
     return {}
 
 
 @training.operation
 def delete_training_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """DeleteTrainingJob: of one that has ended; its name can be used again, and its artefacts stay in S3."""
+    """Delete a training job that has ended. Its name can be used again, and its artefacts stay in S3."""
     JOBS.delete(_find(request, ctx), ctx)
     return {}
 
@@ -180,7 +180,7 @@ def _check_spot(request: dict[str, Any]) -> None:
 
 
 def _algorithm(request: dict[str, Any]) -> dict[str, Any]:
-    """Its AlgorithmSpecification, which only jobs without a container can do without."""
+    """Return its AlgorithmSpecification, which only jobs without a container can do without."""
     if "AlgorithmSpecification" not in request:
         raise ValidationException(
             "1 validation error detected: Value null at 'algorithmSpecification' failed to satisfy constraint: "

@@ -41,7 +41,7 @@ JOBS = JobResource(KIND, "TransformJob", _members)
 
 @transform_job.operation
 def create_transform_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """CreateTransformJob: records the job and starts its supervisor; what goes wrong later is in FailureReason."""
+    """Create a transform job and start its supervisor; a later failure is in FailureReason."""
     return {"TransformJobArn": begin(request, ctx)["TransformJobArn"]}
 
 
@@ -81,20 +81,20 @@ def begin(request: dict[str, Any], ctx: Context, **members: Any) -> dict[str, An
 
 @transform_job.operation
 def describe_transform_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """DescribeTransformJob."""
+    """Describe a transform job."""
     return JOBS.shown(_find(request, ctx), ctx)
 
 
 @transform_job.operation
 def list_transform_jobs(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """ListTransformJobs."""
+    """List transform jobs."""
     found, more = JOBS.page(request, ctx)
     return {"TransformJobSummaries": found, **more}
 
 
 @transform_job.operation
 def stop_transform_job(request: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """StopTransformJob: nothing of a job that is stopped is stored."""
+    """Stop a transform job, of which nothing is stored then."""
     JOBS.stop(_find(request, ctx), ctx)
     return {}
 

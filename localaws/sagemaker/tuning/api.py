@@ -139,7 +139,7 @@ def describe_hyper_parameter_tuning_job(request: Record, ctx: Context) -> Record
 
 @tuning_job.operation
 def list_hyper_parameter_tuning_jobs(request: Record, ctx: Context) -> Record:
-    """Jobs by name, status and time."""
+    """Return jobs by name, status and time."""
     chosen = pagination.select(ctx.store.all(KIND), request, name=_NAME, status=_STATUS, by="Name", order="Ascending")
     found, more = pagination.page(chosen, request)
     return {"HyperParameterTuningJobSummaries": [_summary(record) for record in found], **more}

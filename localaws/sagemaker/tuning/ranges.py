@@ -92,7 +92,7 @@ def grid(ranges: Record, number: int) -> dict[str, str]:
 
 
 def grid_size(ranges: Record) -> int:
-    """How many combinations there are."""
+    """Return how many combinations there are."""
     return math.prod(len(each["Values"]) for each in ranges["CategoricalParameterRanges"])
 
 
