@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from amazon_ml.exceptions import RequestRefused
 from include.sweeping.selection import DELETE, EXPIRE, KEEP, RUN, in_use
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 Record = Mapping[str, Any]
 
+REFUSED = "refused"
 #: seconds between two looks at an endpoint that changes.
 _PAUSE = 5.0
 
@@ -35,16 +38,27 @@ class CarryOut:
         self.only_unchanged = only_unchanged
 
     def all(self, findings: Sequence[Record]) -> list[dict[str, Any]]:
-        """Return the findings with ``outcome``, what was done: "deleted", "stopped", "was gone", "left: ..."."""
+        """
+        Return the findings with ``outcome``: "deleted", "stopped", "was gone", "left: ...", or "refused: ...".
+
+        What AWS refuses does not keep the rest from being done.
+        """
         todo = [each for each in findings if each["action"] != KEEP]
         running = [each for each in todo if each["kind"] in RUN]
         endpoints = [each for each in todo if each["kind"] == "Endpoint"]
         rest = [each for each in todo if each["kind"] not in (*RUN, "Endpoint")]
-        done = [{**each, "outcome": self._stop(each)} for each in running]
-        done += [{**each, "outcome": self._endpoint(each)} for each in endpoints]
+        done = [{**each, "outcome": self._try(self._stop, each)} for each in running]
+        done += [{**each, "outcome": self._try(self._endpoint, each)} for each in endpoints]
         # By now the endpoints of this report are gone, and what is used is used by others.
         used = in_use(self.inventory.serving())
-        return [*done, *({**each, "outcome": self._other(each, used)} for each in rest)]
+        return [*done, *({**each, "outcome": self._try(partial(self._other, used), each)} for each in rest)]
+
+    @staticmethod
+    def _try(act: Callable[[Record], str], finding: Record) -> str:
+        try:
+            return act(finding)
+        except RequestRefused as error:
+            return f"{REFUSED}: {error}"
 
     def _stop(self, finding: Record) -> str:
         self.hook.stop(finding["kind"], finding["name"])
@@ -75,7 +89,7 @@ class CarryOut:
             target = scalable_target(endpoint["EndpointName"], variant["VariantName"])
             self.hook.sibling(ScalingHook).deregister_target(target)
 
-    def _other(self, finding: Record, used: Mapping[tuple[str, str], str]) -> str:
+    def _other(self, used: Mapping[tuple[str, str], str], finding: Record) -> str:
         if endpoint := used.get((finding["kind"], finding["name"])):
             return f"left: endpoint {endpoint} uses it"
         actions: dict[str, Callable[[], bool]] = {

@@ -50,7 +50,8 @@ class Inventory:
 
     def of_tags(self) -> list[Resource]:
         """Return what SageMaker has: of all kinds with tags, those of the project."""
-        return [*self._jobs(), *self.serving(), *self._others()]
+        jobs = list(self._jobs())
+        return [*jobs, *self.serving(), *self._others({each.arn for each in jobs})]
 
     def of_rules(self, limits: Limits, now: datetime) -> list[Resource]:
         """Return what may not be needed any more, and what uses it, with the endpoints' invocations."""
@@ -104,9 +105,8 @@ class Inventory:
         variants = [*found.get("ProductionVariants", ()), *found.get("ShadowProductionVariants", ())]
         return tuple(variant["ModelName"] for variant in variants if "ModelName" in variant)
 
-    def _others(self) -> Iterator[Resource]:
+    def _others(self, running: set[str]) -> Iterator[Resource]:
         """Yield all else that has the project's tag: jobs that have ended, what is to stay, and what is not known."""
-        running = {each.arn for each in self._jobs()}
         for arn in self.tags.keys() - running:
             type_, _, name = arn.split(":", 5)[-1].partition("/")
             if type_ in _SERVING:

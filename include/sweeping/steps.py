@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from amazon_ml.exceptions import RequestRefused
 from amazon_ml.naming import tag_value
 from include import paths
 from include.settings import settings
@@ -115,7 +116,7 @@ def _reported(
 
 
 def _carried_out(folder: str, title: str, chosen: Any, **how: Any) -> dict[str, int]:
-    from include.sweeping.carrying_out import CarryOut
+    from include.sweeping.carrying_out import REFUSED, CarryOut
 
     inventory = _inventory()
     reports = report.Reports(inventory.hook.s3, folder)
@@ -125,6 +126,8 @@ def _carried_out(folder: str, title: str, chosen: Any, **how: Any) -> dict[str, 
     report.show(page)
     uri = reports.write(DONE, page, {"at": datetime.now(UTC).isoformat(timespec="seconds"), "done": done})
     print(f"Report: {uri or 'only in this log: there is no bucket'}")
+    if refused := [each["outcome"] for each in done if each["outcome"].startswith(REFUSED)]:
+        raise RequestRefused(f"AWS refused {len(refused)} of {len(done)}, the first: {refused[0]}")
     return report.outcomes(done)
 
 

@@ -7,18 +7,13 @@ from typing import Any
 
 from amazon_ml.hooks.sagemaker import SageMakerJobHook
 
-#: kind of what runs, as SageMaker's Stop operations spell it -> its List operation, the member that has the list, and
-#: what the members of an entry begin with.
+#: kind of what runs, as SageMaker's Stop operations spell it -> its List operation. Those that start others come first.
 RUNNING = {
-    "HyperParameterTuningJob": (
-        "list_hyper_parameter_tuning_jobs",
-        "HyperParameterTuningJobSummaries",
-        "HyperParameterTuningJob",
-    ),
-    "AutoMLJob": ("list_auto_ml_jobs", "AutoMLJobSummaries", "AutoMLJob"),
-    "TrainingJob": ("list_training_jobs", "TrainingJobSummaries", "TrainingJob"),
-    "ProcessingJob": ("list_processing_jobs", "ProcessingJobSummaries", "ProcessingJob"),
-    "TransformJob": ("list_transform_jobs", "TransformJobSummaries", "TransformJob"),
+    "HyperParameterTuningJob": "list_hyper_parameter_tuning_jobs",
+    "AutoMLJob": "list_auto_ml_jobs",
+    "TrainingJob": "list_training_jobs",
+    "ProcessingJob": "list_processing_jobs",
+    "TransformJob": "list_transform_jobs",
 }
 
 
@@ -26,10 +21,10 @@ class InventoryHook(SageMakerJobHook):
     """Lists of all resources of a kind, whoever made them."""
 
     def running_jobs(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the kind, and what AWS lists, of each job that runs: tuning and AutoML jobs before their parts."""
-        for kind, (method, member, _) in RUNNING.items():
+        """Yield the kind, and what AWS lists, of each job that runs."""
+        for kind, method in RUNNING.items():
             for page in self._pages(method, StatusEquals="InProgress"):
-                for summary in page[member]:
+                for summary in page[f"{kind}Summaries"]:
                     yield kind, summary
 
     def all_endpoints(self) -> Iterator[dict[str, Any]]:
