@@ -180,11 +180,27 @@ def _attributes(request: Record) -> Record:
 
 
 def _append(path: Path, line: str) -> None:
+    """Append a line, on disk when this returns; what a crash has left of one is ended first."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    new = not path.exists()
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
+        size = os.fstat(handle).st_size
+        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        text = (("\n" if torn else "") + f"{line}\n").encode()
         # One write: lines of two messages at once do not mix.
-        os.write(handle, f"{line}\n".encode())
+        if os.write(handle, text) != len(text):
+            raise OSError(f"{path}: only a part of the message was written")
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    if new:
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
         os.fsync(handle)
     finally:
         os.close(handle)

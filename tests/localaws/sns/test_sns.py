@@ -48,6 +48,17 @@ def test_a_published_message_is_in_the_file_of_its_topic(localaws: LocalAws, sns
     assert len(file.read_text().splitlines()) == 2
 
 
+def test_a_message_after_a_torn_one_is_whole(localaws: LocalAws, sns: Any) -> None:
+    arn = sns.create_topic(Name="torn")["TopicArn"]
+    sns.publish(TopicArn=arn, Message="first")
+    file = localaws.home / "localaws" / "sns" / "torn.jsonl"
+    with file.open("a") as half:
+        half.write('{"MessageId": "cut o')
+    sns.publish(TopicArn=arn, Message="second")
+    first, _, second = file.read_text().splitlines()
+    assert [json.loads(first)["Message"], json.loads(second)["Message"]] == ["first", "second"]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
