@@ -25,7 +25,12 @@ from airflow.sdk import DAG, task
 from include.tasks.alerts import alerts
 
 with DAG("late", schedule=None, **alerts("late")):
-    task(task_id="sleep", execution_timeout=timedelta(minutes=5))(time.sleep)(150)
+
+    @task(execution_timeout=timedelta(minutes=5))
+    def sleep():
+        time.sleep(240)
+
+    sleep()
 """
 
 
