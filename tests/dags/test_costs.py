@@ -97,6 +97,9 @@ def test_a_dag_that_does_not_look_for_reviews_first_has_a_task_for_it(dagbag: An
     dag = dagbag.dags[dag_id]
     found = dag.get_task(first).python_callable(params=dag.params.dump(), dag=dag)
     assert found["usd"] > 0
+    assert found["reviews"] == 23_486
+    sample = dag.get_task(first).python_callable(params={**dag.params.dump(), "max_reviews": 600}, dag=dag)
+    assert (sample["reviews"], sample["usd"] < found["usd"]) == (600, True)
     assert found["prices"].startswith("on-demand prices of us-east-1, 2")
 
 
