@@ -16,14 +16,16 @@ RUN_TIMES = Path(__file__).parents[1] / "data" / "run_times.json"
 _MEASURED = "MiniLM"
 
 
-def processing_seconds(job: str, reviews: int) -> float:
+def processing_seconds(job: str, reviews: int, instance_count: int = 1) -> float:
     """
-    Return how long a processing job is expected to take.
+    Return how long a processing job, or a transform job, is expected to take.
 
-    :param job: its folder in ``include/jobs``, or "clarify".
+    :param job: its folder in ``include/jobs``, "clarify" or "batch_transform".
+    :param instance_count: instances that share the reviews.
     """
     by_job = assumed()["processing"]
-    return float(assumed()["overhead_seconds"] + by_job.get(job, by_job["default"]) * reviews / 1000)
+    seconds = by_job.get(job, by_job["default"]) * reviews / 1000
+    return float(assumed()["overhead_seconds"] + seconds / instance_count)
 
 
 def training_seconds(instance_type: str, params: Mapping[str, Any], reviews: int, instance_count: int = 1) -> float:

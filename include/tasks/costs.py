@@ -23,6 +23,7 @@ from amazon_ml.operators.feature_group import FeatureIngestOperator
 from amazon_ml.operators.pipeline_execution import PipelineExecutionOperator
 from amazon_ml.operators.processing import ProcessingJobOperator
 from amazon_ml.operators.training import TrainingJobOperator
+from amazon_ml.operators.transform import TransformJobOperator
 from amazon_ml.operators.tuning import TuningJobOperator
 from amazon_ml.specs.algorithm import AlgorithmJobSpec
 from include.cost import estimate, prices
@@ -33,6 +34,12 @@ _TYPES = {
     "processing": "ProcessingInstanceType",
     "training": "TrainingInstanceType",
     "hosting": "ProductionVariantInstanceType",
+    "transform": "TransformInstanceType",
+}
+_USES = {
+    "processing": (ProcessingJobOperator, ClarifyBiasOperator),
+    "training": (TrainingJobOperator, TuningJobOperator),
+    "transform": (TransformJobOperator,),
 }
 _PARAM = re.compile(r"\{\{ params\.(\w+) \}\}")
 
@@ -154,17 +161,21 @@ class _Run:
                     yield from lines(self, each)
 
     def machines(self) -> Iterator[tuple[str, str]]:
-        """Yield use and instance type of all that the run starts."""
+        """Yield use and instance type of all that the run starts; without what another task is to decide."""
         for each in self.dag.tasks:
-            if isinstance(each, ProcessingJobOperator | ClarifyBiasOperator):
-                yield "processing", each.job.instance_type
-            elif isinstance(each, TrainingJobOperator | TuningJobOperator):
-                yield "training", each.job.instance_type
-            elif isinstance(each, EndpointOperator):
-                yield from (("hosting", kind) for kind, _ in _variants(each))
-            elif isinstance(each, PipelineExecutionOperator):
-                yield "processing", each.parameters["ProcessingInstanceType"]
-                yield "training", each.parameters["TrainInstanceType"]
+            for use, kind in self._machines(each):
+                if "{{" not in (found := str(self._value(kind))):
+                    yield use, found
+
+    def _machines(self, each: Any) -> Iterator[tuple[str, Any]]:
+        for use, kinds in _USES.items():
+            if isinstance(each, kinds):
+                yield use, each.job.instance_type
+        if isinstance(each, EndpointOperator):
+            yield from (("hosting", kind) for kind, _ in _variants(each))
+        elif isinstance(each, PipelineExecutionOperator):
+            yield "processing", each.parameters["ProcessingInstanceType"]
+            yield "training", each.parameters["TrainInstanceType"]
 
     def standing(self) -> float:
         """Return USD an hour of endpoints that the run leaves behind: where the param ``keep_endpoint`` is on."""
@@ -174,25 +185,23 @@ class _Run:
         return total(instances("", "hosting", kind, 3600, count) for kind, count in _variants(last))
 
     def _processing(self, each: Any) -> Iterator[Line]:
-        seconds, times = self._seconds(each), self._times(each)
-        job = each.job
-        yield instances(each.task_id, "processing", job.instance_type, seconds, job.instance_count, times)
+        kind, count = self._cluster(each)
+        use = "transform" if isinstance(each, TransformJobOperator) else "processing"
+        yield instances(each.task_id, use, kind, self._seconds(each), count, self._times(each))
 
     def _training(self, each: Any) -> Iterator[Line]:
-        job = each.job
-        builtin = isinstance(job, AlgorithmJobSpec)
+        kind, count = self._cluster(each)
         seconds = (
             estimate.blazingtext_seconds()
-            if builtin
-            else estimate.training_seconds(job.instance_type, self.params, self.reviews, job.instance_count)
+            if isinstance(each.job, AlgorithmJobSpec)
+            else estimate.training_seconds(kind, self.params, self.reviews, count)
         )
-        yield instances(each.task_id, "training", job.instance_type, seconds, job.instance_count)
+        yield instances(each.task_id, "training", kind, seconds, count)
 
     def _tuning(self, each: Any) -> Iterator[Line]:
-        job = each.job
-        seconds = estimate.training_seconds(job.instance_type, self.params, self.reviews, job.instance_count)
-        times = int(self._value(job.max_jobs))
-        yield instances(each.task_id, "training", job.instance_type, seconds, job.instance_count, times)
+        kind, count = self._cluster(each)
+        seconds = estimate.training_seconds(kind, self.params, self.reviews, count)
+        yield instances(each.task_id, "training", kind, seconds, count, int(self._value(each.job.max_jobs)))
 
     def _auto_ml(self, each: Any) -> Iterator[Line]:
         most = int(self._value(each.job.max_runtime_per_training_job))
@@ -216,10 +225,12 @@ class _Run:
 
     def _seconds(self, each: Any) -> float:
         """Return how long a task is expected to take, as far as it holds up an endpoint."""
-        if isinstance(each, ClarifyBiasOperator):
-            return estimate.processing_seconds("clarify", self.reviews)
+        for kinds, job in ((ClarifyBiasOperator, "clarify"), (TransformJobOperator, "batch_transform")):
+            if isinstance(each, kinds):
+                return estimate.processing_seconds(job, self.reviews, self._cluster(each)[1])
         if isinstance(each, ProcessingJobOperator):
-            return estimate.processing_seconds(str(each.job.entry_point).removesuffix(".py"), self.reviews)
+            job = str(each.job.entry_point).removesuffix(".py")
+            return estimate.processing_seconds(job, self.reviews, self._cluster(each)[1])
         if isinstance(each, InvokeEndpointBatchOperator):
             if each.rate is not None:
                 return float(self.params.get("load_minutes", 0)) * 60
@@ -231,6 +242,11 @@ class _Run:
         mapped = next(each.iter_mapped_task_groups(), None) is not None
         return int(self.params.get("max_candidates", 1)) if mapped else 1
 
+    def _cluster(self, each: Any) -> tuple[str, int]:
+        """Return type and number of a job's instances; one, where another task is to decide."""
+        count = str(self._value(each.job.instance_count))
+        return str(self._value(each.job.instance_type)), int(count) if count.isdecimal() else 1
+
     def _value(self, value: Any) -> Any:
         """Return a value, or that of the param which it is a template of."""
         found = _PARAM.fullmatch(str(value))
@@ -240,6 +256,7 @@ class _Run:
 _LINES: dict[Any, Callable[[_Run, Any], Iterator[Line]]] = {
     ProcessingJobOperator: _Run._processing,
     ClarifyBiasOperator: _Run._processing,
+    TransformJobOperator: _Run._processing,
     TrainingJobOperator: _Run._training,
     TuningJobOperator: _Run._tuning,
     AutoMLJobOperator: _Run._auto_ml,

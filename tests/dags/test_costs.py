@@ -110,3 +110,23 @@ def test_the_table_of_the_documentation_is_up_to_date(dagbag: Any) -> None:
     told = {name: float(usd) for name, usd in re.findall(r"^\| `(\w+)` \| (\d+\.\d\d) \|", text, re.MULTILINE)}
     found = {name: check(dag, estimate.assumed()["reviews"])["usd"] for name, dag in dagbag.dags.items()}
     assert told == pytest.approx(found, abs=0.0051)
+
+
+def test_a_transform_job_and_shared_reviews_are_counted_by_their_instances() -> None:
+    """By a DAG of which a param says how many instances there are."""
+    from airflow.sdk import DAG
+
+    from amazon_ml.operators.processing import ProcessingJobOperator
+    from amazon_ml.operators.transform import TransformJobOperator
+    from amazon_ml.specs.transform import TransformJobSpec
+    from include.settings import settings
+    from include.tasks import costs
+
+    with DAG("many", params={"instances": 4}) as dag:
+        transform = TransformJobSpec(bucket="b", instance_type="ml.m5.xlarge", instance_count="{{ params.instances }}")
+        TransformJobOperator(task_id="score", job=transform, model_name="m", source="s3://b/in/")
+        features = replace(settings.processing_job("features"), instance_count="{{ ti.xcom_pull('x') }}")
+        ProcessingJobOperator(task_id="features", job=features)
+    score, one = sorted(costs._Run(dag, dag.params.dump(), 2_000_000).lines(), key=lambda line: line.task != "score")
+    assert score.what == f"{(180 + 10 * 2000 / 4) / 60:.1f} min of 4 x ml.m5.xlarge (transform)"
+    assert one.what == f"{(180 + 0.06 * 2000) / 60:.1f} min of ml.m5.xlarge (processing)"

@@ -130,3 +130,12 @@ def test_a_query_is_billed_by_what_it_scanned() -> None:
     line = spent.query("ask", {"QueryExecution": {"Statistics": {"DataScannedInBytes": 2 * 10**11}}})
     assert line.what == "a query of 200000.0 MB"
     assert line.usd == pytest.approx(1.0)
+
+
+def test_a_transform_job_is_billed_for_all_of_its_instances() -> None:
+    machines = {"TransformResources": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 3}}
+    start = datetime(2026, 11, 30, 10, tzinfo=UTC)
+    ran = {**machines, "TransformStartTime": start, "TransformEndTime": start + timedelta(minutes=10)}
+    (line,) = spent.transform("score", [ran])
+    assert line.what == "10.0 min of 3 x ml.m5.xlarge (transform)"
+    assert line.usd == pytest.approx(0.115)
