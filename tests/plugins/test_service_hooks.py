@@ -85,6 +85,12 @@ CASES: list[tuple[type[ServiceHook], Ask, dict[str, Any], Any]] = [
         [{"TrainingJobName": "t1"}],
     ),
     (
+        SageMakerJobHook,
+        lambda hook: list(hook.flow_definitions()),
+        {"list_flow_definitions": {"FlowDefinitionSummaries": [{"FlowDefinitionName": "f"}]}},
+        [{"FlowDefinitionName": "f"}],
+    ),
+    (
         LineageHook,
         lambda hook: hook.artifacts("s3://bucket/model"),
         {"list_artifacts": {"ArtifactSummaries": [{"ArtifactArn": "arn:1"}, {"ArtifactArn": "arn:2"}]}},

@@ -194,6 +194,11 @@ class SageMakerJobHook(ServiceHook):
         for page in self._pages("list_training_jobs_for_hyper_parameter_tuning_job", **name):
             yield from page["TrainingJobSummaries"]
 
+    def flow_definitions(self) -> Iterator[dict[str, Any]]:
+        """Yield what AWS lists of the flow definitions of human reviews, the newest first."""
+        for page in self._pages("list_flow_definitions", SortOrder="Descending"):
+            yield from page["FlowDefinitionSummaries"]
+
     def workforces(self) -> Iterator[dict[str, Any]]:
         """Yield the workforces of the region."""
         for page in self._pages("list_workforces"):
