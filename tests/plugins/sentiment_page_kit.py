@@ -22,6 +22,7 @@ ACCOUNT = "arn:aws:sagemaker:us-east-1:123456789012"
 MODEL = "s3://sentiment-reviews/jobs/train/output/model.tar.gz"
 RUN, EARLIER = "manual__2026-11-30T093812.5_0000", "manual__2026-11-29T010101_0000"
 FLOW = f"{ACCOUNT}:flow-definition/sentiment-reviewers"
+OTHER_FLOW = f"{ACCOUNT}:flow-definition/sentiment-reviewers-of-somebody"
 
 #: service -> method of boto3 -> answer, as :class:`Modelled` takes it.
 Answers = dict[str, dict[str, Any]]
@@ -49,7 +50,7 @@ class Account:
                 "sagemaker": {
                     "describe_model_package_group": _no,
                     "describe_endpoint": _no,
-                    "describe_flow_definition": _no,
+                    "list_flow_definitions": {"FlowDefinitionSummaries": []},
                     "list_endpoints": {"Endpoints": []},
                     "list_training_jobs": {"TrainingJobSummaries": []},
                     "list_pipeline_executions": "ResourceNotFound",
@@ -199,7 +200,9 @@ class Account:
             "list_training_jobs": {"TrainingJobSummaries": [{"TrainingJobName": "train-sentiment-train-1"}]},
             "describe_training_job": self._training_job,
             "list_pipeline_executions": {"PipelineExecutionSummaries": [self._execution()]},
-            "describe_flow_definition": _flow,
+            "list_flow_definitions": {
+                "FlowDefinitionSummaries": [_flow(FLOW), _flow(f"{FLOW}-2c23"), _flow(OTHER_FLOW)]
+            },
         }
 
     def _package(self, ModelPackageName: str) -> dict[str, Any]:
@@ -248,12 +251,16 @@ class Account:
         return ("champion", "challenger", self.text)
 
     def _loops(self, FlowDefinitionArn: str, **_: Any) -> dict[str, Any]:
-        states = [(loop_name(FLOW, "r1", RUN), "InProgress"), ("other", "InProgress"), ("old", "Completed")]
+        assert FlowDefinitionArn != OTHER_FLOW
+        changed = loop_name(f"{FLOW}-2c23", "r1", RUN)
+        states = {FLOW: [("other", "InProgress"), ("old", "Completed")]}.get(
+            FlowDefinitionArn, [(changed, "InProgress")]
+        )
         loops = [
             {"HumanLoopName": name, "HumanLoopStatus": status, "CreationTime": NOW - timedelta(hours=1)}
             for name, status in states
         ]
-        return {"HumanLoopSummaries": loops if FlowDefinitionArn == FLOW else []}
+        return {"HumanLoopSummaries": loops}
 
 
 _A2I = "sagemaker-a2i-runtime"
@@ -328,5 +335,5 @@ def _lineage(Direction: str, **_: Any) -> dict[str, Any]:
     }
 
 
-def _flow(FlowDefinitionName: str) -> Any:
-    return {"FlowDefinitionArn": FLOW} if FlowDefinitionName == "sentiment-reviewers" else "ResourceNotFound"
+def _flow(arn: str) -> dict[str, str]:
+    return {"FlowDefinitionArn": arn, "FlowDefinitionName": arn.rpartition("/")[2]}

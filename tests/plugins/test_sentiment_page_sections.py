@@ -142,6 +142,15 @@ def test_the_lineage_leads_from_data_to_endpoint() -> None:
     ]
 
 
+def test_of_a_long_lineage_the_nearest_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentiment_page.sections.champion.MOST", 3)
+    lineage = read("champion")["lineage"]
+    assert (lineage["drawn"], len(lineage["rows"])) == (3, 5)
+    assert lineage["chart"].count("<circle") == 3
+    assert "model output/model.tar.gz; registered version sentiment/3; endpoint sentiment</desc>" in lineage["chart"]
+    assert "(all 5; the nearest 3 are drawn)" in shown("champion", Account.filled())
+
+
 def test_a_version_without_lineage_says_so() -> None:
     account = Account.filled()
     account.answers["sagemaker"]["list_artifacts"] = {"ArtifactSummaries": []}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from include.settings import settings
@@ -23,6 +24,9 @@ KINDS = {
 
 #: of what was made from the model, these.
 _AFTER = {"ModelPackage", "Endpoint"}
+
+#: nodes that are drawn; the table has all.
+MOST = 18
 
 Vertex = dict[str, Any]
 
@@ -76,9 +80,12 @@ def _lineage(aws: Aws, model_data: str) -> dict[str, Any] | None:
         }
         for arn, node in nodes.items()
     ]
-    said = "; ".join(f"{row['kind']} {row['name']}" for row in rows)
-    drawn = [(source, arn) for arn in nodes for source in sorted(sources[arn])]
-    return {"rows": rows, "chart": graph("Lineage, from data to endpoint", said, nodes, drawn)}
+    near = _nearest(sources)
+    drawn = {arn: node for arn, node in nodes.items() if arn in near}
+    edges_drawn = [(source, arn) for arn in drawn for source in sorted(sources[arn])]
+    said = "; ".join(f"{node.kind} {node.name}" for node in drawn.values())
+    chart = graph("Lineage, from data to endpoint", said, drawn, edges_drawn)
+    return {"rows": rows, "drawn": len(drawn), "chart": chart}
 
 
 def _shown(vertices: Mapping[str, Vertex]) -> set[str]:
@@ -110,6 +117,18 @@ def _sources(shown: Iterable[str], edges: Iterable[tuple[str, str]]) -> dict[str
             else:
                 waiting += above.get(source, ())
     return found
+
+
+def _nearest(sources: Mapping[str, set[str]]) -> set[str]:
+    """Return the nodes that are drawn: the last of all, and those that the fewest steps lead from to it."""
+    used = {source for of in sources.values() for source in of}
+    found = dict.fromkeys(sorted(set(sources) - used))
+    for node in (walk := list(found)):
+        new = [source for source in sorted(sources[node]) if source not in found]
+        found |= dict.fromkeys(new)
+        # The loop goes on with these.
+        walk += new
+    return set(islice(found, MOST))
 
 
 def _ordered(sources: Mapping[str, set[str]]) -> list[str]:

@@ -113,18 +113,22 @@ def _chart(
         for variant, found in series.items()
     ]
     said = [
-        f"{line.name} from {min(own):,.4g} to {max(own):,.4g}{unit}"
+        f"{line.name} from {_plain(min(own))} to {_plain(max(own))}{unit}"
         for line in drawn
         if (own := [value for _, value in line.points])
     ]
     if METRICS[metric] == "Sum":
         drawn = [Line(line.name, line.css, _with_zeros(line.points, period)) for line in drawn]
     top = round_up(max((value for line in drawn for _, value in line.points), default=0.0))
-    ticks = [(top, f"{top:,.4g}{unit}"), (top / 2, f"{top / 2:,.4g}{unit}")]
+    ticks = [(top, f"{_plain(top)}{unit}"), (top / 2, f"{_plain(top / 2)}{unit}")]
     svg = lines(
         title, "; ".join(said) or "No requests in this time", drawn, time, Axis(0, top, ticks), gap=2.5 * period
     )
     return {"title": title, "svg": svg}
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _with_zeros(points: Sequence[tuple[float, float]], period: int) -> list[tuple[float, float]]:
