@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -21,6 +22,8 @@ FLOWS = {"sentiment-reviewers": "items", "sentiment-referees": "ties"}
 _FLOW = re.compile(f"({'|'.join(FLOWS)})(-[0-9a-f]+)?")
 #: days that are looked back for open loops: AWS keeps none open for longer than ten.
 DAYS = 14
+#: characters of a review.
+MOST_CHARACTERS = 160
 #: flow definitions that are looked through, loops of each that are counted; open ones and batches that are shown.
 MOST_FLOWS, MOST_LOOPS, MOST_OPEN, MOST_BATCHES = 100, 1000, 20, 5
 
@@ -102,6 +105,8 @@ def _texts(aws: Aws, runs: list[str], flows: Mapping[str, str]) -> dict[str, str
 
 
 def _text(given: dict[str, Any]) -> str:
-    """Return title and body on one line."""
+    """Return title and body on one line, as much of them as tells the review apart."""
     text = ". ".join(part for part in (given.get("title", ""), given.get("body", "")) if part)
-    return re.sub(r"\s+", " ", text or str(given.get("taskObject", "")))
+    return textwrap.shorten(
+        text or str(given.get("taskObject", "")), MOST_CHARACTERS, placeholder=" \N{HORIZONTAL ELLIPSIS}"
+    )
