@@ -35,7 +35,9 @@ def test_a_life_from_start_to_reset(own_localaws: LocalAws) -> None:
     keys = (home / "credentials").read_text()
 
     asked = run("status", "--home", str(home))
-    assert (asked.returncode, asked.stdout) == (0, f"{own_localaws.url} (pid {own_localaws.process.pid})\n")
+    said = asked.stdout.splitlines()
+    assert (asked.returncode, said[0]) == (0, f"{own_localaws.url} (pid {own_localaws.process.pid})")
+    assert [line.partition(" ")[0] for line in said[1:]] == ["console:"]
     second = run("serve", "--home", str(home), "--port", "0")
     assert second.returncode == 1
     assert f"already runs for {home} (pid {own_localaws.process.pid})" in second.stderr
