@@ -99,11 +99,7 @@ def _endpoint(request: Request, ctx: Context, tried: TryIt | None = None) -> Pag
         Section("Try it", lambda: [form]),
         Section("Last hour", lambda: _metrics(ctx, name, variants), live=True),
         Section("Scaling", lambda: alarms.scaling_parts(ctx, [f"endpoint/{name}/variant/{each}" for each in variants])),
-        Section(
-            "Log",
-            lambda: logs.stream_parts(request, ctx, group, "", live=True),
-            live=not logs.has_streams(ctx, group, ""),
-        ),
+        Section("Log", lambda: logs.stream_parts(request, ctx, group, "", live=True), live=True),
         Section("Description", lambda: whole(endpoint)),
     ]
     return Page(name, sections, [_TRAIL], Status(endpoint["EndpointStatus"]), live=True)

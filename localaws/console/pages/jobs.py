@@ -144,13 +144,11 @@ def _job(request: Request, ctx: Context) -> Page:
     job = kind.describe(ctx, name)
     status = Status(job[f"{kind.noun}Status"])
     live = is_busy(status.text)
-    # A section that is still without its log is looked at again; one that shows it adds its lines by itself.
-    waits = live and not logs.has_streams(ctx, kind.group, f"{name}/")
     sections = [Section("", lambda: _facts(kind, job), live=True), *_of_kind(ctx, key, name, job)]
     if key in ("training", "processing", "transform"):
         sections += [
             Section("Metrics", lambda: _metrics(ctx, kind, name, job), live=True),
-            Section("Log", lambda: logs.stream_parts(request, ctx, kind.group, f"{name}/", live=live), live=waits),
+            Section("Log", lambda: logs.stream_parts(request, ctx, kind.group, f"{name}/", live=live), live=True),
         ]
     sections.append(Section("Description", lambda: whole(job)))
     return Page(name, sections, [_TRAIL[key]], status, live)

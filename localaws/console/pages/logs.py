@@ -49,17 +49,6 @@ def stream_parts(request: Request, ctx: Context, group: str, prefix: str, *, liv
     return [*([Links(links, chosen)] if len(names) > 1 else []), log]
 
 
-def has_streams(ctx: Context, group: str, prefix: str) -> bool:
-    """Return whether anything is logged; the section of the log says why where this cannot be told."""
-    try:
-        found = ctx.client("logs").describe_log_streams(
-            logGroupName=group, limit=1, **given(logStreamNamePrefix=prefix)
-        )
-    except ClientError:
-        return False
-    return bool(found["logStreams"])
-
-
 def _groups(request: Request, ctx: Context) -> Page:
     def build() -> list[Part]:
         asked = given(nextToken=request.query_params.get("next"))

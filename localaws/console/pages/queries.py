@@ -100,7 +100,7 @@ def _query(request: Request, ctx: Context) -> Page:
     sections = [
         Section("", facts, live=True),
         Section("SQL", lambda: [Text(words.cut(query["Query"], 100_000))]),
-        Section("Result", lambda: _result(request, ctx, name, state), live=is_busy(state)),
+        Section("Result", lambda: _result(request, ctx, name, state), live=True),
         Section("Description", lambda: whole(query)),
     ]
     return Page(name, sections, [_TRAIL], Status(state), is_busy(state))

@@ -31,19 +31,21 @@ async function refresh() {
   replace(document.getElementById("status"), page.querySelector("#status"));
   for (const fresh of page.querySelectorAll("section[data-changes]")) {
     const old = document.getElementById(fresh.id);
-    if (old !== null) replace(old, fresh);
+    // A log that is shown adds its lines by itself.
+    if (old !== null && old.querySelector("pre.log") === null) replace(old, fresh);
   }
   root.dataset.live = page.dataset.live;
   return page.dataset.live === "yes";
 }
 
 async function keepFresh() {
-  let again = true;
-  while (again) {
+  // What comes a moment after the end, such as the last metrics, is looked for once more.
+  let left = 2;
+  while (left > 0) {
     await pause(2 * SOON);
     if (document.hidden) continue;
     try {
-      again = await refresh();
+      left = (await refresh()) ? 2 : left - 1;
     } catch {
       // The server is away: it is asked again, a little later.
       await pause(2 * SOON);

@@ -302,6 +302,7 @@ def test_the_script_is_given_the_live_sections_alone(console: httpx.Client) -> N
     alone = console.get("/jobs/training/train-1", params={"live": "1"}).text
     assert "<html" not in alone
     assert "Metrics" in alone
+    assert "pre" in Tags(alone).names
     assert "Hyperparameters" not in alone
     assert 'data-live="no"' in alone
 
