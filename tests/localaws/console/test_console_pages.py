@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import quote
@@ -196,6 +197,18 @@ def test_an_error_of_the_model_is_said_where_the_answer_would_be(console: httpx.
     answer = console.post(f"{page}/invoke", data={"body": "no json", "csrf": csrf(console.get(page).text)})
     assert answer.status_code == 200
     assert "ModelError" in answer.text.partition('id="answer"')[2]
+
+
+def test_slow_answers_leave_the_console_its_threads(console: httpx.Client, records: Records) -> None:
+    page = f"/endpoints/{records.endpoint}"
+    form = {"body": '{"sleep": 3}', "variant": "B", "csrf": csrf(console.get(page).text)}
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(console.post, f"{page}/invoke", data=form) for _ in range(8)]
+        refused = next(one.result() for one in as_completed(answers))
+        assert refused.status_code == 429
+        assert "still under way" in refused.text
+        assert console.get("/buckets").status_code == 200
+    assert sorted({one.result().status_code for one in answers}) == [200, 429]
 
 
 def test_the_lines_of_a_body_end_as_the_model_expects_them(console: httpx.Client, records: Records) -> None:
