@@ -12,23 +12,33 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
+import os
+import re
+import shutil
 import signal
 import sys
+import tarfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import blazingtext
 from benchmarks import scale_kit as kit
 from benchmarks.job_code import bundle
-from benchmarks.local import BUCKET, ROLE, ROOT, ended, raw_reviews, session
+from benchmarks.local import BUCKET, ROLE, ROOT, ended, raw_reviews, script, session
+from localaws.images import hub
 
 COPIES = (1, 10, 100)
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/huggingface-pytorch-training:2.9.0-transformers5.3.0-gpu-py312"
-PROCESSING = "ml.m5.xlarge"
+PROCESSING, SERVING, TRAINING = "ml.m5.xlarge", "ml.m5.large", "ml.m5.2xlarge"
+#: reviews that the training draws from the split, and takes of those, balanced.
+DRAWN, TRAINED = 10_000, 480
+REPORTS = ("report.json", "report-algo-2.json")
 #: CreateProcessingJob's paths.
 INPUT, OUTPUT = "/opt/ml/processing/input", "/opt/ml/processing/output"
 Figures = dict[str, Any]
@@ -151,26 +161,32 @@ def crawl(place: Place) -> Figures:
     return {"rows": _rows(place), "seconds": seconds, **_peaks(memory), "cost": kit.crawler(seconds)}
 
 
+def ask(place: Place, sql: str, answers: str) -> tuple[str, int]:
+    """Wait for a query of Athena; its id, and the bytes that it has read."""
+    athena = place.aws.client("athena")
+    execution = athena.start_query_execution(
+        QueryString=sql,
+        QueryExecutionContext={"Database": f"reviews{place.copies}"},
+        ResultConfiguration={"OutputLocation": place.uri(answers)},
+    )["QueryExecutionId"]
+    while True:
+        told = athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]
+        if told["Status"]["State"] == "SUCCEEDED":
+            return execution, told["Statistics"]["DataScannedInBytes"]
+        if told["Status"]["State"] in ("FAILED", "CANCELLED"):
+            raise SystemExit(f"{sql[:40]}: {told['Status']}")
+        time.sleep(0.05)
+
+
 def query(place: Place) -> Figures:
     """Ask the five questions of ``ingest_reviews``, one after the other."""
     athena, scanned, seconds = place.aws.client("athena"), [], 0.0
     with kit.Memory(place.server) as memory:
         for path in sorted((ROOT / "include" / "sql").glob("*.sql")):
             began = time.perf_counter()
-            execution = athena.start_query_execution(
-                QueryString=path.read_text(),
-                QueryExecutionContext={"Database": f"reviews{place.copies}"},
-                ResultConfiguration={"OutputLocation": place.uri("answers")},
-            )["QueryExecutionId"]
-            while True:
-                told = athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]
-                if told["Status"]["State"] in ("SUCCEEDED", "FAILED", "CANCELLED"):
-                    break
-                time.sleep(0.05)
-            if told["Status"]["State"] != "SUCCEEDED":
-                raise SystemExit(f"{path.name}: {told['Status']}")
+            execution, read = ask(place, path.read_text(), "answers")
             seconds += time.perf_counter() - began
-            scanned.append(told["Statistics"]["DataScannedInBytes"])
+            scanned.append(read)
             if path.stem == "sentiments":
                 _, *rows = athena.get_query_results(QueryExecutionId=execution)["ResultSet"]["Rows"]
                 counted = sum(int(row["Data"][1]["VarCharValue"]) for row in rows)
@@ -198,6 +214,142 @@ def features(place: Place, instances: int = 1) -> Figures:
     return {**figures, "rows": made["rows"]}
 
 
+def batch(place: Place) -> Figures:
+    """Have BlazingText's model classify all reviews, which Athena unloads as JSON lines, by a batch transform."""
+    archive = _blazingtext(place)
+    sagemaker, name = place.aws.client("sagemaker"), f"batch-{place.copies}-{time.time_ns() // 10**9}"
+    source, results = place.uri(f"{name}-in"), place.uri(f"{name}-out")
+    began = time.perf_counter()
+    unload = f"UNLOAD (SELECT lower(review_body) AS source FROM reviews) TO '{source}'"
+    _, scanned = ask(place, f"{unload} WITH (format = 'JSON', compression = 'NONE')", "unloaded")
+    unloading = time.perf_counter() - began
+    container = {"Image": blazingtext.IMAGE, "ModelDataUrl": archive}
+    sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    with kit.Memory(place.server) as memory:
+        sagemaker.create_transform_job(
+            TransformJobName=name,
+            ModelName=name,
+            BatchStrategy="MultiRecord",
+            MaxPayloadInMB=1,
+            MaxConcurrentTransforms=2,
+            TransformInput={
+                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": source}},
+                "ContentType": "application/jsonlines",
+                "SplitType": "Line",
+            },
+            TransformOutput={"S3OutputPath": results, "AssembleWith": "Line", "Accept": "application/jsonlines"},
+            TransformResources={"InstanceType": SERVING, "InstanceCount": 1},
+        )
+        done = ended(lambda: sagemaker.describe_transform_job(TransformJobName=name), "TransformJobStatus")
+    answers = sum(block.count(b"\n") for block in _content(place, f"{place.copies}/{name}-out/"))
+    if answers != _rows(place):
+        raise SystemExit(f"{answers} answers for {_rows(place)} reviews")
+    seconds = (done["TransformEndTime"] - done["TransformStartTime"]).total_seconds()
+    cost = kit.instances(SERVING, 1, seconds) + kit.queries([scanned])
+    return {"rows": answers, "seconds": seconds, "unload": unloading, **_peaks(memory), "cost": cost}
+
+
+def _content(place: Place, prefix: str) -> Iterator[bytes]:
+    """Yield what is in the objects below a prefix, a block at a time."""
+    s3 = place.aws.client("s3")
+    for each in s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]:
+        yield from s3.get_object(Bucket=BUCKET, Key=each["Key"])["Body"].iter_chunks(1 << 20)
+
+
+def _blazingtext(place: Place) -> str:
+    """Return where a model is that has learnt from the real reviews; a training job makes it once for all copies."""
+    path, s3 = place.folder / "blazingtext.tar.gz", place.aws.client("s3")
+    if not path.exists():
+        made = place.folder / "blazingtext"
+        shutil.rmtree(made, ignore_errors=True)
+        raw_reviews(made / "raw")
+        os.environ |= {"HF_HOME": str(hub.prepare(made / "home")), "HF_HUB_OFFLINE": "1"}
+        script("transform", input=made / "raw", output=made / "cleaned")
+        (made / "in").mkdir()
+        (made / "cleaned" / "table").rename(made / "in" / "reviews")
+        script("features", input=made / "in" / "reviews", output=made / "split", base_model=MODEL)
+        (made / "split" / "test").rename(made / "in" / "test")
+        script("blazingtext_prepare", input=made / "in", output=made / "prepared")
+        for channel in ("train", "validation"):
+            s3.upload_file(str(made / "prepared" / channel / f"{channel}.txt"), BUCKET, f"{channel}/{channel}.txt")
+        settings = blazingtext.SETTINGS["DAG's defaults"]
+        job = blazingtext.train(place.aws, f"blazingtext-{time.time_ns() // 10**9}", settings)
+        key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{BUCKET}/")
+        s3.download_file(BUCKET, key, str(path))
+    s3.upload_file(str(path), BUCKET, "models/blazingtext/model.tar.gz")
+    return f"s3://{BUCKET}/models/blazingtext/model.tar.gz"
+
+
+def train(place: Place) -> Figures:
+    """
+    Train MiniLM on two spot instances that are taken away once: ``TRAINED`` reviews, drawn from the training split.
+
+    The splits are those of the features job on two instances.
+    """
+    code = f"{place.copies}/code/train/sourcedir.tar.gz"
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        archive.add(bundle("train"), arcname=".")
+    place.aws.client("s3").put_object(Bucket=BUCKET, Key=code, Body=packed.getvalue())
+    sagemaker, name = place.aws.client("sagemaker"), f"train-{place.copies}-{time.time_ns() // 10**9}"
+    parameters = {
+        "sagemaker_program": "train.py",
+        "sagemaker_submit_directory": f"s3://{BUCKET}/{code}",
+        "sagemaker_region": "us-east-1",
+        "sagemaker_torch_distributed_enabled": "true",
+        "sagemaker_instance_type": TRAINING,
+        "base_model": MODEL,
+        "balance": "oversample",
+        "epochs": "1",
+        "max_train_rows": str(DRAWN),
+        "max_epoch_rows": str(TRAINED),
+    }
+    channels = {split: place.uri("features-2", split) for split in ("train", "validation")}
+    with kit.Memory(place.server) as memory:
+        sagemaker.create_training_job(
+            TrainingJobName=name,
+            AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+            RoleArn=ROLE,
+            HyperParameters=parameters,
+            InputDataConfig=[
+                {
+                    "ChannelName": channel,
+                    "DataSource": {"S3DataSource": {"S3Uri": uri, "S3DataType": "S3Prefix"}},
+                }
+                for channel, uri in channels.items()
+            ],
+            OutputDataConfig={"S3OutputPath": place.uri("models")},
+            ResourceConfig={"InstanceType": TRAINING, "InstanceCount": 2, "VolumeSizeInGB": 30},
+            CheckpointConfig={"S3Uri": place.uri(f"{name}-checkpoints")},
+            EnableManagedSpotTraining=True,
+            StoppingCondition={"MaxRuntimeInSeconds": 1200, "MaxWaitTimeInSeconds": 2400},
+        )
+        log = (
+            place.folder / f"home-{place.copies}" / "localaws" / "jobs" / "training-job" / name / "logs" / "algo-1.log"
+        )
+        while not log.exists() or not re.search(r"epoch 1/1 step \d", log.read_text()):
+            if sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] != "InProgress":
+                break
+            time.sleep(0.2)
+        # Under way: the spot instances are reclaimed.
+        (log.parent.parent / "interrupt").touch()
+        done = ended(lambda: sagemaker.describe_training_job(TrainingJobName=name), "TrainingJobStatus")
+    statuses = [each["Status"] for each in done["SecondaryStatusTransitions"]]
+    resumed = re.search(r"going on from the checkpoint: epoch \d+, step (\d+)", log.read_text())
+    if "Interrupted" not in statuses or not resumed:
+        raise SystemExit(f"the training went {statuses} and did not go on from a checkpoint")
+    cost = kit.PRICES[TRAINING] * 2 * done["BillableTimeInSeconds"] / 3600
+    return {
+        "rows": TRAINED,
+        "there": sum(place.read("features-2", "report", report)["rows"] for report in REPORTS),
+        "resumed": int(resumed[1]),
+        "seconds": float(done["TrainingTimeInSeconds"]),
+        "billable": done["BillableTimeInSeconds"],
+        **_peaks(memory),
+        "cost": cost,
+    }
+
+
 def _rows(place: Place) -> int:
     return int(place.read("report", "report.json")["rows"])
 
@@ -209,6 +361,8 @@ STEPS: dict[str, Callable[[Place], Figures]] = {
     "query": query,
     "features": features,
     "features-2": lambda place: features(place, 2),
+    "batch": batch,
+    "train": train,
 }
 
 

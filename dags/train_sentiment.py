@@ -74,7 +74,7 @@ with DAG(
     with stage("features"):
         splits = features("{{ params.base_model }}", "{{ params.text }}", store=True)
         group = feature_store.feature_group()
-        stored = feature_store.ingest(splits)
+        stored, following = feature_store.ingest(splits)
         counted = feature_store.check_store(splits, group)
 
     with stage("train"):
@@ -132,7 +132,7 @@ with DAG(
     )
 
     chain(found, known, step, splits, source, train)
-    chain(splits, group, stored, counted, unloads, train)
+    chain(splits, group, stored, *following, counted, unloads, train)
     chain(source, unloads)
     chain(better, approval)
     chain(step, redeploy, latest)

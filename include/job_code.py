@@ -41,6 +41,7 @@ SHARED = {
     "human_labels": ("confusion_drawing.py", "figures.py", "human_label_table.py", "intervals.py", "job.py"),
     "leader_board": ("figures.py", "job.py", "wording.py"),
     "lineage_graph": ("job.py",),
+    "offline_store": ("job.py",),
     "review_candidates": ("human_label_table.py", "job.py", "review_table.py"),
     "review_selection": ("job.py",),
     "train": ("base_model.py", "inference.py", "job.py", "model_input.py", "ngrams.py"),

@@ -30,6 +30,8 @@ ANSWERS = settings.uri("athena", RUN)
 
 CHARTS = settings.uri("charts/")
 TRANSFORM_REPORT = settings.uri("reports", "transform/")
+#: what the bulk ingestion into the Feature Store wrote, a folder for each run.
+OFFLINE_REPORTS = settings.uri("reports", "offline_store", RUN)
 BIAS = settings.uri("reports", "bias")
 AUTOPILOT = settings.uri("reports", "autopilot")
 TUNING = settings.uri("reports", "tuning")

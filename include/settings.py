@@ -45,6 +45,8 @@ class Settings:
     training_spot: bool
     processing_instance_type: str
     features_instances: int
+    feature_ingest: str
+    online_split: str
     part_rows: int
     inference_instance_type: str
     epochs: int
@@ -93,6 +95,8 @@ class Settings:
             training_instances=int(get("REVIEWS_TRAINING_INSTANCES", "1")),
             training_spot=get("REVIEWS_TRAINING_SPOT", "0") not in ("", "0"),
             features_instances=int(get("REVIEWS_FEATURES_INSTANCES", "1")),
+            feature_ingest=get("REVIEWS_FEATURE_INGEST", "records"),
+            online_split=get("REVIEWS_ONLINE_SPLIT", ""),
             part_rows=int(get("REVIEWS_PART_ROWS", "250000")),
             inference_instance_type=get("SAGEMAKER_INFERENCE_INSTANCE", "ml.m5.large"),
             epochs=int(get("REVIEWS_EPOCHS", "3")),

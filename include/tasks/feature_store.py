@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import XComArg, task
+from airflow.sdk import BaseOperator, XComArg, task
 
 from amazon_ml.operators.athena import AthenaQueryOperator
 from amazon_ml.operators.feature_group import FeatureGroupOperator, FeatureIngestOperator
@@ -29,6 +29,8 @@ SCHEMA = {
 }
 #: what training reads; the test split is for the evaluation, and always in S3.
 LEARNED = ("train", "validation")
+#: what the task of :func:`feature_group` returns; for templates.
+GROUP = "ti.xcom_pull(task_ids='feature_group')"
 #: the records of one run, each as it was written last.
 LATEST = """
     SELECT *, row_number() OVER (
@@ -52,10 +54,56 @@ def feature_group() -> FeatureGroupOperator:
     )
 
 
-def ingest(splits: ProcessingJobOperator) -> FeatureIngestOperator:
-    """Return the task that puts the records of the features job into the group."""
-    return FeatureIngestOperator(
-        task_id="ingest", feature_group=settings.feature_group, source=splits.outputs["feature_store"]
+def ingest(splits: ProcessingJobOperator) -> tuple[BaseOperator, list[BaseOperator]]:
+    """
+    Return the task that puts the records of the features job into the group, and those that follow it.
+
+    With ``settings.feature_ingest`` as ``offline`` a processing job writes them into the offline store in bulk, and the
+    online store has those of ``settings.online_split`` alone; else each record goes into both stores by PutRecord.
+    """
+    source = splits.outputs["feature_store"]
+    if settings.feature_ingest != "offline":
+        return FeatureIngestOperator(task_id="ingest", feature_group=settings.feature_group, source=source), []
+    following: list[BaseOperator] = [add_partition()]
+    if settings.online_split:
+        online = FeatureIngestOperator(
+            task_id="ingest_online",
+            feature_group=settings.feature_group,
+            source=source,
+            only={"split_type": settings.online_split},
+            stores=["OnlineStore"],
+        )
+        following.append(online)
+    return ingest_offline(splits), following
+
+
+def ingest_offline(splits: ProcessingJobOperator) -> ProcessingJobOperator:
+    """Return the task that writes the records into the offline store, in the layout of Feature Store."""
+    instances = settings.features_instances
+    return ProcessingJobOperator(
+        task_id="ingest",
+        job=settings.processing_job("offline_store", instance_count=instances),
+        inputs={"records": splits.outputs["feature_store"]},
+        sharded_inputs=["records"] if instances > 1 else [],
+        outputs={"offline": f"{{{{ {GROUP}['s3_uri'] }}}}/", "report": f"{paths.OFFLINE_REPORTS}/"},
+        arguments={
+            "features": ",".join(f"{name}:{kind}" for name, kind in SCHEMA.items()),
+            "event-time": "date",
+        },
+    )
+
+
+def add_partition() -> AthenaQueryOperator:
+    """Return the task that adds the partition of a run's event time to the table of the offline store."""
+    moment = "(dag_run.logical_date or dag_run.run_after)"
+    formats = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H"}
+    values = ", ".join(f"{key} = '{{{{ {moment}.strftime('{code}') }}}}'" for key, code in formats.items())
+    return AthenaQueryOperator(
+        task_id="add_partition",
+        query=f"ALTER TABLE `{{{{ {GROUP}['table'] }}}}` ADD IF NOT EXISTS PARTITION ({values})",
+        database=f"{{{{ {GROUP}['database'] }}}}",
+        workgroup=settings.work_group,
+        output_location=f"{paths.ANSWERS}/add_partition/",
     )
 
 
@@ -115,8 +163,7 @@ def derivations(splits: ProcessingJobOperator) -> list[dict[str, Any]]:
 
 def unload(split: str) -> AthenaQueryOperator:
     """Return the task that has Athena write one split of this run's records as Parquet, for the training job."""
-    group = "ti.xcom_pull(task_ids='feature_group')"
-    latest = LATEST.format(table=f"{{{{ {group}['table'] }}}}", date=EVENT_TIME)
+    latest = LATEST.format(table=f"{{{{ {GROUP}['table'] }}}}", date=EVENT_TIME)
     return AthenaQueryOperator(
         task_id=f"unload_{split}",
         query=f"""
@@ -127,7 +174,7 @@ def unload(split: str) -> AthenaQueryOperator:
                 ORDER BY review_id
             ) TO '{unloaded(split)}' WITH (format = 'PARQUET')
         """,  # noqa: S608 (nothing in it comes from people)
-        database=f"{{{{ {group}['database'] }}}}",
+        database=f"{{{{ {GROUP}['database'] }}}}",
         workgroup=settings.work_group,
         output_location=f"{paths.ANSWERS}/unload_{split}/",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -33,10 +33,15 @@ class FeatureStoreHook(ServiceHook):
 
     service = "sagemaker-featurestore-runtime"
 
-    def put_record(self, group: str, row: Mapping[str, str]) -> None:
-        """Put a record, feature -> value as text."""
+    def put_record(self, group: str, row: Mapping[str, str], stores: Sequence[str] = ()) -> None:
+        """
+        Put a record, feature -> value as text.
+
+        :param stores: "OnlineStore", "OfflineStore"; none for all that the group has.
+        """
         record = [{"FeatureName": name, "ValueAsString": text} for name, text in row.items()]
-        self._call("put_record", FeatureGroupName=group, Record=record)
+        target = {"TargetStores": list(stores)} if stores else {}
+        self._call("put_record", FeatureGroupName=group, Record=record, **target)
 
 
 def rows(s3: ObjectsHook, uri: str) -> Iterator[Row]:
@@ -135,19 +140,25 @@ def completed(
 
 
 def put_all(
-    runtime: FeatureStoreHook, group: str, found: Iterable[Row], threads: int, progress: Callable[[int], None]
+    runtime: FeatureStoreHook,
+    group: str,
+    found: Iterable[Row],
+    threads: int,
+    progress: Callable[[int], None],
+    stores: Sequence[str] = (),
 ) -> int:
     """
     Put each row by several threads, with few rows in memory, and return their number.
 
     :param progress: is told the number so far; what it raises ends the work.
+    :param stores: as for :meth:`FeatureStoreHook.put_record`.
     :raises RequestRefused: AWS does not take a record.
     """
     from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
     def send(chunk: list[Row]) -> int:
         for row in chunk:
-            runtime.put_record(group, row)
+            runtime.put_record(group, row, stores)
         return len(chunk)
 
     done, source = 0, iter(found)

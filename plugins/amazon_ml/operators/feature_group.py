@@ -169,6 +169,8 @@ class FeatureIngestOperator(SageMakerOperator):
     :param source: S3 URI of an object, or of a folder with several. Templated.
     :param constants: feature -> value for rows that do not have it, such as the split. Templated.
     :param event_time: ISO-8601, in place of the run's logical date. Templated.
+    :param only: feature -> value: other rows are left out. Templated.
+    :param stores: "OnlineStore", "OfflineStore"; none for all that the group has.
     :param threads: PutRecord calls at a time.
     :raises BadRecords: a row without identifier, a column that is no feature, or nothing under ``source``.
     :raises RequestRefused: AWS does not take a record; those before it have been put.
@@ -182,8 +184,9 @@ class FeatureIngestOperator(SageMakerOperator):
         "source",
         "constants",
         "event_time",
+        "only",
     )
-    template_fields_renderers = {"constants": "json", "tags": "json"}
+    template_fields_renderers = {"constants": "json", "only": "json", "tags": "json"}
 
     def __init__(
         self,
@@ -192,6 +195,8 @@ class FeatureIngestOperator(SageMakerOperator):
         source: str | XComArg,
         constants: Mapping[str, str] | None = None,
         event_time: str = "",
+        only: Mapping[str, str] | None = None,
+        stores: Sequence[str] = (),
         threads: int = 8,
         **kwargs: Any,
     ) -> None:
@@ -200,6 +205,8 @@ class FeatureIngestOperator(SageMakerOperator):
         self.source = source
         self.constants = dict(constants or {})
         self.event_time = event_time
+        self.only = dict(only or {})
+        self.stores = tuple(stores)
         self.threads = threads
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -210,6 +217,8 @@ class FeatureIngestOperator(SageMakerOperator):
         found = feature_store.completed(
             feature_store.rows(self.hook.s3, source), group, self._event_time(context, group), self.constants
         )
+        wanted = self.only.items()
+        chosen = (row for row in found if wanted <= row.items())
         pooled = {"max_pool_connections": self.threads, **(self.botocore_config or {})}
         runtime = feature_store.FeatureStoreHook(**{**self._hook_parameters, "config": pooled})
         said = began
@@ -221,7 +230,7 @@ class FeatureIngestOperator(SageMakerOperator):
                 said = now
                 self.log.info("%d records so far, %.0f a second", done, done / (now - began))
 
-        records = feature_store.put_all(runtime, name, found, self.threads, progress)
+        records = feature_store.put_all(runtime, name, chosen, self.threads, progress, self.stores)
         seconds = time.monotonic() - began
         storage = group.get("OfflineStoreConfig", {}).get("S3StorageConfig", {})
         self.note_data([source], [uri for uri in [storage.get("ResolvedOutputS3Uri")] if uri])
