@@ -117,7 +117,7 @@ def test_records_are_in_the_offline_store_and_those_that_are_asked_for_online(
     online = FeatureIngestOperator(
         task_id="online", feature_group="in-bulk", source=source, only={"split_type": "test"}, stores=["OnlineStore"]
     )
-    run = {"ti": ti, "params": {}, "dag_run": SimpleNamespace(logical_date=None, run_after=MOMENT)}
+    run: Any = {"ti": ti, "params": {}, "dag_run": SimpleNamespace(logical_date=None, run_after=MOMENT)}
     assert online.execute(run)["records"] == 30
     runtime = aws("sagemaker-featurestore-runtime")
     assert runtime.get_record(FeatureGroupName="in-bulk", RecordIdentifierValueAsString="r89")["Record"]

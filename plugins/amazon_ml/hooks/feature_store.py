@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import math
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -22,6 +24,8 @@ Row = dict[str, str]
 
 #: records that one thread sends before it looks for more.
 CHUNK = 50
+#: bytes of an object in memory at a time.
+_BLOCK = 1 << 20
 
 
 class BadRecords(AirflowFailException):
@@ -57,11 +61,14 @@ def rows(s3: ObjectsHook, uri: str) -> Iterator[Row]:
     if not keys:
         raise BadRecords(f"There is no .parquet, .csv or .tsv object under {uri}")
     for key in keys:
-        with s3.get_object(bucket, key)["Body"] as body:
-            content = body.read()
-        reader = _reader(key)
-        if reader:
-            yield from reader(content)
+        # Through a file: an object may be larger than a worker's memory.
+        with tempfile.TemporaryFile() as file:
+            with s3.get_object(bucket, key)["Body"] as body:
+                shutil.copyfileobj(body, file, _BLOCK)
+            file.seek(0)
+            reader = _reader(key)
+            if reader:
+                yield from reader(file)
 
 
 def _keys(s3: ObjectsHook, bucket: str, prefix: str) -> Iterator[str]:
@@ -72,7 +79,7 @@ def _keys(s3: ObjectsHook, bucket: str, prefix: str) -> Iterator[str]:
             yield item["Key"]
 
 
-def _reader(key: str) -> Callable[[bytes], Iterator[Row]] | None:
+def _reader(key: str) -> Callable[[IO[bytes]], Iterator[Row]] | None:
     if key.endswith(".parquet"):
         return _parquet
     if key.endswith(".csv"):
@@ -82,17 +89,16 @@ def _reader(key: str) -> Callable[[bytes], Iterator[Row]] | None:
     return None
 
 
-def _parquet(content: bytes) -> Iterator[Row]:
-    import pyarrow as pa
+def _parquet(content: IO[bytes]) -> Iterator[Row]:
     import pyarrow.parquet as pq
 
-    for batch in pq.ParquetFile(pa.BufferReader(content)).iter_batches(1024):
+    for batch in pq.ParquetFile(content).iter_batches(1024):
         for row in batch.to_pylist():
             yield {name: text for name, value in row.items() if (text := as_text(value)) is not None}
 
 
-def _separated(content: bytes, delimiter: str) -> Iterator[Row]:
-    for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=delimiter):
+def _separated(content: IO[bytes], delimiter: str) -> Iterator[Row]:
+    for row in csv.DictReader(io.TextIOWrapper(content, "utf-8-sig", newline=""), delimiter=delimiter):
         if None in row or None in row.values():
             raise BadRecords(f"A line has another number of fields than the header: {str(row)[:200]}")
         yield {name: value for name, value in row.items() if value}
