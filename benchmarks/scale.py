@@ -404,8 +404,8 @@ STEPS: dict[str, Callable[[Place], Figures]] = {
     "transform": transform,
     "crawl": crawl,
     "query": query,
-    "features": features,
     "features-2": lambda place: features(place, 2),
+    "features": features,
     "offline": offline,
     "batch": batch,
     "train": train,
@@ -507,8 +507,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options.work.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    for copies in [options.copies] if options.copies else COPIES:
-        for step in [options.step] if options.step else STEPS:
+    for step in [options.step] if options.step else STEPS:
+        for copies in [options.copies] if options.copies else COPIES:
             if time.monotonic() - began < options.seconds:
                 take(options.work, step, copies)
     print("\n".join(report(options.work)))
