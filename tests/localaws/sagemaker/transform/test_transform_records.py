@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +159,18 @@ def test_records_and_answers_that_do_not_fit_name_whose_fault_it_is(
         processing.payload(records)
         processing.result(records, answer)
     assert caught.value.whose == whose
+
+
+def test_an_object_is_read_as_its_records_are_sent(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.jsonl"
+    line = b'{"source": "' + b"fine " * 100 + b'"}\n'
+    lines = 40_000
+    path.write_bytes(line * lines)
+    request = {**job("application/jsonlines"), "BatchStrategy": "MultiRecord", "MaxPayloadInMB": 1}
+    tracemalloc.start()
+    sizes = [(len(records), sum(map(len, records)) + len(records)) for records in Splitting.of(request).requests(path)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sum(count for count, _ in sizes) == lines and max(size for _, size in sizes) <= 1 << 20
+    # 20 MB of lines; two requests of a megabyte at once.
+    assert peak < 4 << 20
