@@ -38,9 +38,10 @@ BENCHMARKS = {
     "human_review": "jobs",
     "human_review_portal": "jobs",
     "human_review_kills": "jobs",
+    "scale": "jobs",
 }
 #: those that take half an hour and more, or much of the disk: only when named.
-LONG = {"balance", "packing", "human_review_kills"}
+LONG = {"balance", "packing", "human_review_kills", "scale"}
 
 
 def main(names: list[str]) -> int:
