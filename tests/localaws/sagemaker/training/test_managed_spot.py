@@ -13,9 +13,9 @@ from waiting_kit import until
 
 #: counts to a number, a tenth of a second each, and keeps where it is in a checkpoint that is replaced whole; what it
 #: has on the instance alone is gone after an interruption. SIGTERM ends it, unless it ignores that: then it saves its
-#: tenth step alone.
+#: tenth step alone. Of several processes the first saves.
 COUNT = """
-import argparse, pathlib, signal, sys, time
+import argparse, os, pathlib, signal, sys, time
 parser = argparse.ArgumentParser()
 parser.add_argument("--to", type=int)
 parser.add_argument("--ignore", type=int, default=0)
@@ -33,7 +33,7 @@ signal.signal(signal.SIGTERM, end)
 while at < arguments.to:
     at += 1
     print("at", at, flush=True)
-    if at <= 10 or not arguments.ignore:
+    if (at <= 10 or not arguments.ignore) and os.environ.get("RANK", "0") == "0":
         (folder / ".part").write_text(str(at))
         (folder / ".part").replace(folder / "at")
     time.sleep(0.1)
@@ -59,8 +59,8 @@ def statuses(job: dict[str, Any]) -> list[str]:
     return [transition["Status"] for transition in job["SecondaryStatusTransitions"]]
 
 
-def begins(jobs: Jobs, name: str) -> list[int]:
-    lines = jobs.log("training-job", name).splitlines()
+def begins(jobs: Jobs, name: str, host: str = "algo-1") -> list[int]:
+    lines = jobs.log("training-job", name, host).splitlines()
     assert all(line.endswith(" alone") and "not alone" not in line for line in lines if line.startswith("begins"))
     return [int(line.split()[2]) for line in lines if line.startswith("begins")]
 
@@ -104,6 +104,17 @@ def test_a_job_that_does_not_end_in_time_is_killed_and_goes_on_from_what_was_in_
     assert statuses(job).count("Interrupted") == 1
     # What it has done after the last file in S3 is done again.
     assert begins(jobs, "killed") == [0, 10] and ends(jobs, "killed")[0] >= 15
+
+
+def test_two_instances_by_torchrun_go_on_together_from_what_the_first_has_saved(jobs: Jobs) -> None:
+    parameters = {"to": 40, "sagemaker_torch_distributed_enabled": True}
+    jobs.training("pair", COUNT, parameters=parameters, instances=2, **spot("pair", AWAY="0"))
+    interrupt(jobs, "pair", "at 5\n")
+    job = jobs.trained("pair", 120)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert statuses(job).count("Interrupted") == 1
+    first, second = (begins(jobs, "pair", host) for host in ("algo-1", "algo-2"))
+    assert first == second and first[0] == 0 and 5 <= first[1] <= 40
 
 
 def test_a_setting_says_when_instances_are_taken_away(jobs: Jobs) -> None:
