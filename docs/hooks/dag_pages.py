@@ -16,13 +16,6 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
-#: DAG -> pages that say more about it.
-MORE = {
-    "train_sentiment": ["retraining.md", "compiling.md"],
-    "tune_sentiment": ["tuning.md"],
-    "ab_test": ["ab_test.md"],
-    "human_review": ["human_review.md", "worker_portal.md"],
-}
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -65,10 +58,9 @@ def page(dag: Any) -> str:
     """Return the Markdown page of a DAG."""
     title, _, text = dag.doc_md.strip().partition("\n")
     lines = [f"# {dag.dag_id}", "", f"**{title.lstrip('# ')}.**", "", text.strip(), ""]
-    if dag.dag_id in MORE:
-        titles = {name: (ROOT / "docs" / name).read_text().partition("\n")[0].lstrip("# ") for name in MORE[dag.dag_id]}
-        links = ", ".join(f"[{title}](../{name})" for name, title in titles.items())
-        lines += [f"More: {links}.", ""]
+    more = _pages_about(dag.dag_id)
+    if more:
+        lines += [f"More: {', '.join(more)}.", ""]
     lines += ["## When it runs", "", f"{schedule(dag)}.", ""]
     updated = sorted({f"`{asset.name}`" for task in dag.tasks for asset in task.outlets})
     lines += [f"It updates: {', '.join(updated)}." if updated else "It updates no Asset.", ""]
@@ -81,6 +73,16 @@ def page(dag: Any) -> str:
     ]
     lines += ["## Params", "", *_params(dag), "", "## Tasks", "", *_tasks(dag.task_group), ""]
     return "\n".join(lines)
+
+
+def _pages_about(dag_id: str) -> list[str]:
+    """Return links to the pages that name the DAG in their first paragraph."""
+    links = []
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        title, first, *_ = path.read_text().split("\n\n", 2)
+        if f"`{dag_id}`" in first:
+            links.append(f"[{title.lstrip('# ')}](../{path.name})")
+    return links
 
 
 def schedule(dag: Any) -> str:
