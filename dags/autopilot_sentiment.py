@@ -1,11 +1,10 @@
 """
 ### Autopilot: let SageMaker find a sentiment model, and judge what it found
 
-SageMaker Autopilot learns from the reviews that `ingest_reviews` has cleaned, balanced by sentiment, and comes back
-with its candidates. Each of them is put behind an endpoint of its own, judged by the very test split that
-`train_sentiment` judges its model by, no review of which any of them has seen, and taken down again. The best one is
-deployed as `sentiment-autopilot` and asked about three sentences; its endpoint is deleted in any case, unless
-`keep_endpoint` is on.
+SageMaker Autopilot trains its candidates on the reviews that `ingest_reviews` has cleaned, balanced by sentiment. Each
+is put behind an endpoint of its own, judged on the test split of `train_sentiment`, none of whose reviews it was
+trained on, and taken down again. The best one is deployed as `sentiment-autopilot` and asked about three sentences. Its
+endpoint is deleted in any case, unless `keep_endpoint` is on.
 
 The candidates are in S3 as a table and a chart under `reports/autopilot/`, the judgements under
 `reports/models/autopilot-<rank>/`. They update the Asset `evaluations`, which sets off `leader_board`.

@@ -1,10 +1,9 @@
 """
 ### BlazingText: a sentiment model in seconds, as a yardstick
 
-SageMaker's built-in text classifier (fastText's algorithm) learns from the reviews that `ingest_reviews` has cleaned,
-balanced by sentiment and tokenised. It is put behind an endpoint of its own, asked about three sentences, and judged by
-the very test split that `train_sentiment` judges its model by, no review of which it has seen. The endpoint is deleted
-in any case.
+SageMaker's built-in text classifier (fastText's algorithm) is trained on the reviews that `ingest_reviews` has cleaned,
+balanced by sentiment and tokenised. It is put behind an endpoint of its own, asked about three sentences, and judged on
+the test split of `train_sentiment`, none of whose reviews it was trained on. The endpoint is deleted in any case.
 
 The judgement is in S3 under `reports/models/blazingtext/`. It updates the Asset `evaluations`, which sets off
 `leader_board`.

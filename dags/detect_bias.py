@@ -1,9 +1,9 @@
 """
-### Find the bias in the reviews, balance them, and look again
+### Find the bias in the reviews, balance them, and measure it again
 
 SageMaker Clarify compares every product category with all the others: how large it is (class imbalance, CI) and whether
 its reviews are as often positive (difference in positive proportions, DPL, and five distances). Then the reviews are
-balanced by category and sentiment, and Clarify looks again. The comparison of the two, as a table and a chart, is in
+balanced by category and sentiment, and Clarify measures again. The comparison of the two, as a table and a chart, is in
 S3 under `reports/bias/`, beside both of Clarify's reports. Only when each category has the same CI and a DPL of zero
 is the Asset `balanced_reviews` updated.
 

@@ -1,5 +1,5 @@
 """
-### Have people label the reviews that the model is not sure of, and train on what they say
+### Ask people to label the reviews that the model is not sure of, and train on their labels
 
 The `sentiment` endpoint scores reviews of the training split that nobody has labelled. Of those whose prediction has a
 probability below `threshold` the least sure are chosen, no two of them alike, and beside them a random control share,

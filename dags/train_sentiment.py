@@ -2,20 +2,20 @@
 ### Train, judge and deploy the sentiment model, whenever there is something to learn
 
 Runs when `ingest_reviews` has updated the Asset `reviews`, when people have labelled reviews (`human_labels`), and by
-the clock (`REVIEWS_RETRAINING_CRON`). Where data, labels, code and settings are those of the last training, nothing is
-trained, unless `force` is on; an approved version that the endpoint lacks is deployed all the same.
+the clock (`REVIEWS_RETRAINING_CRON`). If data, labels, code and settings are those of the last training, nothing is
+trained, unless `force` is on. An approved version that the endpoint lacks is deployed all the same.
 
 The features go into the Feature Store too, where Athena counts them, and training reads its splits from S3 or from
 there. The new model, the challenger, is judged on a test split that training never sees, and must reach `min_accuracy`.
-The champion, the latest approved version, is judged on the same reviews: it is replaced only by a challenger that is
-better by more than `margin`, and not by chance (McNemar's test); and never, where it learnt from real reviews, by one
-that learnt from SYNTHETIC ones. Every challenger becomes a version in the model registry; the run of a rejected one
-ends green, says why in `judge`, and leaves the endpoint as it was.
+The champion, the latest approved version, is judged on the same reviews. It is replaced only by a challenger that is
+better by more than `margin`, and not by chance (McNemar's test). A model trained on SYNTHETIC reviews never replaces
+one trained on real reviews. Every challenger becomes a version in the model registry. If it is rejected, the run ends
+green, says why in `judge`, and leaves the endpoint as it was.
 
-An approved version is put behind the `sentiment` endpoint, where `serve` is `onnx-int8` as its twin in eight bits, and
-judged once more, through it: that is under `reports/models/fine-tuned/` (`fine-tuned-int8/`) and updates the Asset
-`evaluations`, which sets off `leader_board`. What made it, from raw
-files to endpoint, is traced through SageMaker's lineage and drawn under `reports/lineage/`.
+An approved version is put behind the `sentiment` endpoint, with `serve` = `onnx-int8` as its twin in eight bits, and
+judged once more, through it. That evaluation is under `reports/models/fine-tuned/` (`fine-tuned-int8/`) and updates the
+Asset `evaluations`, which sets off `leader_board`. What made the model, from raw files to endpoint, is traced through
+SageMaker's lineage and drawn under `reports/lineage/`.
 """
 
 from __future__ import annotations

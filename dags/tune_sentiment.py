@@ -1,7 +1,7 @@
 """
-### Tune the sentiment model: look for hyperparameters, and judge the best model that was found
+### Tune the hyperparameters of the sentiment model, and judge the best one
 
-A SageMaker tuning job looks for the learning rate and the batch size with the best validation accuracy: Random,
+A SageMaker tuning job searches for the learning rate and the batch size with the best validation accuracy: Random,
 Bayesian or Hyperband search, several training jobs at once, those that do worse stopped early. It may start from what
 the last tuning job of this DAG has found (`warm_start`). All its training jobs are in S3 under
 `reports/tuning/<tuning job>/`, as a table (Markdown, CSV, JSON) and as a chart.

@@ -238,7 +238,7 @@ class Workflow:
             transform_instances=[self["InferenceInstanceType"]],
             model_package_group_name=self["ModelPackageGroupName"],
             approval_status=self["ModelApprovalStatus"],
-            # As the versions of train_sentiment say what they learnt from.
+            # As the versions of train_sentiment say what they were trained on.
             customer_metadata_properties={"synthetic": self["Synthetic"]},
             model_metrics=ModelMetrics(model_statistics=MetricsSource("application/json", statistics)),
         )

@@ -134,8 +134,8 @@ def _decision(verdict: Mapping[str, Any], params: Mapping[str, Any]) -> tuple[bo
 def _by_origin(synthetic: bool, figures: str) -> tuple[bool, str]:
     """Prefer the model that was trained on real reviews to the one trained on made-up ones."""
     if synthetic:
-        return False, f"it learnt from SYNTHETIC reviews and the champion from real ones: {figures}"
-    return True, f"it learnt from real reviews and the champion from SYNTHETIC ones: {figures}"
+        return False, f"it was trained on SYNTHETIC reviews and the champion on real ones: {figures}"
+    return True, f"it was trained on real reviews and the champion on SYNTHETIC ones: {figures}"
 
 
 def is_synthetic(report: str) -> bool:

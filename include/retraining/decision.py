@@ -41,9 +41,9 @@ def look(params: Any = None, names: Sequence[str] = SETTINGS) -> dict[str, Any]:
     Returns ``{"inputs": {"inputs-data": digest, ...}, "changed": names | None where nothing was trained before,
     "last": {"version", "status"} | None, "champion": {"arn", "version", "model_data", "synthetic", "served"} |
     None}``. The last training is the newest version of the group that no tuning has made, whatever came of it; the
-    champion is the newest approved one, synthetic where it learnt from made-up reviews, and served where the endpoint
-    has it or its twin in eight bits: what an A/B test has chosen stays. Where ``serve`` asks for the twin, only that
-    counts.
+    champion is the newest approved one: synthetic where it was trained on generated reviews, and served where the
+    endpoint has it or its twin in eight bits, so that what an A/B test has chosen stays. Where ``serve`` asks for the
+    twin, only that counts.
 
     :param params: of the run, which Airflow gives.
     :param names: those of them that the model depends on.

@@ -19,7 +19,7 @@ from include.settings import settings
 TASK = "tune"
 #: AWS's names of the ways to start from an earlier tuning job, and none.
 COLD, IDENTICAL, TRANSFER = "none", "IdenticalDataAndAlgorithm", "TransferLearning"
-#: the tag of a tuning job that tells whether another one has learnt from the same features.
+#: the tag of a tuning job that tells whether another one was trained on the same features.
 FEATURES_TAG = "features"
 #: the hyperparameters that are searched.
 RANGES = {
@@ -143,17 +143,17 @@ def start_from(
     channels: Mapping[str, str], known: Mapping[str, Any], params: Any = None, ti: Any = None
 ) -> dict[str, Any]:
     """
-    Decide what the tuning job of this run starts from, and what it learns from.
+    Decide what the tuning job of this run starts from, and what it trains on.
 
     Returns ``{"parent": name | "", "channels": {name: S3 URI}, "features": digest}``. SageMaker holds the S3 URIs of
-    the channels to be the data, and each run has its own: with identical data the parent's are learnt from. Where this
+    the channels to be the data, and each run has its own: with identical data the parent's are used. Where this
     run has a tuning job already, the decision is the one that it was started with, whatever has been tuned since.
 
     :param channels: the splits of this run: name -> S3 URI.
     :param known: what the task ``look`` has found.
     :param params: of the run, which Airflow gives.
     :param ti: the task instance, which Airflow gives.
-    :raises ValueError: there is no earlier tuning job, or it has learnt from other features.
+    :raises ValueError: there is no earlier tuning job, or it was trained on other features.
     """
     from amazon_ml.hooks import tuning
     from amazon_ml.hooks.sagemaker import SageMakerJobHook
@@ -177,7 +177,7 @@ def start_from(
         return {**decision, "parent": parent}
     if last["Tags"].get(FEATURES_TAG) != features:
         raise ValueError(
-            f"tuning job {parent} has learnt from other features: reviews, base model or the features job have changed "
+            f"tuning job {parent} was trained on other features: reviews, base model or the features job have changed "
             f"since. Set warm_start to {TRANSFER}"
         )
     return {**decision, "parent": parent, "channels": tuning.channels(last)}

@@ -68,9 +68,9 @@ def test_models_judged_on_different_reviews_are_not_compared(aws: Any) -> None:
 @pytest.mark.parametrize(
     ("mine", "theirs", "right", "changed", "replace", "reason"),
     [
-        (True, False, 95, {}, False, "it learnt from SYNTHETIC reviews and the champion from real ones: test accuracy"),
+        (True, False, 95, {}, False, "it was trained on SYNTHETIC reviews and the champion on real ones: test"),
         (True, False, 95, {"force": True}, True, "forced"),
-        (False, True, 66, {}, True, "it learnt from real reviews and the champion from SYNTHETIC ones: test accuracy"),
+        (False, True, 66, {}, True, "it was trained on real reviews and the champion on SYNTHETIC ones: test accuracy"),
         (False, True, 60, {}, False, "below min_accuracy"),
         (True, True, 95, {}, True, "better: test accuracy"),
     ],

@@ -95,5 +95,5 @@ def test_the_last_one_is_the_newest_of_another_run_and_stays_the_one_for_a_run_t
 def test_identical_data_must_be_identical(house: House) -> None:
     features = house.decide("any", "none")["features"]
     last = house.tune("first", "old", features)
-    with pytest.raises(ValueError, match=f"{last} has learnt from other features.*warm_start to TransferLearning"):
+    with pytest.raises(ValueError, match=f"{last} was trained on other features.*warm_start to TransferLearning"):
         house.decide("second", "IdenticalDataAndAlgorithm", {"inputs": {"inputs-data": "of tomorrow"}})
