@@ -93,7 +93,7 @@ class Place:
             )
             done = ended(lambda: sagemaker.describe_processing_job(ProcessingJobName=name), "ProcessingJobStatus")
         seconds = (done["ProcessingEndTime"] - done["ProcessingStartTime"]).total_seconds()
-        return {"seconds": seconds, **_peaks(memory), "cost": kit.instances(PROCESSING, instances, seconds)}
+        return {"seconds": seconds, **_peaks(memory), "cost": kit.instances(PROCESSING, memory.cpu)}
 
     def read(self, *parts: str) -> Any:
         """Return a JSON document of this number of copies."""
@@ -113,7 +113,7 @@ def _output(name: str, uri: str) -> dict[str, Any]:
 
 
 def _peaks(memory: kit.Memory) -> Figures:
-    return {"job": memory.job, "all_jobs": memory.all_jobs, "server": memory.server}
+    return {"cpu": memory.cpu, "job": memory.job, "all_jobs": memory.all_jobs, "server": memory.server}
 
 
 # --- the steps: each returns its figures, of which "rows" is what it has worked on
@@ -290,7 +290,7 @@ def batch(place: Place) -> Figures:
     if answers != _rows(place):
         raise SystemExit(f"{answers} answers for {_rows(place)} reviews")
     seconds = (done["TransformEndTime"] - done["TransformStartTime"]).total_seconds()
-    cost = kit.instances(SERVING, 1, seconds) + kit.queries([scanned])
+    cost = kit.instances(SERVING, memory.cpu) + kit.queries([scanned])
     return {"rows": answers, "seconds": seconds, "unload": unloading, **_peaks(memory), "cost": cost}
 
 
@@ -383,7 +383,7 @@ def train(place: Place) -> Figures:
     resumed = re.search(r"going on from the checkpoint: epoch \d+, step (\d+)", log.read_text())
     if "Interrupted" not in statuses or not resumed:
         raise SystemExit(f"the training went {statuses} and did not go on from a checkpoint")
-    cost = kit.PRICES[TRAINING] * 2 * done["BillableTimeInSeconds"] / 3600
+    cost = kit.instances(TRAINING, 2 * done["BillableTimeInSeconds"])
     return {
         "rows": TRAINED,
         "there": sum(sum(place.read("features-2", "report", each)["splits"]["train"].values()) for each in REPORTS),
@@ -430,12 +430,14 @@ def report(folder: Path) -> Iterator[str]:
     yield "# A hundred times the data\n"
     prices = ", ".join(f"{kind} ${price}" for kind, price in kit.PRICES.items())
     yield f"The real reviews, and {' and '.join(f'{copies} times' for copies in COPIES[1:])} as many drawn from them;"
-    yield "every step goes through localaws on this machine, and all instances share its cores. Memory is resident, the"
-    yield "most at any time: of the largest process of the job, of all its processes, and of localaws. Cost is what the"
-    yield f"same seconds take on AWS (us-east-1, on demand, November 2026; an hour of {prices}; a crawl is two DPUs for"
-    yield "ten minutes at least, a query 10 MB at least), without S3 and without the minutes that instances start in.\n"
-    yield "| step | x | rows | seconds | against 1 x | job, MiB | all, MiB | localaws, MiB | AWS, $ |"
-    yield "|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+    yield "every step goes through localaws on this machine, and all instances share its cores. Seconds are the wall's,"
+    yield "longer where other work is on the machine; processor seconds are those of localaws and the job. Memory is"
+    yield "resident, the most at any time: of the largest process of the job, of all its processes, and of localaws. Cost is"
+    yield "AWS's for the processor seconds, as if each instance kept one core busy, of the training for the seconds that"
+    yield f"were billed (us-east-1, on demand, November 2026; an hour of {prices}; a crawl is two DPUs for ten"
+    yield "minutes at least, a query 10 MB at least). S3 and the minutes that instances take to start come on top.\n"
+    yield "| step | x | rows | seconds | processor s | against 1 x | job, MiB | all, MiB | localaws, MiB | AWS, $ |"
+    yield "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
     for step, (name, _) in NAMES.items():
         first = _figures(folder, step, 1)
         for copies in COPIES:
@@ -451,10 +453,11 @@ def _figures(folder: Path, step: str, copies: int) -> Figures | None:
 
 def _line(name: str, copies: int, figures: Figures | None, first: Figures | None) -> str:
     if figures is None:
-        return f"| {name} | {copies} | not run | | | | | | |"
-    against = f"{figures['seconds'] / first['seconds']:.1f} x" if first else ""
+        return f"| {name} | {copies} | not run | | | | | | | |"
+    cpu, before = figures["cpu"], first and first["cpu"]
+    against = f"{cpu / before:.1f} x" if before else ""
     memory = " | ".join(f"{figures[part]:,.0f}" if figures[part] else "" for part in ("job", "all_jobs", "server"))
-    figure = f"{figures['rows']:,} | {figures['seconds']:,.1f} | {against}"
+    figure = f"{figures['rows']:,} | {figures['seconds']:,.1f} | {cpu:,.1f} | {against}"
     return f"| {name} | {copies} | {figure} | {memory} | {figures['cost']:.4f} |"
 
 

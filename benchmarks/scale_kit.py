@@ -51,7 +51,8 @@ class Memory:
     Watch the resident memory of localaws and of what it runs, five times a second, while the block lasts.
 
     ``server`` is the most that localaws itself had, ``job`` the most of any one process of a job, ``all_jobs`` the most
-    of all processes of jobs together, in MiB.
+    of all processes of jobs together, in MiB. ``cpu`` is the processor time of all of them, in seconds: it is about the
+    same on a busy machine, and the wall's time is not.
     """
 
     def __init__(self, pid: int) -> None:
@@ -59,6 +60,8 @@ class Memory:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self.server, self.job, self.all_jobs = 0.0, 0.0, 0.0
+        self._used: dict[int, float] = {}
+        self._before = _processor_time(self._server)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -68,11 +71,26 @@ class Memory:
         self._end.set()
         self._thread.join()
 
+    @property
+    def cpu(self) -> float:
+        """Processor seconds, as they were seen last."""
+        return _processor_time(self._server) - self._before + sum(self._used.values())
+
     def _watch(self) -> None:
         while not self._end.wait(0.2):
             self.server = max(self.server, _resident(self._server))
-            found = [_resident(each) for each in self._server.children(recursive=True) if not _supervises(each)]
+            processes = self._server.children(recursive=True)
+            self._used |= {each.pid: _processor_time(each) for each in processes}
+            found = [_resident(each) for each in processes if not _supervises(each)]
             self.job, self.all_jobs = max([self.job, *found]), max(self.all_jobs, sum(found))
+
+
+def _processor_time(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
 
 
 def _resident(process: psutil.Process) -> float:
@@ -89,9 +107,9 @@ def _supervises(process: psutil.Process) -> bool:
         return True
 
 
-def instances(kind: str, count: int, seconds: float) -> float:
-    """Return what so many instances cost for as many seconds, in US dollars."""
-    return PRICES[kind] * count * seconds / 3600
+def instances(kind: str, seconds: float) -> float:
+    """Return what so many seconds of instances cost, in US dollars."""
+    return PRICES[kind] * seconds / 3600
 
 
 def crawler(seconds: float) -> float:
