@@ -454,10 +454,10 @@ def _figures(folder: Path, step: str, copies: int) -> Figures | None:
 def _line(name: str, copies: int, figures: Figures | None, first: Figures | None) -> str:
     if figures is None:
         return f"| {name} | {copies} | not run | | | | | | | |"
-    cpu = figures["cpu"]
-    against = f"{cpu / first['cpu']:.1f} x" if first else ""
+    cpu, before = figures.get("cpu"), first and first.get("cpu")
+    against = f"{cpu / before:.1f} x" if cpu and before else ""
     memory = " | ".join(f"{figures[part]:,.0f}" if figures[part] else "" for part in ("job", "all_jobs", "server"))
-    figure = f"{figures['rows']:,} | {figures['seconds']:,.1f} | {cpu:,.1f} | {against}"
+    figure = f"{figures['rows']:,} | {figures['seconds']:,.1f} | {'' if cpu is None else f'{cpu:,.1f}'} | {against}"
     return f"| {name} | {copies} | {figure} | {memory} | {figures['cost']:.4f} |"
 
 
