@@ -16,6 +16,8 @@ from include import job_code
 from include.regions import image_uri
 
 INCLUDE = Path(__file__).parent
+#: values of a variable that turn something on.
+YES = {"1", "true", "yes"}
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Settings:
             training_instance_type=get("SAGEMAKER_TRAINING_INSTANCE", "ml.m5.2xlarge"),
             processing_instance_type=get("SAGEMAKER_PROCESSING_INSTANCE", "ml.m5.xlarge"),
             training_instances=int(get("REVIEWS_TRAINING_INSTANCES", "1")),
-            training_spot=get("REVIEWS_TRAINING_SPOT", "0") not in ("", "0"),
+            training_spot=get("REVIEWS_TRAINING_SPOT", "").lower() in YES,
             features_instances=int(get("REVIEWS_FEATURES_INSTANCES", "1")),
             feature_ingest=get("REVIEWS_FEATURE_INGEST", "records"),
             online_split=get("REVIEWS_ONLINE_SPLIT", ""),
@@ -112,7 +114,7 @@ class Settings:
             alert_topic=get("REVIEWS_ALERT_TOPIC", ""),
             deadlines=get("REVIEWS_DEADLINE_MINUTES", ""),
             sweep_cron=get("REVIEWS_SWEEP_CRON", "30 4 * * *"),
-            sweep_deletes=get("REVIEWS_SWEEP_DELETE", "").lower() in {"1", "true", "yes"},
+            sweep_deletes=get("REVIEWS_SWEEP_DELETE", "").lower() in YES,
         )
 
     @property
