@@ -14,7 +14,6 @@ import argparse
 import contextlib
 import io
 import json
-import os
 import re
 import shutil
 import signal
@@ -29,8 +28,7 @@ from typing import Any
 from benchmarks import blazingtext
 from benchmarks import scale_kit as kit
 from benchmarks.job_code import bundle
-from benchmarks.local import BUCKET, ROLE, ROOT, ended, raw_reviews, script, session
-from localaws.images import hub
+from benchmarks.local import BUCKET, ROLE, ROOT, ended, offline_hub, raw_reviews, script, session
 
 COPIES = (1, 10, 100)
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -308,7 +306,7 @@ def _blazingtext(place: Place) -> str:
         made = place.folder / "blazingtext"
         shutil.rmtree(made, ignore_errors=True)
         raw_reviews(made / "raw")
-        os.environ |= {"HF_HOME": str(hub.prepare(made / "home")), "HF_HUB_OFFLINE": "1"}
+        offline_hub()
         script("transform", input=made / "raw", output=made / "cleaned")
         (made / "in").mkdir()
         (made / "cleaned" / "table").rename(made / "in" / "reviews")

