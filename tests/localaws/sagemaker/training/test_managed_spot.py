@@ -95,15 +95,15 @@ def test_an_interrupted_job_goes_on_from_its_checkpoint_and_costs_less(jobs: Job
 
 
 def test_a_job_that_does_not_end_in_time_is_killed_and_goes_on_from_what_was_in_s3(jobs: Jobs) -> None:
-    jobs.training("killed", COUNT, parameters={"to": 80, "ignore": 1}, **spot("killed", AWAY="0", NOTICE="0.5"))
-    until(lambda: jobs.keys("killed-checkpoints/at"), bool)
-    interrupt(jobs, "killed", "at 15\n")
-    job = jobs.trained("killed")
+    jobs.training("reclaimed", COUNT, parameters={"to": 80, "ignore": 1}, **spot("reclaimed", AWAY="0", NOTICE="0.5"))
+    until(lambda: jobs.keys("reclaimed-checkpoints/at"), bool)
+    interrupt(jobs, "reclaimed", "at 15\n")
+    job = jobs.trained("reclaimed")
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert jobs.unpack(job["ModelArtifacts"]["S3ModelArtifacts"]) == {"count": b"80"}
     assert statuses(job).count("Interrupted") == 1
     # What it has done after the last file in S3 is done again.
-    assert begins(jobs, "killed") == [0, 10] and ends(jobs, "killed")[0] >= 15
+    assert begins(jobs, "reclaimed") == [0, 10] and ends(jobs, "reclaimed")[0] >= 15
 
 
 def test_two_instances_by_torchrun_go_on_together_from_what_the_first_has_saved(jobs: Jobs) -> None:
@@ -139,9 +139,9 @@ def test_a_job_that_waits_for_instances_can_be_stopped(jobs: Jobs) -> None:
 
 
 def test_a_job_that_waits_too_long_for_instances_is_stopped(jobs: Jobs) -> None:
-    members = spot("late", wait=3, INTERRUPT_AFTER="0.5", AWAY="250")
+    members = spot("too-late", wait=3, INTERRUPT_AFTER="0.5", AWAY="250")
     members["StoppingCondition"]["MaxRuntimeInSeconds"] = 3
-    job = jobs.train("late", COUNT, parameters={"to": 600}, **members)
+    job = jobs.train("too-late", COUNT, parameters={"to": 600}, **members)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxWaitTimeExceeded")
     assert job["BillableTimeInSeconds"] <= job["TrainingTimeInSeconds"]
 
