@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     order = {
         # Has a stack of its own, which is down again before the others' comes up.
-        "test_alerts.py": -1,
+        "test_alerts_sent.py": -1,
         "test_demo.py": 0,
         "test_pipeline_dag.py": 1,
         "test_retraining_dag.py": 2,

@@ -54,7 +54,7 @@ class Hook:
                 },
             )
 
-    def endpoints(self) -> Any:
+    def all_endpoints(self) -> Any:
         return [
             {
                 "EndpointName": "theirs",

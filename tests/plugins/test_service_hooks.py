@@ -227,7 +227,7 @@ CASES: list[tuple[type[ServiceHook], Ask, dict[str, Any], Any]] = [
     ),
     (
         InventoryHook,
-        lambda hook: list(hook.endpoints()),
+        lambda hook: list(hook.all_endpoints()),
         {"list_endpoints": {"Endpoints": [{"EndpointName": "e"}]}, "describe_endpoint": "ResourceNotFound"},
         [],
     ),
