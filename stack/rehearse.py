@@ -48,8 +48,7 @@ CLOCK = {"LOCALAWS_CLOCK_FACTOR": "30"}
 AB_TEST = {
     # Of 600 reviews the test split has too few for each variant to be drawn often enough.
     "design": "paired",
-    # Nor are they to tell a model of made-up reviews from one that always says the same.
-    "alpha": 0.001,
+    "alpha": 0.01,
     "max_loss": 1,
     "min_speedup": -10,
     "health_requests": 20,
