@@ -26,8 +26,20 @@ from amazon_ml.specs.tuning import TuningJobSpec
 from include.tasks import bills
 
 RUN = "manual__bills"
-START = datetime.now(UTC) - timedelta(hours=2)
+START = datetime(2026, 11, 30, 10, tzinfo=UTC)
+NOW = START + timedelta(hours=2)
 VARIANT = {"name": "AllTraffic", "model": "m", "instance_type": "ml.m5.large", "instances": 2, "weight": 1.0}
+
+
+class Clock(datetime):
+    @classmethod
+    def now(cls, tz: Any = None) -> Any:
+        return NOW
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bills, "datetime", Clock)
 
 
 class Results:
@@ -172,7 +184,7 @@ def test_an_endpoint_from_before_the_run_costs_the_run_s_time_and_is_told_by_the
 ) -> None:
     remote.described["Endpoint", "e"] = {"CreationTime": START - timedelta(days=9)}
     (line,) = report(endpoint_dag(), Results(deploy={"name": "e", "variants": [VARIANT]}))["lines"]
-    assert line["usd"] == pytest.approx(2 * 2 * 0.115, rel=0.1)
+    assert line["usd"] == pytest.approx(2 * 2 * 0.115, rel=0.01)
     assert "Endpoint e is there, and costs $0.23 an hour ($5.52 a day)." in capsys.readouterr().out
 
 
