@@ -126,15 +126,21 @@ class ServiceHook(AwsBaseHook):
         """Yield the answers of a List operation, 100 entries each unless the request has another ``MaxResults``."""
         return self._follow(method, **{"MaxResults": 100, **request})
 
-    def _follow(self, method: str, **request: Any) -> Iterator[dict[str, Any]]:
-        """Yield the answers of an operation until one has no ``NextToken``."""
-        token: dict[str, str] = {}
+    def _follow(
+        self, method: str, *, member: str = "NextToken", answered: str = "", **request: Any
+    ) -> Iterator[dict[str, Any]]:
+        """
+        Yield the answers of an operation until one has no token for the next.
+
+        :param member: the API's name for it in a request, and in an answer unless ``answered`` is another.
+        """
+        given: dict[str, str] = {}
         while True:
-            page = self._call(method, **request, **token)
+            page = self._call(method, **request, **given)
             yield page
-            if not page.get("NextToken"):
+            if not page.get(answered or member):
                 return
-            token = {"NextToken": page["NextToken"]}
+            given = {member: page[answered or member]}
 
 
 def is_busy(error: BaseException) -> bool:

@@ -35,15 +35,9 @@ class LogsHook(ServiceHook):
         return tail
 
     def groups(self, prefix: str) -> Iterator[dict[str, Any]]:
-        """Yield what AWS tells of the log groups whose names begin so."""
-        # Not by _follow: this API's token has a small letter.
-        token: dict[str, str] = {}
-        while True:
-            page = self._call("describe_log_groups", logGroupNamePrefix=prefix, **token)
+        """Yield what AWS tells of the log groups whose names begin with a prefix."""
+        for page in self._follow("describe_log_groups", member="nextToken", logGroupNamePrefix=prefix):
             yield from page["logGroups"]
-            if not page.get("nextToken"):
-                return
-            token = {"nextToken": page["nextToken"]}
 
     def last_event(self, group: str) -> datetime | None:
         """Return when a log group was last written to; None where nothing was, or the group is gone."""
@@ -55,7 +49,7 @@ class LogsHook(ServiceHook):
         return datetime.fromtimestamp(last[0] / 1000, UTC) if last else None
 
     def set_retention(self, group: str, days: int) -> bool:
-        """Let CloudWatch drop events after so many days, one of the numbers that AWS takes; False without the group."""
+        """Set the days that events are kept, one of the numbers that AWS takes, and return False without the group."""
         request = {"logGroupName": group, "retentionInDays": days}
         return self._call_unless({"ResourceNotFoundException"}, "put_retention_policy", **request) is not None
 

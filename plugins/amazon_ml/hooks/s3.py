@@ -43,24 +43,18 @@ class ObjectsHook(ServiceHook):
 
     def list_objects(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
         """Yield what S3 lists of the objects under a prefix, in the order of their keys: Key, ETag, Size, ..."""
-        token: dict[str, str] = {}
-        while True:
-            page = self._call("list_objects_v2", Bucket=bucket, Prefix=prefix, **token)
+        for page in self._listed(bucket, prefix):
             yield from page.get("Contents", [])
-            if not page.get("IsTruncated"):
-                return
-            token = {"ContinuationToken": page["NextContinuationToken"]}
 
     def folders(self, bucket: str, prefix: str) -> Iterator[str]:
         """Yield the names of the folders right below a prefix that ends with a slash, in their order."""
-        token: dict[str, str] = {}
-        while True:
-            page = self._call("list_objects_v2", Bucket=bucket, Prefix=prefix, Delimiter="/", **token)
+        for page in self._listed(bucket, prefix, Delimiter="/"):
             for each in page.get("CommonPrefixes", []):
                 yield each["Prefix"].removeprefix(prefix).rstrip("/")
-            if not page.get("IsTruncated"):
-                return
-            token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def _listed(self, bucket: str, prefix: str, **request: str) -> Iterator[dict[str, Any]]:
+        tokens = {"member": "ContinuationToken", "answered": "NextContinuationToken"}
+        return self._follow("list_objects_v2", Bucket=bucket, Prefix=prefix, **tokens, **request)
 
     def metadata(self, bucket: str, key: str) -> dict[str, str]:
         """Return the user metadata of an object."""
@@ -72,7 +66,7 @@ class ObjectsHook(ServiceHook):
         return self._call_unless(_MISSING, "head_object", Bucket=bucket, Key=key) is not None
 
     def has_bucket(self, bucket: str) -> bool:
-        """Whether the bucket is there."""
+        """Return True if the bucket is there."""
         return self._call_unless({"404", "NoSuchBucket"}, "head_bucket", Bucket=bucket) is not None
 
     def bucket_tags(self, bucket: str) -> dict[str, str]:

@@ -22,16 +22,7 @@ class TaggingHook(ServiceHook):
         :param types: services, or types of resources such as ``sagemaker:endpoint``.
         """
         filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
-        for page in self._paginated("get_resources", TagFilters=filters, ResourceTypeFilters=list(types)):
+        request: dict[str, Any] = {"TagFilters": filters, "ResourceTypeFilters": list(types)}
+        for page in self._follow("get_resources", member="PaginationToken", **request):
             for found in page["ResourceTagMappingList"]:
                 yield found["ResourceARN"], {tag["Key"]: tag["Value"] for tag in found["Tags"]}
-
-    def _paginated(self, method: str, **request: Any) -> Iterator[dict[str, Any]]:
-        """Yield the answers of an operation until one has no ``PaginationToken``: this API's name for it."""
-        token: dict[str, str] = {}
-        while True:
-            page = self._call(method, **request, **token)
-            yield page
-            if not page.get("PaginationToken"):
-                return
-            token = {"PaginationToken": page["PaginationToken"]}

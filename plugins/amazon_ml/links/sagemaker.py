@@ -52,9 +52,14 @@ def console_url(kind: str, name: str, *, region: str, partition: str, endpoint_u
     return f"{base}/sagemaker/home?region={region}#/{page}"
 
 
-def _base(partition: str, endpoint_url: str) -> str:
+def is_aws(endpoint_url: str) -> bool:
+    """Return True if an endpoint is AWS's own."""
     host = urlsplit(endpoint_url).hostname or ""
-    if host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")):
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
+
+
+def _base(partition: str, endpoint_url: str) -> str:
+    if is_aws(endpoint_url):
         return f"https://{_CONSOLES[partition]}" if partition in _CONSOLES else ""
     set_by_user = os.environ.get(VARIABLE, "").rstrip("/")
     # It becomes a link in Airflow's pages: an address of another scheme could be a script.

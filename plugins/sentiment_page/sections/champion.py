@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from include.settings import settings
-from include.tasks.registry import APPROVED
+from include.tasks.registry import APPROVED, evaluation_uri, learnt_from_synthetic
 from sentiment_page.aws import Aws, NothingYet
 from sentiment_page.charts import Node, graph
 
@@ -38,17 +38,16 @@ def read(aws: Aws) -> dict[str, Any]:
     if package is None:
         raise NothingYet("No version is approved yet: run train_sentiment.")
     model_data = str(package["InferenceSpecification"]["Containers"][0].get("ModelDataUrl", ""))
-    quality = package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri", "")
+    quality = evaluation_uri(package)
     evaluation = (aws.json(quality) if quality else None) or {}
     metrics = evaluation.get("metrics", {})
-    properties = package.get("CustomerMetadataProperties", {})
     return {
         "group": settings.model_group,
         "version": package["ModelPackageVersion"],
         "created": package["CreationTime"],
         "why": package.get("ModelPackageDescription", ""),
         "approved_by": package.get("ApprovalDescription", ""),
-        "synthetic": str(properties.get("synthetic")).lower() == "true",
+        "synthetic": learnt_from_synthetic(package),
         "endpoint": settings.endpoint_name,
         "serves": hook.serves(settings.endpoint_name, package["ModelPackageArn"]),
         "figures": {name: metrics[name]["value"] for name in ("accuracy", "macro_f1") if name in metrics},

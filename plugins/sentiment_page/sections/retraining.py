@@ -9,6 +9,7 @@ from amazon_ml.exceptions import RequestRefused
 from amazon_ml.hooks.base import error_code
 from amazon_ml.parallel import mapped
 from include.settings import settings
+from include.tasks.registry import evaluation_uri, learnt_from_synthetic
 from sentiment_page.aws import THREADS, Aws, NothingYet
 from sentiment_page.charts import Axis, Dots, dots
 
@@ -47,13 +48,13 @@ def _version(aws: Aws, package: dict[str, Any]) -> dict[str, Any]:
         "why": package.get("ModelPackageDescription", ""),
         "accuracy": float(properties["accuracy"]) if "accuracy" in properties else _evaluated(aws, package),
         "tuned": properties.get("tuning-job", ""),
-        "synthetic": str(properties.get("synthetic")).lower() == "true",
+        "synthetic": learnt_from_synthetic(package),
     }
 
 
 def _evaluated(aws: Aws, package: dict[str, Any]) -> float | None:
     """Return the accuracy in the evaluation that a version came with; None where it came with none."""
-    uri = package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri", "")
+    uri = evaluation_uri(package)
     evaluation = aws.json(uri) if uri else None
     return float(evaluation["metrics"]["accuracy"]["value"]) if evaluation else None
 
