@@ -8,14 +8,13 @@ disk before the answer. Subscribe answers HTTP 501, since a subscriber would wai
 from __future__ import annotations
 
 import json
-import os
 import re
 import unicodedata
 import uuid
 from pathlib import Path
 from typing import Any
 
-from localaws.core import pagination
+from localaws.core import json_lines, pagination
 from localaws.core.context import Context
 from localaws.core.errors import AwsError, NotImplementedByLocalAws, ValidationException
 from localaws.core.operations import Service
@@ -127,7 +126,7 @@ def publish(request: Record, ctx: Context) -> Record:
         "Message": _message(request),
         **({"MessageAttributes": _attributes(request)} if request.get("MessageAttributes") else {}),
     }
-    _append(messages(ctx.home, arn), json.dumps(message, ensure_ascii=False))
+    json_lines.append(messages(ctx.home, arn), [message])
     return {"MessageId": message["MessageId"]}
 
 
@@ -177,30 +176,3 @@ def _attributes(request: Record) -> Record:
     if any("BinaryValue" in each for each in given.values()):
         raise NotImplementedByLocalAws("Publish with binary attributes is not implemented by localaws.")
     return given
-
-
-def _append(path: Path, line: str) -> None:
-    """Append a line, on disk when this returns; what a crash has left of one is ended first."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    new = not path.exists()
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        size = os.fstat(handle).st_size
-        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-        text = (("\n" if torn else "") + f"{line}\n").encode()
-        # One write: lines of two messages at once do not mix.
-        if os.write(handle, text) != len(text):
-            raise OSError(f"{path}: only a part of the message was written")
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    if new:
-        _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

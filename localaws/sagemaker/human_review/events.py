@@ -7,13 +7,12 @@ AWS, each is delivered at least once; one that comes twice has the same ``id``.
 
 from __future__ import annotations
 
-import json
-import os
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from localaws.core import json_lines
 from localaws.core.context import Context
 from localaws.sagemaker.human_review import flows, loops, tables
 
@@ -28,22 +27,7 @@ def path(ctx: Context) -> Path:
 
 def tell(ctx: Context, ended: Iterable[tuple[loops.Loop, int]]) -> None:
     """Append the events of loops that have ended, each with the time when it did; on disk when this returns."""
-    lines = [json.dumps(_event(ctx, loop, at), ensure_ascii=False) + "\n" for loop, at in ended]
-    file = path(ctx)
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(file, "a+b") as out:
-        # A kill can leave half a line behind.
-        if out.tell() and not _ends_in_newline(file):
-            out.write(b"\n")
-        out.write("".join(lines).encode())
-        out.flush()
-        os.fsync(out.fileno())
-
-
-def _ends_in_newline(file: Path) -> bool:
-    with open(file, "rb") as content:
-        content.seek(-1, os.SEEK_END)
-        return content.read(1) == b"\n"
+    json_lines.append(path(ctx), (_event(ctx, loop, at) for loop, at in ended))
 
 
 def _event(ctx: Context, loop: loops.Loop, at: int) -> dict[str, Any]:
