@@ -147,7 +147,7 @@ class Section:
     """
     A piece of a page, which is built apart: where it fails, the others are there.
 
-    :param live: it is built again and again while the page is looked at.
+    :param live: it is updated while the page is open.
     """
 
     title: str

@@ -101,13 +101,13 @@ def _check(request: Record) -> None:
 
 
 def _is_of(arn: str, types: Sequence[str] | None) -> bool:
-    """Whether an ARN is of one of the types, such as ``sagemaker`` or ``sagemaker:endpoint``."""
+    """Return True if an ARN is of one of the types, such as ``sagemaker`` or ``sagemaker:endpoint``."""
     _, _, service, _, _, rest = arn.split(":", 5)
     return not types or bool({service, f"{service}:{rest.partition('/')[0]}"} & set(types))
 
 
 def _has(tags: Sequence[Record], filters: Iterable[Record]) -> bool:
-    """Whether tags match every filter: a key with one of its values, or with any where it names none."""
+    """Return True if tags match every filter: a key with one of its values, or with any where it names none."""
     values = {tag["Key"]: tag["Value"] for tag in tags}
     return all(
         each.get("Key") in values and (not each.get("Values") or values[each["Key"]] in each["Values"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -72,14 +73,14 @@ def _list(request: Request, ctx: Context) -> Page:
         more = next_page(request, "alarms", token=found.get("NextToken"))
         return [Table(("Alarm", "State", "Condition", "Since"), rows, "There is no alarm.", more)]
 
-    def activities() -> list[Part]:
-        return [_activity_table(_activities(ctx.client("application-autoscaling")))]
+    # Of two sections; where it fails, each says so.
+    done = cache(lambda: _activities(ctx.client("application-autoscaling")))
 
     sections = [
         Section("", lambda: [Search("name", "Name begins with", prefix)]),
         Section("", build, live=True),
-        Section("Time line", lambda: _line(ctx, prefix), live=True),
-        Section("Scaling activities", activities, live=True),
+        Section("Time line", lambda: _line(ctx, prefix, done()), live=True),
+        Section("Scaling activities", lambda: [_activity_table(done())], live=True),
     ]
     return Page("Alarms and scaling", sections, live=True)
 
@@ -100,7 +101,7 @@ def _condition(alarm: dict[str, Any]) -> str:
     return f"{metric} {comparison} {alarm.get('Threshold', 0):g}, {periods}"
 
 
-def _line(ctx: Context, prefix: str) -> list[Part]:
+def _line(ctx: Context, prefix: str, activities: Sequence[dict[str, Any]]) -> list[Part]:
     """Return the last hours as a time line: states of alarms, and scaling activities by variant."""
     end = datetime.now(UTC)
     found = ctx.client("cloudwatch").describe_alarms(
@@ -110,7 +111,7 @@ def _line(ctx: Context, prefix: str) -> list[Part]:
         (each["AlarmName"], _spans(ctx, each, end), ()) for each in _alarms(found)[:_LANES]
     ]
     by_resource: dict[str, list[Event]] = {}
-    for each in _activities(ctx.client("application-autoscaling")):
+    for each in activities:
         text = f"{words.at(each['StartTime'])}: {each['Description']} {each['StatusCode']}"
         by_resource.setdefault(each["ResourceId"], []).append(
             (each["StartTime"], Status(each["StatusCode"]).kind, text)

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from localaws.console import words
-from localaws.console.pages.shared import given, next_page, page, whole
+from localaws.console.pages.shared import after, next_page, page, whole
 from localaws.console.parts import Cell, Facts, Link, Note, Page, Part, Section, Table, Text, href
 from localaws.core.context import Context
 
@@ -31,7 +31,7 @@ def uri_link(uri: str) -> Cell:
 
 def _buckets(request: Request, ctx: Context) -> Page:
     def build() -> list[Part]:
-        asked = given(ContinuationToken=request.query_params.get("next"))
+        asked = after(request, "ContinuationToken")
         found = ctx.client("s3").list_buckets(MaxBuckets=_SIZE, **asked)
         rows = [(Link(each["Name"], href("buckets", each["Name"])), each["CreationDate"]) for each in found["Buckets"]]
         more = next_page(request, "buckets", token=found.get("ContinuationToken"))
@@ -45,7 +45,7 @@ def _objects(request: Request, ctx: Context) -> Page:
     ctx.client("s3").head_bucket(Bucket=bucket)
 
     def build() -> list[Part]:
-        asked = given(ContinuationToken=request.query_params.get("next"))
+        asked = after(request, "ContinuationToken")
         # boto3 decodes the names by itself only where nobody has asked for the encoding.
         found = ctx.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix, Delimiter="/", MaxKeys=_SIZE, **asked)
         folders = [each["Prefix"] for each in found.get("CommonPrefixes", [])]

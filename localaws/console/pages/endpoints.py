@@ -18,7 +18,7 @@ from localaws.console import words
 from localaws.console.access import FIELD
 from localaws.console.pages import alarms, logs, metrics
 from localaws.console.pages.buckets import uri_link
-from localaws.console.pages.shared import SIZE, found, given, next_page, page, whole
+from localaws.console.pages.shared import SIZE, found, given, next_page, page, told, whole
 from localaws.console.parts import (
     Cell,
     Facts,
@@ -112,8 +112,7 @@ def _facts(endpoint: dict[str, Any]) -> list[Part]:
         ("Changed", endpoint["LastModifiedTime"]),
         ("Config", Link(config, href("endpoint-configs", config)) if config else None),
     ]
-    reason = endpoint.get("FailureReason")
-    return [Facts(rows), *([Note(reason, bad=True)] if reason else [])]
+    return told(rows, endpoint.get("FailureReason"))
 
 
 def _variants(endpoint: dict[str, Any]) -> list[Part]:

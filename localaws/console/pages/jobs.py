@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from localaws.console import words
 from localaws.console.pages import logs, metrics
 from localaws.console.pages.buckets import uri_link
-from localaws.console.pages.shared import SIZE, given, next_page, page, texts, whole
+from localaws.console.pages.shared import SIZE, given, next_page, page, texts, told, whole
 from localaws.console.parts import (
     Cell,
     Facts,
@@ -59,10 +59,10 @@ class Kind:
         """The log group, which is the metrics' namespace too."""
         return f"/aws/sagemaker/{self.noun}s"
 
-    def list(self, ctx: Context, **request: Any) -> Answer:
+    def list(self, ctx: Context, most: int = SIZE, **request: Any) -> Answer:
         """Return a page of summaries, the newest first."""
         method = getattr(ctx.client("sagemaker"), f"list_{self.plural or self.operation + 's'}")
-        answer: Answer = method(MaxResults=SIZE, SortBy="CreationTime", SortOrder="Descending", **request)
+        answer: Answer = method(MaxResults=most, SortBy="CreationTime", SortOrder="Descending", **request)
         return answer
 
     def describe(self, ctx: Context, name: str) -> Answer:
@@ -97,7 +97,7 @@ def recent(ctx: Context) -> list[Part]:
     """Return the last jobs of each kind, those that run first."""
     rows = []
     for key, kind in KINDS.items():
-        for each in kind.list(ctx)[_summaries(kind)][:8]:
+        for each in kind.list(ctx, 8)[_summaries(kind)]:
             status = each[f"{kind.noun}Status"]
             row = (Link(each[f"{kind.noun}Name"], href("jobs", key, each[f"{kind.noun}Name"])), kind.title)
             rows.append((*row, Status(status), each["CreationTime"], is_busy(status)))
@@ -163,8 +163,7 @@ def _facts(kind: Kind, job: Answer) -> list[Part]:
         ("Lasted", words.lasted(begin, job.get(kind.end))),
         *_more_facts(job),
     ]
-    reason = job.get("FailureReason") or job.get("ExitMessage")
-    return [Facts(rows), *([Note(str(reason), bad=True)] if reason else [])]
+    return told(rows, job.get("FailureReason") or job.get("ExitMessage"))
 
 
 def _more_facts(job: Answer) -> list[tuple[str, Cell]]:

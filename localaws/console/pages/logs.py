@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from localaws.console import words
-from localaws.console.pages.shared import SIZE, given, next_page, page
+from localaws.console.pages.shared import SIZE, after, given, next_page, page
 from localaws.console.parts import Link, Links, Log, Note, Page, Part, Section, Table, href
 from localaws.core.context import Context
 
@@ -41,7 +41,7 @@ def stream_parts(request: Request, ctx: Context, group: str, prefix: str, *, liv
         found = {"logStreams": []}
     names = [stream["logStreamName"] for stream in found["logStreams"]]
     if not names:
-        return [Note("Nothing is logged yet. This section is looked at again while the job runs.")]
+        return [Note("Nothing is logged yet. This section is updated while the job runs.")]
     chosen = request.query_params.get("stream", "")
     chosen = chosen if chosen in names else names[0]
     links = [Link(name, f"?{href(stream=name).partition('?')[2]}") for name in names]
@@ -51,7 +51,7 @@ def stream_parts(request: Request, ctx: Context, group: str, prefix: str, *, liv
 
 def _groups(request: Request, ctx: Context) -> Page:
     def build() -> list[Part]:
-        asked = given(nextToken=request.query_params.get("next"))
+        asked = after(request, "nextToken")
         found = ctx.client("logs").describe_log_groups(limit=SIZE, **asked)
         rows = [
             (
@@ -70,7 +70,7 @@ def _streams(request: Request, ctx: Context) -> Page:
     group = request.query_params.get("group", "")
 
     def build() -> list[Part]:
-        asked = given(nextToken=request.query_params.get("next"))
+        asked = after(request, "nextToken")
         found = ctx.client("logs").describe_log_streams(logGroupName=group, limit=SIZE, **asked)
         rows = [
             (

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from localaws.console import words
 from localaws.console.pages.buckets import uri_link
-from localaws.console.pages.shared import SIZE, given, next_page, page, whole
+from localaws.console.pages.shared import SIZE, after, next_page, page, told, whole
 from localaws.console.parts import Cell, Facts, Link, Note, Page, Part, Section, Status, Table, Text, href, is_busy
 from localaws.core.context import Context
 from localaws.core.page_address import AddressError
@@ -32,7 +32,7 @@ def routes() -> list[BaseRoute]:
 
 def _list(request: Request, ctx: Context) -> Page:
     def flows() -> list[Part]:
-        asked = given(NextToken=request.query_params.get("next"))
+        asked = after(request)
         found = ctx.client("sagemaker").list_flow_definitions(MaxResults=SIZE, SortOrder="Descending", **asked)
         rows = [
             (
@@ -70,7 +70,7 @@ def _flow(request: Request, ctx: Context) -> Page:
         return [Facts(rows)]
 
     def loops() -> list[Part]:
-        asked = given(NextToken=request.query_params.get("next"))
+        asked = after(request)
         found = ctx.client("sagemaker-a2i-runtime").list_human_loops(
             FlowDefinitionArn=flow["FlowDefinitionArn"], MaxResults=SIZE, SortOrder="Descending", **asked
         )
@@ -109,8 +109,7 @@ def _loop(request: Request, ctx: Context) -> Page:
     def facts() -> list[Part]:
         output = loop.get("HumanLoopOutput", {}).get("OutputS3Uri", "")
         rows: list[tuple[str, Cell]] = [("Created", loop["CreationTime"]), ("Output", uri_link(output))]
-        reason = loop.get("FailureReason")
-        return [Facts(rows), *([Note(reason, bad=True)] if reason else [])]
+        return told(rows, loop.get("FailureReason"))
 
     sections = [
         Section("", facts, live=True),
@@ -125,7 +124,7 @@ def _output(ctx: Context, loop: dict[str, Any]) -> list[Part]:
     # Its place is known from the start.
     if not uri or loop["HumanLoopStatus"] != "Completed":
         return [Note("It is there when people have answered.")]
-    bucket, _, key = uri.partition("://")[2].partition("/")
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
     found = ctx.client("s3").get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_MOST}")
     with found["Body"] as body:
         text = body.read(_MOST + 1).decode("utf-8", "replace")

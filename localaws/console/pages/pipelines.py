@@ -9,8 +9,8 @@ from starlette.routing import BaseRoute
 
 from localaws.console import words
 from localaws.console.pages.jobs import job_link
-from localaws.console.pages.shared import SIZE, given, next_page, page, whole
-from localaws.console.parts import Cell, Facts, Link, Note, Page, Part, Section, Status, Table, href, is_busy
+from localaws.console.pages.shared import SIZE, after, next_page, page, told, whole
+from localaws.console.parts import Cell, Link, Page, Part, Section, Status, Table, href, is_busy
 from localaws.core.context import Context
 
 _TRAIL = Link("Pipelines", "/pipelines")
@@ -31,9 +31,7 @@ def routes() -> list[BaseRoute]:
 
 def _list(request: Request, ctx: Context) -> Page:
     def build() -> list[Part]:
-        found = ctx.client("sagemaker").list_pipelines(
-            MaxResults=SIZE, **given(NextToken=request.query_params.get("next"))
-        )
+        found = ctx.client("sagemaker").list_pipelines(MaxResults=SIZE, **after(request))
         rows = [
             (
                 Link(each["PipelineName"], href("pipelines", each["PipelineName"])),
@@ -53,7 +51,7 @@ def _pipeline(request: Request, ctx: Context) -> Page:
     pipeline = ctx.client("sagemaker").describe_pipeline(PipelineName=name)
 
     def executions() -> list[Part]:
-        asked = given(NextToken=request.query_params.get("next"))
+        asked = after(request)
         found = ctx.client("sagemaker").list_pipeline_executions(PipelineName=name, MaxResults=SIZE, **asked)
         rows = [
             (
@@ -85,8 +83,7 @@ def _execution(request: Request, ctx: Context) -> Page:
             ("Began", execution["CreationTime"]),
             ("Changed", execution["LastModifiedTime"]),
         ]
-        reason = execution.get("FailureReason")
-        return [Facts(rows), *([Note(reason, bad=True)] if reason else [])]
+        return told(rows, execution.get("FailureReason"))
 
     sections = [
         Section("", facts, live=True),

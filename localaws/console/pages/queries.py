@@ -9,10 +9,9 @@ from starlette.routing import BaseRoute
 
 from localaws.console import words
 from localaws.console.pages.buckets import uri_link
-from localaws.console.pages.shared import SIZE, given, next_page, page, texts, whole
+from localaws.console.pages.shared import SIZE, after, given, next_page, page, texts, told, whole
 from localaws.console.parts import (
     Cell,
-    Facts,
     Link,
     Links,
     Note,
@@ -45,7 +44,7 @@ def _list(request: Request, ctx: Context) -> Page:
         return [Links([Link(name, href("queries", group=name)) for name in names], group)]
 
     def build() -> list[Part]:
-        asked = given(NextToken=request.query_params.get("next"))
+        asked = after(request)
         athena = ctx.client("athena")
         found = athena.list_query_executions(WorkGroup=group, MaxResults=SIZE, **asked)
         more = next_page(request, "queries", token=found.get("NextToken"))
@@ -94,8 +93,7 @@ def _query(request: Request, ctx: Context) -> Page:
             ("Parameters", texts(query.get("ExecutionParameters"))),
             ("Result", uri_link(query.get("ResultConfiguration", {}).get("OutputLocation", ""))),
         ]
-        reason = status.get("StateChangeReason")
-        return [Facts(rows), *([Note(reason, bad=state == "FAILED")] if reason else [])]
+        return told(rows, status.get("StateChangeReason"), bad=state == "FAILED")
 
     sections = [
         Section("", facts, live=True),

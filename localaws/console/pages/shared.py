@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from localaws.console import words
-from localaws.console.parts import Page, Part, Text, more
+from localaws.console.parts import Cell, Facts, Note, Page, Part, Text, more
 from localaws.core.context import Context
 
 #: entries of a list on a page.
@@ -71,6 +71,20 @@ def query(request: Request) -> dict[str, str]:
 def next_page(request: Request, *steps: str, token: str | None) -> str:
     """Return the address of a list's next page."""
     return more(query(request), *steps, token=token)
+
+
+def after(request: Request, name: str = "NextToken") -> dict[str, str]:
+    """
+    Return the member of a List request that asks for the page that an address names; none for the first page.
+
+    :param name: what the API calls the token.
+    """
+    return given(**{name: request.query_params.get("next")})
+
+
+def told(rows: Sequence[tuple[str, Cell]], reason: Any, *, bad: bool = True) -> list[Part]:
+    """Return the facts of a resource, and the reason that AWS gives for its state, if any."""
+    return [Facts(rows), *([Note(str(reason), bad=bad)] if reason else [])]
 
 
 def given(**members: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from localaws.console import words
 from localaws.console.pages.buckets import uri_link
-from localaws.console.pages.shared import SIZE, given, next_page, page, texts, whole
+from localaws.console.pages.shared import SIZE, after, next_page, page, texts, whole
 from localaws.console.parts import Cell, Facts, Link, Page, Part, Section, Status, Table, Text, href
 from localaws.core.context import Context
 
@@ -27,7 +27,7 @@ def routes() -> list[BaseRoute]:
 
 def _databases(request: Request, ctx: Context) -> Page:
     def databases() -> list[Part]:
-        found = ctx.client("glue").get_databases(MaxResults=SIZE, **given(NextToken=request.query_params.get("next")))
+        found = ctx.client("glue").get_databases(MaxResults=SIZE, **after(request))
         rows = [
             (Link(each["Name"], href("tables", each["Name"])), each.get("Description"), each.get("CreateTime"))
             for each in found["DatabaseList"]
@@ -56,7 +56,7 @@ def _tables(request: Request, ctx: Context) -> Page:
     ctx.client("glue").get_database(Name=name)
 
     def build() -> list[Part]:
-        asked = given(NextToken=request.query_params.get("next"))
+        asked = after(request)
         found = ctx.client("glue").get_tables(DatabaseName=name, MaxResults=SIZE, **asked)
         rows = [
             (
@@ -96,7 +96,7 @@ def _table(request: Request, ctx: Context) -> Page:
         return [Table(("Column", "Type", "Comment"), [*plain, *parted], "The table has no column.")]
 
     def partitions() -> list[Part]:
-        asked = given(NextToken=request.query_params.get("next"))
+        asked = after(request)
         found = ctx.client("glue").get_partitions(DatabaseName=database, TableName=name, MaxResults=SIZE, **asked)
         rows = [
             (texts(each["Values"]), uri_link(each.get("StorageDescriptor", {}).get("Location", "")))
