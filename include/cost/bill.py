@@ -25,7 +25,7 @@ class Line:
 
 def instances(task: str, use: str, instance_type: str, seconds: float, count: int = 1, times: int = 1) -> Line:
     """
-    Return the line of instances that run for so long.
+    Return the line of instances that run for a time.
 
     :param use: "processing", "training", "hosting" or "transform".
     :param seconds: of each instance and time.
@@ -51,6 +51,11 @@ def without_price(lines: Iterable[Line]) -> list[Line]:
     return [line for line in lines if line.usd is None]
 
 
+def amount(lines: list[Line]) -> str:
+    """Return the sum in dollars, and that some of it has no price."""
+    return f"{dollars(total(lines))}{' and what has no price' if without_price(lines) else ''}"
+
+
 def dollars(usd: float) -> str:
     """Return an amount in dollars: to the cent, and below ten cents to a hundredth of one."""
     return f"${usd:.4f}" if 0 < usd < 0.1 else f"${usd:,.2f}"
@@ -58,7 +63,7 @@ def dollars(usd: float) -> str:
 
 def shown(title: str, lines: list[Line], notes: Iterable[str] = ()) -> Iterator[str]:
     """Yield the lines of a table for a task's log."""
-    yield f"{title}: {dollars(total(lines))}{' and what has no price' if without_price(lines) else ''}"
+    yield f"{title}: {amount(lines)}"
     width = max((len(line.task) for line in lines), default=0)
     for line in lines:
         yield f"  {line.task:<{width}}  {'?' if line.usd is None else dollars(line.usd):>9}  {line.what}"

@@ -53,6 +53,11 @@ def _rows_an_epoch(params: Mapping[str, Any], reviews: int) -> float:
     return float(min(rows, most) if most and balance == "oversample" else rows)
 
 
+def asking_seconds(reviews: int) -> float:
+    """Return how long it is expected to take to ask an endpoint about the test split."""
+    return float(assumed()["share_in_test"] * reviews / assumed()["requests_per_second"])
+
+
 def blazingtext_seconds() -> float:
     """Return how long BlazingText's training is expected to take."""
     return float(assumed()["overhead_seconds"] + assumed()["blazingtext_seconds"])

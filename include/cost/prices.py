@@ -29,7 +29,7 @@ def hourly(instance_type: str, use: str) -> float:
 
 
 def query(scanned_bytes: float) -> float:
-    """Return USD for a query of Athena that has scanned so much."""
+    """Return USD for an Athena query, by the bytes that it has scanned."""
     athena = table()["athena"]
     return float(max(scanned_bytes, athena["least_bytes"]) / 1e12 * athena["terabyte"])
 
@@ -41,7 +41,7 @@ def crawl(dpus: float, seconds: float) -> float:
 
 
 def records(count: int) -> float:
-    """Return USD for the writes of so many records of at most 1 KB to Feature Store."""
+    """Return USD for writing records of at most 1 KB each to Feature Store."""
     return float(count / 1e6 * table()["feature_store"]["million_writes"])
 
 

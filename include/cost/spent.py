@@ -18,13 +18,17 @@ def training(task: str, jobs: Iterable[Mapping[str, Any]]) -> list[Line]:
 
     :param jobs: DescribeTrainingJob's answers.
     """
-    counted: dict[tuple[str, int], list[float]] = {}
-    for job in jobs:
-        machines = job["ResourceConfig"]
-        machines = (machines.get("InstanceGroups") or [machines])[0]
-        seconds = job.get("BillableTimeInSeconds") or _seconds(job, "TrainingStartTime", "TrainingEndTime")
-        counted.setdefault((machines["InstanceType"], machines["InstanceCount"]), []).append(seconds)
-    return [_together(task, "training", *kind, seconds) for kind, seconds in counted.items()]
+    return _by_instances(
+        task,
+        "training",
+        (
+            (
+                (job["ResourceConfig"].get("InstanceGroups") or [job["ResourceConfig"]])[0],
+                job.get("BillableTimeInSeconds") or _seconds(job, "Training"),
+            )
+            for job in jobs
+        ),
+    )
 
 
 def processing(task: str, jobs: Iterable[Mapping[str, Any]]) -> list[Line]:
@@ -33,12 +37,8 @@ def processing(task: str, jobs: Iterable[Mapping[str, Any]]) -> list[Line]:
 
     :param jobs: DescribeProcessingJob's answers.
     """
-    counted: dict[tuple[str, int], list[float]] = {}
-    for job in jobs:
-        machines = job["ProcessingResources"]["ClusterConfig"]
-        seconds = _seconds(job, "ProcessingStartTime", "ProcessingEndTime")
-        counted.setdefault((machines["InstanceType"], machines["InstanceCount"]), []).append(seconds)
-    return [_together(task, "processing", *kind, seconds) for kind, seconds in counted.items()]
+    ran = ((job["ProcessingResources"]["ClusterConfig"], _seconds(job, "Processing")) for job in jobs)
+    return _by_instances(task, "processing", ran)
 
 
 def transform(task: str, jobs: Iterable[Mapping[str, Any]]) -> list[Line]:
@@ -47,17 +47,13 @@ def transform(task: str, jobs: Iterable[Mapping[str, Any]]) -> list[Line]:
 
     :param jobs: DescribeTransformJob's answers.
     """
-    counted: dict[tuple[str, int], list[float]] = {}
-    for job in jobs:
-        machines = job["TransformResources"]
-        seconds = _seconds(job, "TransformStartTime", "TransformEndTime")
-        counted.setdefault((machines["InstanceType"], machines["InstanceCount"]), []).append(seconds)
-    return [_together(task, "transform", *kind, seconds) for kind, seconds in counted.items()]
+    ran = ((job["TransformResources"], _seconds(job, "Transform")) for job in jobs)
+    return _by_instances(task, "transform", ran)
 
 
 def hosting(task: str, variants: Iterable[Mapping[str, Any]], seconds: float) -> list[Line]:
     """
-    Return a line for each variant of an endpoint that was there for so long.
+    Return a line for each variant of an endpoint, by the time that it was there.
 
     :param variants: of the operator's result: ``instance_type`` and ``instances``.
     """
@@ -79,14 +75,25 @@ def ingestion(task: str, count: int) -> Line:
     return Line(task, f"{count:,} records written", prices.records(count))
 
 
+def _by_instances(task: str, use: str, ran: Iterable[tuple[Mapping[str, Any], float]]) -> list[Line]:
+    """
+    Return a line for each kind and number of instances.
+
+    :param ran: of each job its instances, and seconds.
+    """
+    counted: dict[tuple[str, int], list[float]] = {}
+    for machines, seconds in ran:
+        counted.setdefault((machines["InstanceType"], machines["InstanceCount"]), []).append(seconds)
+    return [_together(task, use, *kind, seconds) for kind, seconds in counted.items()]
+
+
 def _together(task: str, use: str, kind: str, count: int, seconds: list[float]) -> Line:
     """Return one line for jobs on the same instances."""
     whole = instances(task, use, kind, sum(seconds), count)
     return Line(task, f"{f'{len(seconds)} jobs: ' if len(seconds) > 1 else ''}{whole.what}", whole.usd)
 
 
-def _seconds(job: Mapping[str, Any], start: str, end: str) -> float:
+def _seconds(job: Mapping[str, Any], noun: str) -> float:
     """Return how long a job ran; a job that never started, or still runs, has no time."""
-    if start not in job or end not in job:
-        return 0.0
-    return float((job[end] - job[start]).total_seconds())
+    start, end = (job.get(f"{noun}{moment}Time") for moment in ("Start", "End"))
+    return float((end - start).total_seconds()) if start and end else 0.0

@@ -12,7 +12,7 @@ from typing import Any
 from include.params import LOW_CONFIDENCE
 from include.retraining import low_confidence
 from include.settings import settings
-from include.tasks.registry import APPROVED, learnt_from_synthetic
+from include.tasks.registry import APPROVED, evaluation_uri, learnt_from_synthetic
 
 #: review_id -> whether the model was right.
 Answers = dict[str, bool]
@@ -103,10 +103,10 @@ def replace_champion(
 
 def _report(package: Mapping[str, Any]) -> str:
     """Return the S3 prefix of the evaluation that a version was registered with."""
-    quality = package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri", "")
+    quality = evaluation_uri(package)
     if not quality.endswith("/evaluation.json"):
         raise ValueError(f"{package['ModelPackageArn']} came with no evaluation: clear `look` and what follows")
-    return str(quality).removesuffix("evaluation.json")
+    return quality.removesuffix("evaluation.json")
 
 
 def _decision(verdict: Mapping[str, Any], params: Mapping[str, Any]) -> tuple[bool, str]:

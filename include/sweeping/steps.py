@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -64,14 +65,12 @@ def find_idle(params: Any = None, run_folder: str = "") -> dict[str, Any]:
     now = datetime.now(UTC)
     inventory = _inventory()
     found = selection.sweep(inventory.of_rules(limits, now), limits, now)
-    given = {name: params[name] for name in ("idle_hours", "unused_days", "tuning_days", "retention_days")}
-    return _reported(inventory, f"{paths.SWEEPS}/{run_folder}", "Sweep", found, given)
+    return _reported(inventory, f"{paths.SWEEPS}/{run_folder}", "Sweep", found, asdict(limits))
 
 
 def limits_of(params: Mapping[str, Any]) -> Limits:
     """Return the limits of a run of sweep_idle."""
-    names = ("idle_hours", "unused_days", "tuning_days", "retention_days")
-    return Limits(**{name: int(params[name]) for name in names})
+    return Limits(**{field.name: int(params[field.name]) for field in fields(Limits)})
 
 
 def carry_out_teardown(params: Any = None, run_folder: str = "") -> dict[str, int]:

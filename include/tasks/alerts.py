@@ -65,7 +65,7 @@ def _notifier(settings: Settings, words: dict[str, Any]) -> Any:
     # Imported where it is needed: it brings boto3, and most deployments have no topic.
     from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
 
-    return SnsNotifier(target_arn=settings.alert_topic, region_name=settings.alert_topic.split(":")[3], **words)
+    return SnsNotifier(**_topic(settings), **words)
 
 
 def _deadline(settings: Settings, minutes: int) -> Any:
@@ -73,10 +73,13 @@ def _deadline(settings: Settings, minutes: int) -> Any:
     from airflow.sdk.definitions.callback import AsyncCallback
     from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-    given = {"target_arn": settings.alert_topic, "region_name": settings.alert_topic.split(":")[3], **LATE}
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=timedelta(minutes=minutes),
-        callback=AsyncCallback(SnsNotifier, given),
+        callback=AsyncCallback(SnsNotifier, {**_topic(settings), **LATE}),
         name=f"not done after {minutes} minutes",
     )
+
+
+def _topic(settings: Settings) -> dict[str, Any]:
+    return {"target_arn": settings.alert_topic, "region_name": settings.alert_topic.split(":")[3]}

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
-from urllib.parse import urlsplit
 
 from airflow.sdk import task
 
+from amazon_ml.links.sagemaker import is_aws
 from amazon_ml.naming import MAX_ATTEMPTS, job_name
 from amazon_ml.operators.athena import AthenaQueryOperator
 from amazon_ml.operators.auto_ml import AutoMLJobOperator
@@ -19,8 +19,8 @@ from amazon_ml.operators.job import SageMakerJobOperator
 from include.cost import prices, spent
 from include.cost.bill import Line, dollars, shown, total
 
-#: what AWS's own endpoints end with.
-_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+#: kind of job -> what its jobs have cost.
+_SPENT = {"TrainingJob": spent.training, "ProcessingJob": spent.processing, "TransformJob": spent.transform}
 
 
 def report_costs(dag: Any) -> None:
@@ -55,8 +55,7 @@ def report(ti: Any = None, dag: Any = None, dag_run: Any = None) -> dict[str, An
     if not lines:
         raise AirflowSkipException("the run has started nothing that costs money")
     where = hook.conn_client_meta.endpoint_url
-    elsewhere = not str(urlsplit(where).hostname).endswith(_AWS)
-    title = f"On AWS this run would have cost (it ran at {where})" if elsewhere else "This run has cost"
+    title = "This run has cost" if is_aws(where) else f"On AWS this run would have cost (it ran at {where})"
     notes = [f"By the {prices.date_and_region()}, and billable seconds. Storage, logs and requests are not counted."]
     for line in shown(title, lines, [*notes, *bill.standing]):
         print(line)
@@ -95,9 +94,7 @@ class _Bill:
             return spent.training(each.task_id, [self.hook.require("TrainingJob", name) for name in children])
         if isinstance(each, AutoMLJobOperator):
             return self._candidates(each.task_id, found)
-        return {"TrainingJob": spent.training, "ProcessingJob": spent.processing, "TransformJob": spent.transform}[
-            each.kind
-        ](each.task_id, found)
+        return _SPENT[each.kind](each.task_id, found)
 
     def _candidates(self, task_id: str, jobs: list[Mapping[str, Any]]) -> list[Line]:
         """Return what the jobs have cost that Autopilot has started for its candidates."""
@@ -108,11 +105,7 @@ class _Bill:
             for step in candidate.get("CandidateSteps", [])
         }
         lines: list[Line] = []
-        for kind, lines_of in (
-            ("TrainingJob", spent.training),
-            ("ProcessingJob", spent.processing),
-            ("TransformJob", spent.transform),
-        ):
+        for kind, lines_of in _SPENT.items():
             names = sorted(name for found, name in started if found == kind)
             lines += lines_of(task_id, [self.hook.require(kind, name) for name in names])
         return lines

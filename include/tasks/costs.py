@@ -1,5 +1,5 @@
 """
-What a run costs on AWS: an estimate from the DAG's own tasks before it starts, and what its jobs have cost after it.
+What a run will cost on AWS: an estimate from the DAG's own tasks, before it starts.
 
 The estimate is in the trigger form, as the description of the param ``max_cost``, and in the log of the first task,
 with the params of the run. It counts every task of the DAG once; what a run skips costs nothing.
@@ -27,7 +27,7 @@ from amazon_ml.operators.transform import TransformJobOperator
 from amazon_ml.operators.tuning import TuningJobOperator
 from amazon_ml.specs.algorithm import AlgorithmJobSpec
 from include.cost import estimate, prices
-from include.cost.bill import Line, dollars, instances, shown, total, without_price
+from include.cost.bill import Line, amount, dollars, instances, shown, total, without_price
 
 #: use -> botocore's list of the instance types that SageMaker has for it.
 _TYPES = {
@@ -58,13 +58,12 @@ def show(dag: Any) -> None:
     """
     run = _Run(dag, dag.params.dump(), estimate.assumed()["reviews"])
     lines = list(run.lines())
-    about = f"about {dollars(total(lines))}{' and what has no price' if without_price(lines) else ''}"
     dearest = sorted(lines, key=lambda line: -(line.usd or 0))[:3]
     parts = ", ".join(f"{line.task} {dollars(line.usd or 0)}" for line in dearest)
     standing = f" Its endpoint then costs {dollars(hour)} an hour." if (hour := run.standing()) else ""
     text = (
-        f"A run with these defaults costs {about} on AWS, at most where it skips nothing ({parts}).{standing} By the "
-        f"{prices.date_and_region()}, and assumed run times for {run.reviews:,} reviews."
+        f"A run with these defaults costs about {amount(lines)} on AWS, at most where it skips nothing ({parts})."
+        f"{standing} By the {prices.date_and_region()}, and assumed run times for {run.reviews:,} reviews."
     )
     dag.params[MAX_COST] = Param(
         None,
@@ -121,8 +120,8 @@ def check(dag: Any, params: Mapping[str, Any], reviews: int) -> dict[str, Any]:
     usd, most = total(lines), params.get(MAX_COST)
     if most is not None and (usd > most or without_price(lines)):
         raise AirflowFailException(
-            f"the run is expected to cost {dollars(usd)}{' and what has no price' if without_price(lines) else ''}, "
-            f"more than max_cost of {dollars(most)} allows: nothing was started"
+            f"the run is expected to cost {amount(lines)}, more than max_cost of {dollars(most)} allows: nothing was "
+            "started"
         )
     return {"usd": round(usd, 4), "reviews": reviews, "prices": prices.date_and_region()}
 
@@ -234,7 +233,7 @@ class _Run:
         if isinstance(each, InvokeEndpointBatchOperator):
             if each.rate is not None:
                 return float(self.params.get("load_minutes", 0)) * 60
-            return 0.11 * self.reviews / float(estimate.assumed()["requests_per_second"])
+            return estimate.asking_seconds(self.reviews)
         return 0.0
 
     def _times(self, each: Any) -> int:

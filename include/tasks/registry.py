@@ -27,6 +27,11 @@ def learnt_from_synthetic(package: Mapping[str, Any]) -> bool:
     return str(package.get("CustomerMetadataProperties", {}).get("synthetic")).lower() == "true"
 
 
+def evaluation_uri(package: Mapping[str, Any]) -> str:
+    """Return the S3 URI of the evaluation that a version was registered with, "" without one."""
+    return str(package.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri", ""))
+
+
 def approval(version: Any, body: str, instead_of: str | None = None) -> tuple[Any, ApproveModelOperator]:
     """
     Make the tasks that approve a version, or have a person decide where the run's param ``require_approval`` is on.
