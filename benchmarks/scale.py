@@ -475,7 +475,7 @@ def _notes(folder: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def running(folder: Path, copies: int) -> Iterator[Place]:
-    """Start the localaws of so many copies."""
+    """Start a localaws with the objects of this number of copies."""
     home = folder / f"home-{copies}"
     for stale in home.glob("localaws/server.json"):
         stale.unlink()
@@ -502,7 +502,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / ".local" / "scale")
     parser.add_argument("--step", choices=STEPS)
     parser.add_argument("--copies", type=int, choices=COPIES)
-    parser.add_argument("--seconds", type=float, default=86400, help="begin no step after so many")
+    parser.add_argument("--seconds", type=float, default=86400, help="start no further step after this time")
     options = parser.parse_args()
     # So that a time limit ends localaws too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -108,7 +108,7 @@ def _supervises(process: psutil.Process) -> bool:
 
 
 def instances(kind: str, seconds: float) -> float:
-    """Return what so many seconds of instances cost, in US dollars."""
+    """Return the cost of instances in US dollars, by their seconds."""
     return PRICES[kind] * seconds / 3600
 
 
