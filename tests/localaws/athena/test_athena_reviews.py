@@ -9,6 +9,7 @@ import pytest
 from athena_tools import Athena
 
 from benchmarks.athena import prepare
+from include.reviews.source import fetch
 
 SQL = Path(__file__).parents[3] / "include" / "sql"
 pytestmark = pytest.mark.real_data
@@ -18,8 +19,10 @@ pytestmark = pytest.mark.real_data
 def athena(request: pytest.FixtureRequest, localaws: Any, reviews_file: Path, tmp_path_factory: Any) -> Athena:
     """The table ``reviews`` over the transformed file, by each SerDe that may read it."""
     lake = Athena(f"reviews_{request.param.split('.')[0].lower()}")
-    file = tmp_path_factory.mktemp("reviews") / "reviews.csv"
-    assert prepare(reviews_file, file) == 22_626
+    folder = tmp_path_factory.mktemp("reviews")
+    raw, file = folder / "raw.csv", folder / "reviews.csv"
+    fetch(str(reviews_file), raw)
+    assert prepare(raw, file) == 22_626
     body = file.read_bytes()
     serde = f"ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.{request.param}'"
     if "Lazy" in request.param:
