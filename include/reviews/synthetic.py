@@ -14,6 +14,8 @@ from random import Random
 
 ROWS = 23_486
 SEED = 42
+#: how many writers give a star more or less than they say
+SLIPS = 0.125
 
 COLUMNS = [
     "",
@@ -112,13 +114,17 @@ SHADES = ["navy", "ivory", "red", "black", "moss green", "light blue"]
 SEASONS = ["spring", "summer", "fall", "winter", "a wedding", "vacation"]
 
 
-def write(path: Path, rows: int = ROWS, seed: int = SEED) -> None:
-    """Write ``rows`` reviews as the raw CSV file."""
+def write(path: Path, rows: int = ROWS, seed: int = SEED, slips: float = SLIPS) -> None:
+    """
+    Write ``rows`` reviews as the raw CSV file.
+
+    :param slips: the share of writers who give a star more or less than their text says. No model can learn those.
+    """
     random = Random(seed)
     with open(path, "w", newline="", encoding="utf-8") as text:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows([index, *_row(random, *_class(random, index))] for index in range(rows))
+        writer.writerows([index, *_row(random, slips, *_class(random, index))] for index in range(rows))
 
 
 def _class(random: Random, index: int) -> tuple[str, str, str]:
@@ -131,10 +137,9 @@ def _class(random: Random, index: int) -> tuple[str, str, str]:
     return (name, *CLASSES[name][1:])
 
 
-def _row(random: Random, name: str, department: str, noun: str) -> list[str | int]:
+def _row(random: Random, slips: float, name: str, department: str, noun: str) -> list[str | int]:
     meant = random.choices(list(RATINGS), list(RATINGS.values()))[0]
-    # One writer in eight gives a star more or less than the text says.
-    given = min(5, max(1, meant + random.choice((-1, 1)))) if random.random() < 0.125 else meant
+    given = min(5, max(1, meant + random.choice((-1, 1)))) if random.random() < slips else meant
     body = "" if random.random() < 0.036 else _text(random, meant, noun)
     title = "" if not body or random.random() < 0.13 else random.choice(TITLES[meant])
     division = random.choices(["General", "General Petite", "Initmates"], [59, 35, 6])[0]

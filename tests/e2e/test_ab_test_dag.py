@@ -74,9 +74,6 @@ def test_a_faster_challenger_takes_over_in_steps_and_scales(
     api.trigger("ab_test", "sample", {**AB_TEST, "challenger": constant})
     states = ended(api, "ab_test", "sample")
     assert states.pop("run") == "success", states
-    found = api.xcom("ab_test", "sample", "verdict")
-    if found["decision"] == "champion" and found["variants"]["champion"]["accuracy"] == 1:
-        pytest.skip("the champion makes no error on these made-up reviews: a constant answer is surely worse")
     skipped = {"compile", "register_twin", "approve", "keep_champion", "roll_back"}
     assert {name for name, state in states.items() if state == "skipped"} == skipped
     assert {state for name, state in states.items() if name not in skipped} == {"success"}
