@@ -6,7 +6,7 @@ import ast
 import runpy
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,24 @@ def test_training_waits_for_reviews_labels_and_the_clock(dagbag: Any) -> None:
     timetable = dagbag.dags["train_sentiment"].timetable
     assert timetable.asset_condition == REVIEWS | HUMAN_LABELS
     assert timetable.timetable.expression == settings.retraining_cron
+
+
+def test_a_new_airflow_waits_for_the_next_time_and_makes_up_for_none(
+    dagbag: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+    from airflow.timetables.base import TimeRestriction
+
+    from include.settings import settings
+
+    assert settings.retraining_cron == "0 3 * * 1"
+    dag: Any = DagSerialization.from_dict(DagSerialization.to_dict(dagbag.dags["train_sentiment"]))
+    monday = datetime(2026, 11, 30, 9, tzinfo=UTC)
+    monkeypatch.setattr("airflow.timetables.trigger.utcnow", lambda: monday)
+    first = dag.timetable.next_dagrun_info(
+        last_automated_data_interval=None, restriction=TimeRestriction(dag.start_date, None, dag.catchup)
+    )
+    assert first and first.run_after == datetime(2026, 12, 7, 3, tzinfo=UTC)
 
 
 def test_training_takes_all_events_that_wait_in_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
