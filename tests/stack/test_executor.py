@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from waiting_kit import until
 from stack.executor import LocalExecutor
 from stack.processes import runs
 
+ROOT = Path(__file__).parents[2]
 FAILED, SUCCESS = TaskInstanceState.FAILED, TaskInstanceState.SUCCESS
 
 
@@ -103,6 +106,37 @@ def executor(airflow_runs_it: None, tmp_path: Path) -> Iterator[Executor]:
 
 def workloads(folder: Path, count: int) -> list[Workload]:
     return [Workload(f"task-{number}", folder) for number in range(count)]
+
+
+def test_a_task_finds_imported_what_the_dags_need_of_others() -> None:
+    script = """
+import runpy, sys
+from pathlib import Path
+import airflow.jobs.scheduler_job_runner
+from stack.executor import LocalExecutor
+
+executor = LocalExecutor(parallelism=1)
+executor.start()
+before = set(sys.modules)
+sys.path.append("plugins")
+for file in Path("dags").glob("*.py"):
+    runpy.run_path(str(file))
+import boto3
+boto3.client("sagemaker")
+executor.end()
+print(*sorted(name for name in set(sys.modules) - before if name.startswith(("airflow.providers", "boto", "urllib3"))))
+"""
+    keys = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "s", "AWS_DEFAULT_REGION": "us-east-1"}
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        cwd=ROOT,
+        env={**os.environ, **keys, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines()[-1].split() == []
 
 
 def test_more_tasks_than_workers_are_all_run(executor: Executor, tmp_path: Path) -> None:
