@@ -66,6 +66,8 @@ def start(stack: Stack, name: str, argv: list[str], environment: dict[str, str])
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # A shell has what it starts in the background ignore SIGINT, by which the parts are stopped.
+            preexec_fn=_heed_interrupts,
         )
     assert process.stdin is not None
     with process.stdin as hold:
@@ -74,6 +76,10 @@ def start(stack: Stack, name: str, argv: list[str], environment: dict[str, str])
             hold.write(b"recorded\n")
             hold.flush()
     return process
+
+
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _write_record(stack: Stack, name: str, pid: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from waiting_kit import until
 
 from stack import processes
 from stack.layout import Stack, StackError
@@ -51,6 +53,18 @@ def test_a_started_process_is_found_and_stopped(stack: Stack) -> None:
     processes.stop(stack, ["sleeper"])
     assert processes.find(stack, "sleeper") is None
     assert not psutil.pid_exists(found.pid) or found.status() == psutil.STATUS_ZOMBIE
+
+
+def test_what_a_background_command_has_started_is_interrupted_all_the_same(stack: Stack) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        processes.start(stack, "sleeper", SLEEP, stack.base_environment())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    found = processes.find(stack, "sleeper")
+    assert found is not None
+    found.send_signal(signal.SIGINT)
+    until(lambda: not processes.runs(found), timeout=10)
 
 
 def test_a_recycled_pid_is_not_taken_for_ours(stack: Stack) -> None:
