@@ -38,8 +38,16 @@ async function submit({ answer }) {
   }
 }
 
+let restored = false;
+
+function restore() {
+  if (restored) return;
+  restored = true;
+  draft.restore((saved) => tell('restore', { draft: saved }));
+}
+
 const handlers = {
-  ready: () => draft.restore((saved) => tell('restore', { draft: saved })),
+  ready: restore,
   size: ({ height }) => {
     frame.style.height = `${Math.min(Math.max(height + 4, 240), 20000)}px`;
   },
@@ -55,6 +63,8 @@ const handlers = {
 window.addEventListener('message', (event) => {
   if (event.source === frame.contentWindow) handlers[event.data?.crowd]?.(event.data);
 });
+// A frame that was there before this script has said so to nobody.
+tell('connect');
 
 // Keys that nothing on this page needs are meant for the task: on a button or a link, Enter is its own.
 document.addEventListener('keydown', (event) => {

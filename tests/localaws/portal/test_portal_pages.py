@@ -346,6 +346,22 @@ def test_answer_that_is_none_is_refused(
     assert office.describe(f"{name}-0")["HumanLoopStatus"] == "InProgress"
 
 
+def test_draft_is_shown_though_the_frame_is_there_before_the_page_s_script(office: Office, browser: Any) -> None:
+    office.job("overtaken", 1)
+    with office.at_work(browser, "ann") as page:
+        frame = start_job(page, "overtaken")
+        frame.get_by_role("radio", name="-1", exact=True).check()
+        page.get_by_text("Draft saved").wait_for()
+
+        held: list[Any] = []
+        page.route("**/static/draft.js", lambda route: held.append(route))
+        page.reload(wait_until="commit")
+        frame.get_by_role("button", name="Submit").wait_for()
+        held.pop().continue_()
+        frame.locator("input:checked").wait_for()
+        assert frame.locator("input:checked").get_attribute("value") == "-1"
+
+
 def test_expired_session_leads_to_sign_in_and_back_with_the_draft(office: Office, browser: Any) -> None:
     office.job("expired", 1)
     with office.at_work(browser, "ann") as page:

@@ -1,7 +1,7 @@
 // Between a task in its frame and the portal around it, by messages: the frame has an origin of its own.
 //
 // To the portal: ready, size {height}, draft {draft}, answer {answer}, link {href}, blocked {what}.
-// From the portal: restore {draft}, refused {message}, key {key}.
+// From the portal: connect, restore {draft}, refused {message}, key {key}.
 
 import { press } from './keys.js';
 
@@ -13,7 +13,19 @@ function tell(kind, more = {}) {
   if (framed) window.parent.postMessage({ crowd: kind, ...more }, '*');
 }
 
+let blocked;
+
+const size = () => tell('size', { height: Math.ceil(document.body.getBoundingClientRect().height) });
+
+// Either side may be there first: the portal that comes later asks for what it has missed.
+function introduce() {
+  size();
+  if (blocked !== undefined) tell('blocked', { what: blocked });
+  tell('ready');
+}
+
 const handlers = {
+  connect: introduce,
   restore: ({ draft }) => form()?.restore(draft),
   refused: ({ message }) => {
     form().busy = false;
@@ -64,7 +76,9 @@ function followLinks() {
 
 export function listenToPolicy() {
   document.addEventListener('securitypolicyviolation', (event) => {
-    if (!event.blockedURI.startsWith('https://assets.crowd.aws/crowd-html-elements')) tell('blocked', { what: event.blockedURI });
+    if (event.blockedURI.startsWith('https://assets.crowd.aws/crowd-html-elements')) return;
+    blocked = event.blockedURI;
+    tell('blocked', { what: blocked });
   });
 }
 
@@ -73,8 +87,6 @@ export function connect() {
   sendDrafts();
   followLinks();
   listenToPortal();
-  const size = () => tell('size', { height: Math.ceil(document.body.getBoundingClientRect().height) });
   new ResizeObserver(size).observe(document.body);
-  size();
-  tell('ready');
+  introduce();
 }
