@@ -22,7 +22,9 @@ HOSTILE = "<b id=injected onclick=alert(1)>bold</b>"
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    if not any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+    if not any(
+        shutil.which(name) for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    ):
         pytest.skip("no chromium on PATH")
     script = Path(__file__).with_name("sentiment_page_browser.py")
     with airflow_login() as (manager, root):
