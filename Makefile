@@ -54,7 +54,7 @@ test: OF_AIRFLOW = tests/e2e tests/plugins tests/dags tests/stack tests/docs
 test: $(READY)  ## localaws and jobs in their environment, Airflow's side in its own; ALL=1 for the longest runs too
 	$(if $(COVERAGE),$(JOBS) -m coverage erase)
 	$(JOBS) $(PYTEST) -n 3 $(OF_JOBS) $(if $(AGAIN),|| $(JOBS) $(LAST_FAILED) $(OF_JOBS))
-	$(AIRFLOW) $(PYTEST) -n 2 $(OF_AIRFLOW) $(if $(AGAIN),|| $(AIRFLOW) $(LAST_FAILED) $(OF_AIRFLOW))
+	$(AIRFLOW) $(PYTEST) -n 3 $(OF_AIRFLOW) $(if $(AGAIN),|| $(AIRFLOW) $(LAST_FAILED) $(OF_AIRFLOW))
 	$(if $(COVERAGE),$(JOBS) -m coverage report --skip-covered)
 
 check: lint  ## The inner loop: lint, and the tests that need neither Airflow nor a running localaws
