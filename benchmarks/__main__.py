@@ -30,6 +30,7 @@ BENCHMARKS = {
     "ab_test": "jobs",
     "feature_store": "airflow",
     "parse": "airflow",
+    "task_start": "airflow",
     "demo": "airflow",
     "memory": "airflow",
     "workflows": "airflow",

@@ -42,8 +42,8 @@ _LOOK_S = 1.0
 _BIRTH_S = 2.0
 _PR_SET_PDEATHSIG = 1
 _TITLE = "airflow worker -- LocalExecutor:"
-#: what nearly every task of the DAGs imports and is not of this repository: 0.8 seconds for the DAG's file, and 0.6 of
-#: the 0.7 that a first AWS client takes. A task reads the modules of this repository as they are now.
+#: what nearly every task of the DAGs imports and is not of this repository: a third of the processor time until it can
+#: call AWS (benchmarks/task_start.py). A task reads the modules of this repository as they are now.
 PRELOADED = (
     "airflow.providers.amazon.aws.assets.redshift",
     "airflow.providers.amazon.aws.assets.s3",
