@@ -38,16 +38,8 @@ async function submit({ answer }) {
   }
 }
 
-let restored = false;
-
-function restore() {
-  if (restored) return;
-  restored = true;
-  draft.restore((saved) => tell('restore', { draft: saved }));
-}
-
 const handlers = {
-  ready: restore,
+  ready: () => draft.restore((saved) => tell('restore', { draft: saved })),
   size: ({ height }) => {
     frame.style.height = `${Math.min(Math.max(height + 4, 240), 20000)}px`;
   },

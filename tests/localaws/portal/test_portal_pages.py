@@ -360,6 +360,10 @@ def test_draft_is_shown_though_the_frame_is_there_before_the_page_s_script(offic
         held.pop().continue_()
         frame.locator("input:checked").wait_for()
         assert frame.locator("input:checked").get_attribute("value") == "-1"
+        # A frame that is loaded again gets it again.
+        with page.expect_event("framenavigated"):
+            page.evaluate("document.getElementById('frame').src += '?again'")
+        frame.locator("input:checked").wait_for()
 
 
 def test_expired_session_leads_to_sign_in_and_back_with_the_draft(office: Office, browser: Any) -> None:

@@ -14,6 +14,7 @@ function tell(kind, more = {}) {
 }
 
 let blocked;
+let restored = false;
 
 const size = () => tell('size', { height: Math.ceil(document.body.getBoundingClientRect().height) });
 
@@ -26,7 +27,12 @@ function introduce() {
 
 const handlers = {
   connect: introduce,
-  restore: ({ draft }) => form()?.restore(draft),
+  // Once: an answer to a second introduction would undo what was entered since.
+  restore: ({ draft }) => {
+    if (restored) return;
+    restored = true;
+    form()?.restore(draft);
+  },
   refused: ({ message }) => {
     form().busy = false;
     form().say(message);
