@@ -13,7 +13,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "localaws"))
 
-from browser_kit import accessibility_faults, chromium
+from browser_kit import accessibility_faults, chromium, chromium_path
+
+__all__ = ["VIEWS", "chromium_path"]
 
 VIEWS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},

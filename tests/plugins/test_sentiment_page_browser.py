@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 from localaws_kit import JOBS_PYTHON
-from sentiment_page_browser import VIEWS
+from sentiment_page_browser import VIEWS, chromium_path
 from sentiment_page_kit import RUN, Account
 from sentiment_page_server import airflow_login, mount, serve, token
 
@@ -22,9 +21,7 @@ HOSTILE = "<b id=injected onclick=alert(1)>bold</b>"
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    if not any(
-        shutil.which(name) for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-    ):
+    if chromium_path() is None:
         pytest.skip("no chromium on PATH")
     script = Path(__file__).with_name("sentiment_page_browser.py")
     with airflow_login() as (manager, root):
