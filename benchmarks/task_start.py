@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import importlib
 import os
 import platform
 import resource
@@ -17,13 +16,12 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import airflow.jobs.scheduler_job_runner  # noqa: F401 - a task is a fork of a fork of the scheduler
 
-from stack.executor import PRELOADED
+from stack.executor import preload
+from stack.layout import ROOT
 
-ROOT = Path(__file__).parent.parent
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "none", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
@@ -42,8 +40,7 @@ def report(tasks: int) -> Iterator[str]:
     sys.path.append(str(ROOT / "plugins"))
     without = [in_a_fork() for _ in range(tasks)]
     began = time.perf_counter()
-    for module in PRELOADED:
-        importlib.import_module(module)
+    preload()
     once = time.perf_counter() - began
     preloaded = [in_a_fork() for _ in range(tasks)]
     yield "### Task start\n"

@@ -65,6 +65,12 @@ PRELOADED = (
 )
 
 
+def preload() -> None:
+    """Import ``PRELOADED``."""
+    for module in PRELOADED:
+        importlib.import_module(module)
+
+
 @dataclass
 class Worker:
     """A process that runs one workload after another."""
@@ -83,8 +89,7 @@ class LocalExecutor(local_executor.LocalExecutor):
         self._waiting: deque[ExecutorWorkload] = deque()
         self._adopted: dict[Any, psutil.Process] = {}
         if self.is_mp_using_fork:
-            for module in PRELOADED:
-                importlib.import_module(module)
+            preload()
         self._fill()
 
     def _fill(self) -> None:

@@ -22,9 +22,9 @@ from airflow.utils.state import TaskInstanceState
 from waiting_kit import until
 
 from stack.executor import LocalExecutor
+from stack.layout import ROOT
 from stack.processes import runs
 
-ROOT = Path(__file__).parents[2]
 FAILED, SUCCESS = TaskInstanceState.FAILED, TaskInstanceState.SUCCESS
 
 
