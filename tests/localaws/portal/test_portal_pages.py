@@ -96,12 +96,18 @@ def test_keyboard_alone_is_enough(office: Office, browser: Any) -> None:
     assert office.answers("keys-1") == [{"sentiment": {"label": "0"}}]
 
 
+def enter(page: Any, job: str, label: str) -> Any:
+    """The frame of a job's first task, in which a label is chosen and saved as a draft."""
+    frame = start_job(page, job)
+    frame.get_by_role("radio", name=label, exact=True).check()
+    page.get_by_text("Draft saved").wait_for()
+    return frame
+
+
 def test_draft_is_kept_by_a_pause(office: Office, browser: Any) -> None:
     office.job("pause", 1)
     with office.at_work(browser, "ann") as page:
-        frame = start_job(page, "pause")
-        frame.get_by_role("radio", name="0", exact=True).check()
-        page.get_by_text("Draft saved").wait_for()
+        enter(page, "pause", "0")
         page.get_by_role("button", name="Stop and resume later").click()
         page.wait_for_url("**/")
     # Another tab, which has no copy of its own.
@@ -175,9 +181,7 @@ def test_loop_that_ends_while_open_says_so(office: Office, browser: Any) -> None
 def test_answer_that_comes_too_late_is_not_said_to_be_taken(office: Office, browser: Any) -> None:
     office.job("late", 1)
     with office.at_work(browser, "ann") as page:
-        frame = start_job(page, "late")
-        frame.get_by_role("radio", name="0", exact=True).check()
-        page.get_by_text("Draft saved").wait_for()
+        frame = enter(page, "late", "0")
         seats.release(office.ctx, office.member("ann"), page.url.rpartition("/")[2])
         frame.get_by_role("button", name="Submit").click()
         page.get_by_role("heading", name="No such task").wait_for()
@@ -349,9 +353,7 @@ def test_answer_that_is_none_is_refused(
 def test_draft_is_shown_though_the_frame_is_there_before_the_page_s_script(office: Office, browser: Any) -> None:
     office.job("overtaken", 1)
     with office.at_work(browser, "ann") as page:
-        frame = start_job(page, "overtaken")
-        frame.get_by_role("radio", name="-1", exact=True).check()
-        page.get_by_text("Draft saved").wait_for()
+        frame = enter(page, "overtaken", "-1")
 
         held: list[Any] = []
         page.route("**/static/draft.js", lambda route: held.append(route))
@@ -387,9 +389,7 @@ def test_expired_session_leads_to_sign_in_and_back_with_the_draft(office: Office
 def test_unreachable_portal_keeps_the_answer(office: Office, browser: Any) -> None:
     office.job("offline", 1)
     with office.at_work(browser, "ann") as page:
-        frame = start_job(page, "offline")
-        frame.get_by_role("radio", name="1", exact=True).check()
-        page.get_by_text("Draft saved").wait_for()
+        frame = enter(page, "offline", "1")
         page.context.set_offline(True)
         frame.get_by_role("button", name="Submit").click()
         frame.get_by_text("The portal cannot be reached").wait_for()
